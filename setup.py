@@ -1,0 +1,72 @@
+"""Builds every room of bog/_core: `python setup.py build_ext --inplace`, or any PEP 517 front end.
+
+BOG_BUILD selects one of four builds (release, trace, asan, ubsan), each in its own folder.
+BOG_MARCH=native compiles for this machine only; the default runs on any x86-64 or aarch64.
+BOG_CAPS=conservative compiles hard limits that no configuration can exceed.
+BOG_ANNOTATE=1 writes Cython's HTML beside the generated C.
+"""
+
+import os
+import sys
+from pathlib import Path
+
+from Cython.Build import cythonize
+from setuptools import Extension, setup
+
+BUILDS = {
+    "release": (["-O2", "-g0"], [], {}),
+    "trace": (["-O0", "-g", "-DCYTHON_TRACE_NOGIL=1", "-DCYTHON_USE_SYS_MONITORING=0"], [], {"linetrace": True}),
+    "asan": (["-O1", "-g", "-fsanitize=address", "-fno-omit-frame-pointer"], ["-fsanitize=address"], {}),
+    # CPython's own flags hold -fwrapv, under which signed overflow is defined and never reported
+    "ubsan": (
+        ["-O1", "-g", "-fsanitize=undefined", "-fno-sanitize-recover=undefined", "-fno-wrapv"],
+        ["-fsanitize=undefined"],
+        {},
+    ),
+}
+CAPS = {"none": [], "conservative": [("BOG_CAPS_CONSERVATIVE", "1")]}
+
+build = os.environ.get("BOG_BUILD", "release")
+if build not in BUILDS:
+    sys.exit(f"BOG_BUILD={build!r} is not a build: choose one of {', '.join(BUILDS)}")
+caps = os.environ.get("BOG_CAPS", "none")
+if caps not in CAPS:
+    sys.exit(f"BOG_CAPS={caps!r} is not a set of caps: choose one of {', '.join(CAPS)}")
+march = os.environ.get("BOG_MARCH", "")
+
+flags, link, directives = BUILDS[build]
+WARNINGS = ["-Wall", "-Wextra", "-Wno-unused-parameter", "-Wno-unused-function", "-Wno-sign-compare",
+            "-Wno-missing-field-initializers", "-Wno-cast-function-type", "-Wno-unused-variable"]
+
+core = Path("bog/_core")
+headers = [str(p) for p in sorted(core.rglob("*.h"))] + [str(p) for p in sorted(core.glob("*.pxd"))]
+extensions = [
+    Extension(
+        "bog._core." + pyx.stem,
+        [str(pyx)],
+        include_dirs=[str(core)],
+        depends=headers,
+        define_macros=CAPS[caps],
+        extra_compile_args=["-std=gnu11", *flags, *WARNINGS, *([f"-march={march}"] if march else [])],
+        extra_link_args=link,
+    )
+    for pyx in sorted(core.glob("*.pyx"))
+]
+
+setup(
+    ext_modules=cythonize(
+        extensions,
+        build_dir=f"build/cython-{build}-{caps}",
+        nthreads=int(os.environ.get("BOG_JOBS", "2")),
+        annotate=os.environ.get("BOG_ANNOTATE") == "1",
+        compiler_directives={
+            "language_level": 3,
+            "boundscheck": False,
+            "wraparound": False,
+            "cdivision": True,
+            "initializedcheck": False,
+            "embedsignature": True,
+            **directives,
+        },
+    )
+)
