@@ -1,12 +1,13 @@
 """A Python handle on one whole book, for tests, tools and notebooks."""
 
 cimport cython
-from libc.stdlib cimport aligned_alloc, free
+from libc.stdlib cimport free
 from libc.string cimport memset
 
 from bog._core.depth cimport (
     Depth, depth_best, depth_knows, depth_qty, depth_reset, depth_set, depth_through, depth_top,
 )
+from bog._core.memory cimport lines
 from bog._core.types cimport ASK, BID, DEPTH, PX_MAX, QTY_MAX, Record
 
 
@@ -17,10 +18,9 @@ cdef class DepthProbe:
     cdef Depth *book
 
     def __cinit__(self):
-        self.book = <Depth *> aligned_alloc(64, sizeof(Depth))
+        self.book = <Depth *> lines(sizeof(Depth))
         if self.book == NULL:
             raise MemoryError("no memory for a book")
-        memset(self.book, 0, sizeof(Depth))
 
     def __dealloc__(self):
         free(self.book)

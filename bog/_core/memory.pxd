@@ -1,0 +1,4 @@
+"""Zeroed memory on cache lines, as memory.h gives it; free() it in __dealloc__."""
+
+cdef extern from "memory.h" nogil:
+    void *lines "bog_lines"(size_t size)
