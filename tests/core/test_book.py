@@ -187,22 +187,22 @@ GOOD = ([(100, 1), (99, 2)], [(101, 1), (102, 2)])
 @pytest.mark.parametrize(
     ("bids", "asks", "fault"),
     [
-        (*GOOD, BookFault.FAULT_NONE),
-        ([], [], BookFault.FAULT_NONE),
-        ([(101, 1)], [(100, 1)], BookFault.FAULT_NONE),
-        ([(0, 1)], [], BookFault.FAULT_PX),
-        ([(-5, 1)], [], BookFault.FAULT_PX),
-        ([(PX_MAX - 1, 1)], [], BookFault.FAULT_NONE),
-        ([(PX_MAX, 1)], [], BookFault.FAULT_PX),
-        ([], [(PX_MAX, 1)], BookFault.FAULT_PX),
-        ([(100, 0)], [], BookFault.FAULT_QTY),
-        ([], [(100, -1)], BookFault.FAULT_QTY),
-        ([(100, QTY_MAX - 1)], [], BookFault.FAULT_NONE),
-        ([(100, QTY_MAX)], [], BookFault.FAULT_QTY),
-        ([(99, 1), (100, 1)], [], BookFault.FAULT_ORDER),
-        ([(100, 1), (100, 1)], [], BookFault.FAULT_ORDER),
-        ([], [(102, 1), (101, 1)], BookFault.FAULT_ORDER),
-        ([], [(101, 1), (101, 1)], BookFault.FAULT_ORDER),
+        (*GOOD, BookFault.BOOK_SOUND),
+        ([], [], BookFault.BOOK_SOUND),
+        ([(101, 1)], [(100, 1)], BookFault.BOOK_SOUND),
+        ([(0, 1)], [], BookFault.BOOK_BAD_PX),
+        ([(-5, 1)], [], BookFault.BOOK_BAD_PX),
+        ([(PX_MAX - 1, 1)], [], BookFault.BOOK_SOUND),
+        ([(PX_MAX, 1)], [], BookFault.BOOK_BAD_PX),
+        ([], [(PX_MAX, 1)], BookFault.BOOK_BAD_PX),
+        ([(100, 0)], [], BookFault.BOOK_BAD_QTY),
+        ([], [(100, -1)], BookFault.BOOK_BAD_QTY),
+        ([(100, QTY_MAX - 1)], [], BookFault.BOOK_SOUND),
+        ([(100, QTY_MAX)], [], BookFault.BOOK_BAD_QTY),
+        ([(99, 1), (100, 1)], [], BookFault.BOOK_BAD_ORDER),
+        ([(100, 1), (100, 1)], [], BookFault.BOOK_BAD_ORDER),
+        ([], [(102, 1), (101, 1)], BookFault.BOOK_BAD_ORDER),
+        ([], [(101, 1), (101, 1)], BookFault.BOOK_BAD_ORDER),
     ],
 )
 def test_check_names_the_fault(bids, asks, fault):
@@ -212,18 +212,18 @@ def test_check_names_the_fault(bids, asks, fault):
 @pytest.mark.parametrize(
     ("field", "value", "fault"),
     [
-        ("kind", RecordKind.REC_TRADE, BookFault.FAULT_KIND),
-        ("kind", 0, BookFault.FAULT_KIND),
-        ("n_bids", 11, BookFault.FAULT_COUNT),
-        ("n_bids", 255, BookFault.FAULT_COUNT),
-        ("n_asks", 11, BookFault.FAULT_COUNT),
-        ("n_bids", 1, BookFault.FAULT_COUNT),
-        ("n_bids", 3, BookFault.FAULT_PX),
-        ("n_asks", 1, BookFault.FAULT_COUNT),
-        ("bid", 98, BookFault.FAULT_TOUCH),
-        ("bid_qty", 5, BookFault.FAULT_TOUCH),
-        ("ask", 103, BookFault.FAULT_TOUCH),
-        ("ask_qty", 5, BookFault.FAULT_TOUCH),
+        ("kind", RecordKind.REC_TRADE, BookFault.BOOK_BAD_KIND),
+        ("kind", 0, BookFault.BOOK_BAD_KIND),
+        ("n_bids", 11, BookFault.BOOK_BAD_COUNT),
+        ("n_bids", 255, BookFault.BOOK_BAD_COUNT),
+        ("n_asks", 11, BookFault.BOOK_BAD_COUNT),
+        ("n_bids", 1, BookFault.BOOK_BAD_COUNT),
+        ("n_bids", 3, BookFault.BOOK_BAD_PX),
+        ("n_asks", 1, BookFault.BOOK_BAD_COUNT),
+        ("bid", 98, BookFault.BOOK_BAD_TOUCH),
+        ("bid_qty", 5, BookFault.BOOK_BAD_TOUCH),
+        ("ask", 103, BookFault.BOOK_BAD_TOUCH),
+        ("ask_qty", 5, BookFault.BOOK_BAD_TOUCH),
     ],
 )
 def test_check_names_the_fault_of_a_broken_header(field, value, fault):
@@ -283,7 +283,7 @@ def test_law_microprice_is_the_formula_rounded_down(sides):
 def test_law_valid_books_pass_whatever_their_touch(sides):
     bids, asks = sides
     book = BookProbe(bids, asks)
-    assert book.check() == BookFault.FAULT_NONE
+    assert book.check() == BookFault.BOOK_SOUND
     gap = asks[0][0] - bids[0][0]
     expected = (
         BookClass.BOOK_NORMAL
