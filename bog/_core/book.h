@@ -21,13 +21,13 @@ enum bog_book_class {
 
 /* Why a record is no valid book; the first fault found, bids before asks. */
 enum bog_book_fault {
-    BOG_FAULT_NONE = 0,
-    BOG_FAULT_KIND = 1,  /* not a book record */
-    BOG_FAULT_COUNT = 2, /* more than ten levels, or a level stands past the count */
-    BOG_FAULT_PX = 3,    /* a price is not between 1 and BOG_PX_MAX - 1 ticks */
-    BOG_FAULT_QTY = 4,   /* a size is not between 1 and BOG_QTY_MAX - 1 lots */
-    BOG_FAULT_ORDER = 5, /* levels not strictly from best to worst: unsorted, or a price twice */
-    BOG_FAULT_TOUCH = 6, /* the header line is not level 1 */
+    BOG_BOOK_SOUND = 0,
+    BOG_BOOK_BAD_KIND = 1,  /* not a book record */
+    BOG_BOOK_BAD_COUNT = 2, /* more than ten levels, or a level stands past the count */
+    BOG_BOOK_BAD_PX = 3,    /* a price is not between 1 and BOG_PX_MAX - 1 ticks */
+    BOG_BOOK_BAD_QTY = 4,   /* a size is not between 1 and BOG_QTY_MAX - 1 lots */
+    BOG_BOOK_BAD_ORDER = 5, /* levels not strictly from best to worst: unsorted, or a price twice */
+    BOG_BOOK_BAD_TOUCH = 6, /* the header line is not level 1 */
 };
 
 /*

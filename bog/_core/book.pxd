@@ -22,13 +22,13 @@ cdef extern from "book.h" nogil:
         BOOK_CROSSED "BOG_BOOK_CROSSED"
 
     cpdef enum BookFault "bog_book_fault":
-        FAULT_NONE "BOG_FAULT_NONE"
-        FAULT_KIND "BOG_FAULT_KIND"
-        FAULT_COUNT "BOG_FAULT_COUNT"
-        FAULT_PX "BOG_FAULT_PX"
-        FAULT_QTY "BOG_FAULT_QTY"
-        FAULT_ORDER "BOG_FAULT_ORDER"
-        FAULT_TOUCH "BOG_FAULT_TOUCH"
+        BOOK_SOUND "BOG_BOOK_SOUND"
+        BOOK_BAD_KIND "BOG_BOOK_BAD_KIND"
+        BOOK_BAD_COUNT "BOG_BOOK_BAD_COUNT"
+        BOOK_BAD_PX "BOG_BOOK_BAD_PX"
+        BOOK_BAD_QTY "BOG_BOOK_BAD_QTY"
+        BOOK_BAD_ORDER "BOG_BOOK_BAD_ORDER"
+        BOOK_BAD_TOUCH "BOG_BOOK_BAD_TOUCH"
 
     ctypedef struct Sweep "bog_sweep_t":
         i128 cost
@@ -57,44 +57,44 @@ cdef inline int book_class(const Record *record) noexcept nogil:
 
 
 cdef inline int book_check_side(const Record *record, int side) noexcept nogil:
-    """Return the first fault of one side (enum BookFault), FAULT_NONE when there is none."""
+    """Return the first fault of one side (enum BookFault), BOOK_SOUND when there is none."""
     cdef int i, n = record.n_bids if side == BID else record.n_asks
     cdef px_t px, before = PX_MAX if side == BID else 0
     cdef qty_t qty
     if n > DEPTH:
-        return FAULT_COUNT
+        return BOOK_BAD_COUNT
     for i in range(n):
         px = level_px(record, side, i)
         qty = level_qty(record, side, i)
         if px <= 0 or px >= PX_MAX:
-            return FAULT_PX
+            return BOOK_BAD_PX
         if qty <= 0 or qty >= QTY_MAX:
-            return FAULT_QTY
+            return BOOK_BAD_QTY
         if (px >= before) if side == BID else (px <= before):
-            return FAULT_ORDER
+            return BOOK_BAD_ORDER
         before = px
     for i in range(n, DEPTH):
         if level_px(record, side, i) != 0 or level_qty(record, side, i) != 0:
-            return FAULT_COUNT
-    return FAULT_NONE
+            return BOOK_BAD_COUNT
+    return BOOK_SOUND
 
 
 cdef inline int book_check(const Record *record) noexcept nogil:
-    """Return why the record cannot be believed (enum BookFault), FAULT_NONE when it can.
+    """Return why the record cannot be believed (enum BookFault), BOOK_SOUND when it can.
 
     A locked or crossed touch is no fault of the record: book_class says that.
     """
     cdef int fault
     if record.kind != REC_BOOK:
-        return FAULT_KIND
+        return BOOK_BAD_KIND
     fault = book_check_side(record, BID)
-    if fault == FAULT_NONE:
+    if fault == BOOK_SOUND:
         fault = book_check_side(record, ASK)
-    if fault == FAULT_NONE and (
+    if fault == BOOK_SOUND and (
         record.bid != record.bids_px[0] or record.bid_qty != record.bids_qty[0]
         or record.ask != record.asks_px[0] or record.ask_qty != record.asks_qty[0]
     ):
-        return FAULT_TOUCH
+        return BOOK_BAD_TOUCH
     return fault
 
 

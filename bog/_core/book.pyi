@@ -11,13 +11,13 @@ class BookClass(IntEnum):
     BOOK_CROSSED = 5
 
 class BookFault(IntEnum):
-    FAULT_NONE = 0
-    FAULT_KIND = 1
-    FAULT_COUNT = 2
-    FAULT_PX = 3
-    FAULT_QTY = 4
-    FAULT_ORDER = 5
-    FAULT_TOUCH = 6
+    BOOK_SOUND = 0
+    BOOK_BAD_KIND = 1
+    BOOK_BAD_COUNT = 2
+    BOOK_BAD_PX = 3
+    BOOK_BAD_QTY = 4
+    BOOK_BAD_ORDER = 5
+    BOOK_BAD_TOUCH = 6
 
 @final
 class BookProbe:
