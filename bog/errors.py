@@ -5,7 +5,7 @@
     +-- OrdersOpenError 3   stopped, and orders may still stand at the venue
     +-- DataError       1   a recording, tape or feed that cannot be understood
     |   +-- FeedError   1   the shared-memory feed is absent, foreign or of another layout
-    +-- JournalError   75   the journal is damaged: nothing trades before someone has looked
+    +-- JournalDamaged 75   the journal is damaged: nothing trades before someone has looked
     +-- ConfigError    78   a key, a file or a variable of the configuration
 
 Success is 0. An error that is expected to happen is one of these and is printed as one line; only
@@ -48,7 +48,7 @@ class FeedError(DataError):
     """The shared-memory feed cannot be attached to."""
 
 
-class JournalError(BogError):
+class JournalDamaged(BogError):
     """The journal is damaged somewhere other than at its torn end."""
 
     exit_code = 75
