@@ -36,7 +36,7 @@ cpdef enum Refusal:
 cdef class Publisher:
     cdef Huginn *page
     cdef Depth *book            # the book after the last row; the page in shared memory follows it
-    cdef int fd, guard, lost, pending, message_flags
+    cdef int fd, guard, truncated, pending, message_flags
     cdef uint32_t maker         # process that created it: a fork inherits no right to write
     cdef uint64_t whole         # rows up to the last end of a book message
     cdef uint64_t book_seq      # record number of the book message under way
@@ -53,7 +53,7 @@ cdef class Publisher:
 
 cdef class Reader:
     cdef Huginn *page
-    cdef int guard, lost, fresh, idle
+    cdef int guard, truncated, fresh, idle
     cdef uint32_t owner
     cdef int want_px_decimals, want_qty_decimals
     cdef uint64_t device, inode

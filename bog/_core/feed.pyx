@@ -24,8 +24,8 @@ from bog._core.atomic cimport load_acquire, pause, store_release
 from bog._core.depth cimport Depth, depth_reset, depth_set, depth_top
 from bog._core.guard cimport guard_add, guard_drop
 from bog._core.huginn cimport (
-    HG_BACKWARDS, HG_CLOSED, HG_EPOCH, HG_GARBAGE, HG_GONE, HG_LAPPED, HG_MAGIC, HG_MARKETS,
-    HG_NONE, HG_ONE, HG_OPEN, HG_PAGE, HG_RECORDS, HG_REPLACED, HG_ROWS, HG_SYNC, HG_VERSION,
+    READ_BACKWARDS, HG_CLOSED, READ_EPOCH, READ_GARBAGE, READ_GONE, READ_LAPPED, HG_MAGIC, HG_MARKETS,
+    READ_NOTHING, READ_ROW, HG_OPEN, HG_PAGE, HG_RECORDS, HG_REPLACED, HG_ROWS, HG_SYNC, HG_VERSION,
     STEP_BACK, HgBook, HgHeader, Huginn, hg_begin, hg_book_read, hg_end, hg_read, hg_row_ok,
     hg_step,
 )
@@ -270,7 +270,7 @@ cdef class Publisher:
         if mapped == MAP_FAILED:
             raise FeedError(f"{self.path} cannot be mapped: {os.strerror(c_errno)}")
         self.page = <Huginn *> mapped
-        self.guard = guard_add(mapped, sizeof(Huginn), PROT_READ | PROT_WRITE, &self.lost)
+        self.guard = guard_add(mapped, sizeof(Huginn), PROT_READ | PROT_WRITE, &self.truncated)
         if self.guard < 0:
             raise FeedError(f"{self.path} is one mapped feed too many in this process")
         self.market = <uint32_t> market
@@ -339,7 +339,7 @@ cdef class Publisher:
     def __dealloc__(self):
         if self.page != NULL:
             # an inherited copy in a child must not end its parent's feed
-            if self.maker == <uint32_t> getpid() and not self.lost:
+            if self.maker == <uint32_t> getpid() and not self.truncated:
                 store_release(&self.page.header.state, HG_CLOSED)
             guard_drop(self.guard)
             munmap(self.page, sizeof(Huginn))
@@ -356,7 +356,7 @@ cdef class Publisher:
         """
         cdef uint64_t number = self.rows, seq, whole = 2 * (number + 1)
         cdef Row *slot
-        if self.lost or self.page == NULL:
+        if self.truncated or self.page == NULL:
             return -2
         if not hg_row_ok(r):
             self.refused += 1
@@ -403,7 +403,7 @@ cdef class Publisher:
             store_release(&self.page.header.rows, self.rows)
         if self.rows - self.page.book.rows >= HG_SYNC:
             self.sync()
-        return 0
+        return -2 if self.truncated else 0
 
     cdef void publish(self, const Row *r, uint64_t seq, int flags) noexcept nogil:
         """Store record `seq`, which row `r` completes, in the short ring."""
@@ -464,7 +464,7 @@ cdef class Publisher:
 
         Call it before each message and at least each 50 ms while the source is quiet.
         """
-        if self.page == NULL or self.lost:
+        if self.page == NULL or self.truncated:
             return
         self.now_ns = now
         store_release(<uint64_t *> &self.page.header.heartbeat_ns, <uint64_t> now)
@@ -494,7 +494,7 @@ cdef class Publisher:
 
     def is_intact(self):
         """Return whether the object still stands under its name, in full size."""
-        if self.page == NULL or self.lost:
+        if self.page == NULL or self.truncated:
             return False
         mine = os.fstat(self.fd)
         try:
@@ -521,7 +521,7 @@ cdef class Publisher:
         r.eom = 1
         r.recv_ns = self.now_ns if self.now_ns > self.recv_ns else self.recv_ns
         self.row(&r)
-        if not self.lost:
+        if not self.truncated:
             self.sync()
             store_release(&self.page.header.state, HG_CLOSED)
         guard_drop(self.guard)
@@ -609,13 +609,13 @@ cdef class Reader:
         c_close(fd)
         if mapped == MAP_FAILED:
             return self.refuse(REFUSE_MAP, c_errno, 0)
-        before = self.lost
-        self.lost = 0
-        guard = guard_add(mapped, sizeof(Huginn), PROT_READ, &self.lost)
+        before = self.truncated
+        self.truncated = 0
+        guard = guard_add(mapped, sizeof(Huginn), PROT_READ, &self.truncated)
         if guard < 0 or self.check(<Huginn *> mapped) < 0:
             if guard < 0:
                 self.refuse(REFUSE_MAP, ENFILE, 0)
-            self.lost = before
+            self.truncated = before
             guard_drop(guard)
             munmap(mapped, sizeof(Huginn))
             return -1
@@ -712,88 +712,88 @@ cdef class Reader:
         cdef struct_stat st
         if lstat(self.name, &st) != 0:
             return 0
-        if (st.st_dev == self.device and st.st_ino == self.inode and not self.lost
-                and self.standing() != HG_EPOCH):
+        if (st.st_dev == self.device and st.st_ino == self.inode and not self.truncated
+                and self.standing() != READ_EPOCH):
             return 0
         return self.attach()
 
     cdef int standing(self) noexcept nogil:
-        """Return ONE while this is the object and the epoch that we attached to."""
-        if self.lost:
-            return HG_GONE
+        """Return ROW while this is the object and the epoch that we attached to."""
+        if self.truncated:
+            return READ_GONE
         if load_acquire(&self.page.header.epoch) != self.epoch:
-            return HG_GONE if self.lost else HG_EPOCH
+            return READ_GONE if self.truncated else READ_EPOCH
         if self.page.header.state == HG_REPLACED:
-            return HG_EPOCH
-        return HG_ONE
+            return READ_EPOCH
+        return READ_ROW
 
     cdef int quiet(self, uint64_t last, const uint64_t *published) noexcept nogil:
-        """Say why nothing is new after number `last`: NONE, GONE when closed, or BACKWARDS.
+        """Say why nothing is new after number `last`: NOTHING, GONE when closed, or BACKWARDS.
 
         The writer's count is looked at now and then only: each look takes its cache line away.
         """
         cdef uint64_t missing
         if self.page.header.state == HG_CLOSED:
-            return HG_GONE
+            return READ_GONE
         self.idle += 1
         if self.idle < IDLE:
-            return HG_NONE
+            return READ_NOTHING
         self.idle = 0
         if hg_step(last, load_acquire(published), &missing) == STEP_BACK:
-            return HG_GONE if self.lost else HG_BACKWARDS
-        return HG_NONE
+            return READ_GONE if self.truncated else READ_BACKWARDS
+        return READ_NOTHING
 
     cdef int next_row(self, Row *out) noexcept nogil:
-        """Copy the next row into `out` and return ONE; every other answer leaves `out` unusable.
+        """Copy the next row into `out` and return ROW; every other answer leaves `out` unusable.
 
         After LAPPED, BACKWARDS or GARBAGE take a snapshot, after EPOCH or GONE follow. BACKWARDS
         and LAPPED are repeated until then.
         """
         cdef int closed, answer = self.standing()
-        if answer != HG_ONE:
+        if answer != READ_ROW:
             return answer
         closed = self.page.header.state == HG_CLOSED
         answer = hg_read(&self.page.rows[self.next & (HG_ROWS - 1)], sizeof(Row),
                          2 * (self.next + 1), 2 * HG_ROWS, out, &self.torn)
-        if answer == HG_ONE:
+        if answer == READ_ROW:
             if not hg_row_ok(out) or out.market != self.market:
                 self.next += 1
                 self.garbage += 1
-                return HG_GARBAGE
+                return READ_GARBAGE
             self.next += 1
             self.fresh = self.idle = 0
             if out.flags & F_AFTER_GAP and out.eom:
                 self.gaps += 1
-            return HG_ONE
-        if answer == HG_NONE:
-            return HG_GONE if closed else self.quiet(self.next, &self.page.header.rows)
-        return HG_GONE if self.lost else answer
+            return READ_ROW
+        if answer == READ_NOTHING:
+            return READ_GONE if closed else self.quiet(self.next, &self.page.header.rows)
+        return READ_GONE if self.truncated else answer
 
     cdef int next_record(self, Record *out) noexcept nogil:
-        """Copy the next record of the short ring into `out` and return ONE.
+        """Copy the next record of the short ring into `out` and return ROW.
 
         When the writer was a ring ahead, count what is lost, go on in the middle of what is left
         and return LAPPED once. A reader starts with the newest record.
         """
         cdef uint64_t last, missing
         cdef int closed, answer = self.standing()
-        if answer != HG_ONE:
+        if answer != READ_ROW:
             return answer
         closed = self.page.header.state == HG_CLOSED
         answer = hg_read(&self.page.records[self.next_seq & (HG_RECORDS - 1)], sizeof(Record),
                          2 * self.next_seq, 2 * HG_RECORDS, out, &self.torn)
-        if answer == HG_ONE:
+        if answer == READ_ROW:
             self.next_seq += 1
             self.idle = 0
             if not REC_BOOK <= out.kind <= REC_STATUS or out.n_bids > DEPTH or out.n_asks > DEPTH:
                 self.garbage += 1
-                return HG_GARBAGE
-            return HG_ONE
-        if answer == HG_NONE:
-            return HG_GONE if closed else self.quiet(self.next_seq - 1, &self.page.header.seq)
-        if self.lost:
-            return HG_GONE
-        if answer == HG_LAPPED:
+                return READ_GARBAGE
+            return READ_ROW
+        if answer == READ_NOTHING:
+            return READ_GONE if closed else self.quiet(self.next_seq - 1, &self.page.header.seq)
+        if self.truncated:
+            return READ_GONE
+        if answer == READ_LAPPED:
             last = load_acquire(&self.page.header.seq) - HG_RECORDS / 2
             # the count may still be behind the slot that told us of the lap
             if hg_step(self.next_seq + 1, last, &missing) == STEP_BACK:
@@ -804,9 +804,9 @@ cdef class Reader:
         return answer
 
     cdef int snapshot(self, Depth *out) noexcept nogil:
-        """Copy the whole book into `out` and return ONE; `next` is the first row not in it.
+        """Copy the whole book into `out` and return ROW; `next` is the first row not in it.
 
-        NONE: it was being written at every try, ask again. Rows that were delivered already are in
+        NOTHING: it was being written at every try, ask again. Rows that were delivered already are in
         the book and are not delivered again; rows that were overwritten unread are counted lost.
         """
         cdef uint64_t rows
@@ -814,22 +814,22 @@ cdef class Reader:
         cdef Row r
         for tries in range(TRIES):
             answer = self.standing()
-            if answer != HG_ONE:
+            if answer != READ_ROW:
                 return answer
             answer = hg_book_read(&self.page.book, out, &rows)
-            if self.lost:
-                return HG_GONE
-            if answer == HG_GARBAGE:
+            if self.truncated:
+                return READ_GONE
+            if answer == READ_GARBAGE:
                 self.garbage += 1
-                return HG_GARBAGE
-            if answer == HG_NONE:
+                return READ_GARBAGE
+            if answer == READ_NOTHING:
                 pause()
                 continue
             # the page trails the rows: add those that were delivered already
             while rows < self.next:
                 got = hg_read(&self.page.rows[rows & (HG_ROWS - 1)], sizeof(Row), 2 * (rows + 1),
                               2 * HG_ROWS, &r, &self.torn)
-                if got != HG_ONE or not hg_row_ok(&r):
+                if got != READ_ROW or not hg_row_ok(&r):
                     break
                 apply(out, &r)
                 if r.eom and (r.kind == ROW_LEVEL or r.kind == ROW_RESET):
@@ -842,8 +842,8 @@ cdef class Reader:
                 self.lost_rows += rows - self.next
             self.next = rows
             self.fresh = 0
-            return HG_ONE
-        return HG_NONE
+            return READ_ROW
+        return READ_NOTHING
 
     cdef ns_t heartbeat(self) noexcept nogil:
         """Return the writer's last sign of life, on the clock of recv_ns."""
@@ -870,7 +870,7 @@ cdef class Reader:
         """
         cdef Row r
         self.code = self.next_row(&r)
-        if self.code != HG_ONE:
+        if self.code != READ_ROW:
             return None
         return (self.next - 1, r.kind, r.side, r.px, r.qty, r.recv_ns, r.exch_ns, r.id, r.seq,
                 r.eom, r.flags)
@@ -879,7 +879,7 @@ cdef class Reader:
         """Return the next record of the short ring as a dict, or None with the answer in `code`."""
         cdef Record r
         self.code = self.next_record(&r)
-        if self.code != HG_ONE:
+        if self.code != READ_ROW:
             return None
         answer = {"seq": self.next_seq - 1, "kind": r.kind, "flags": r.flags, "recv_ns": r.recv_ns,
                   "exch_ns": r.exch_ns, "pub_delta_ns": r.pub_delta_ns}
@@ -901,7 +901,7 @@ cdef class Reader:
         """Return the whole book as (bids, asks) of (px, qty), best first; None: see `code`."""
         cdef long long i
         self.code = self.snapshot(self.scratch)
-        if self.code != HG_ONE:
+        if self.code != READ_ROW:
             return None
         sides = []
         for side in range(2):

@@ -33,13 +33,13 @@ enum bog_hg_state {
 
 /* What a read returns. */
 enum bog_hg_read {
-    BOG_HG_NONE = 0,       /* nothing new */
-    BOG_HG_ONE = 1,        /* one row, record or book */
-    BOG_HG_LAPPED = -1,    /* the writer was a ring ahead: what it overwrote is lost, and counted */
-    BOG_HG_EPOCH = -2,     /* another writer has started: follow it */
-    BOG_HG_GONE = -3,      /* closed and read to its end, truncated, or not attached */
-    BOG_HG_BACKWARDS = -4, /* the sequence went back without a new epoch: a fault of the writer */
-    BOG_HG_GARBAGE = -5,   /* whole but impossible: a side, kind, price or size out of range */
+    BOG_READ_NOTHING = 0,       /* nothing new */
+    BOG_READ_ROW = 1,        /* one row, record or book */
+    BOG_READ_LAPPED = -1,    /* the writer was a ring ahead: what it overwrote is lost, and counted */
+    BOG_READ_EPOCH = -2,     /* another writer has started: follow it */
+    BOG_READ_GONE = -3,      /* closed and read to its end, truncated, or not attached */
+    BOG_READ_BACKWARDS = -4, /* the sequence went back without a new epoch: a fault of the writer */
+    BOG_READ_GARBAGE = -5,   /* whole but impossible: a side, kind, price or size out of range */
 };
 
 /* How a sequence number follows another. */
@@ -153,10 +153,10 @@ static inline void bog_hg_end(uint64_t *gen, uint64_t whole)
 /*
  * Copy a slot of `size` bytes that should hold generation `whole` of a ring `lap` generations round.
  *
- * Return BOG_HG_ONE and the content, NONE while it is not there yet, LAPPED when something newer
+ * Return BOG_READ_ROW and the content, NOTHING while it is not there yet, LAPPED when something newer
  * stands there, BACKWARDS when something stands there that no writer in order leaves behind.
  * `*torn` grows by one when the slot changed during the copy; then and whenever the answer is not
- * ONE, `out` is not to be used.
+ * ROW, `out` is not to be used.
  */
 static inline int bog_hg_read(const void *slot, size_t size, uint64_t whole, uint64_t lap, void *out,
                               uint64_t *torn)
@@ -166,17 +166,17 @@ static inline int bog_hg_read(const void *slot, size_t size, uint64_t whole, uin
     if (before != whole) {
         uint64_t behind = whole - before;
         if (behind > (uint64_t)INT64_MAX && before != 0)
-            return BOG_HG_LAPPED;
+            return BOG_READ_LAPPED;
         /* being written, still the lap before, or never written */
-        return behind == 1 || behind == lap || before == 0 ? BOG_HG_NONE : BOG_HG_BACKWARDS;
+        return behind == 1 || behind == lap || before == 0 ? BOG_READ_NOTHING : BOG_READ_BACKWARDS;
     }
     memcpy(out, slot, size);
     bog_fence_acquire();
     if (bog_load_relaxed(gen) != before) {
         (*torn)++;
-        return BOG_HG_LAPPED; /* only the next lap writes here again */
+        return BOG_READ_LAPPED; /* only the next lap writes here again */
     }
-    return BOG_HG_ONE;
+    return BOG_READ_ROW;
 }
 
 /* Return 1 when a row can be applied without harm: known kind, side, price and size in range. */
@@ -218,14 +218,14 @@ static inline int bog_hg_depth_ok(const bog_depth_t *depth)
 }
 
 /*
- * Copy the whole-book page once. Return ONE with the book and the number of rows in it, NONE when
+ * Copy the whole-book page once. Return ROW with the book and the number of rows in it, NOTHING when
  * it was being written, GARBAGE when it is whole but no book. Only levels that stand are copied.
  */
 static inline int bog_hg_book_read(const bog_hg_book_t *page, bog_depth_t *out, uint64_t *rows)
 {
     uint64_t lock = bog_load_acquire(&page->lock);
     if (lock & 1)
-        return BOG_HG_NONE;
+        return BOG_READ_NOTHING;
     *rows = page->rows;
     memcpy(out, &page->depth, offsetof(bog_depth_t, px));
     int fits = 1;
@@ -239,8 +239,8 @@ static inline int bog_hg_book_read(const bog_hg_book_t *page, bog_depth_t *out, 
     }
     bog_fence_acquire();
     if (bog_load_relaxed(&page->lock) != lock)
-        return BOG_HG_NONE;
-    return fits && bog_hg_depth_ok(out) ? BOG_HG_ONE : BOG_HG_GARBAGE;
+        return BOG_READ_NOTHING;
+    return fits && bog_hg_depth_ok(out) ? BOG_READ_ROW : BOG_READ_GARBAGE;
 }
 
 #endif

@@ -20,13 +20,13 @@ cdef extern from "huginn.h" nogil:
         HG_REPLACED "BOG_HG_REPLACED"
 
     cpdef enum FeedRead "bog_hg_read":
-        HG_NONE "BOG_HG_NONE"
-        HG_ONE "BOG_HG_ONE"
-        HG_LAPPED "BOG_HG_LAPPED"
-        HG_EPOCH "BOG_HG_EPOCH"
-        HG_GONE "BOG_HG_GONE"
-        HG_BACKWARDS "BOG_HG_BACKWARDS"
-        HG_GARBAGE "BOG_HG_GARBAGE"
+        READ_NOTHING "BOG_READ_NOTHING"
+        READ_ROW "BOG_READ_ROW"
+        READ_LAPPED "BOG_READ_LAPPED"
+        READ_EPOCH "BOG_READ_EPOCH"
+        READ_GONE "BOG_READ_GONE"
+        READ_BACKWARDS "BOG_READ_BACKWARDS"
+        READ_GARBAGE "BOG_READ_GARBAGE"
 
     cpdef enum Step "bog_hg_step":
         STEP_NEXT "BOG_STEP_NEXT"

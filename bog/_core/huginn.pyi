@@ -6,13 +6,13 @@ class FeedState(IntEnum):
     HG_REPLACED = 3
 
 class FeedRead(IntEnum):
-    HG_NONE = 0
-    HG_ONE = 1
-    HG_LAPPED = -1
-    HG_EPOCH = -2
-    HG_GONE = -3
-    HG_BACKWARDS = -4
-    HG_GARBAGE = -5
+    READ_NOTHING = 0
+    READ_ROW = 1
+    READ_LAPPED = -1
+    READ_EPOCH = -2
+    READ_GONE = -3
+    READ_BACKWARDS = -4
+    READ_GARBAGE = -5
 
 class Step(IntEnum):
     STEP_NEXT = 0
