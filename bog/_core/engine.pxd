@@ -7,7 +7,7 @@ from: live, paper, replay and tests drive this same code.
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 from libc.string cimport memcpy, memset
 
-from bog._core.book cimport BOOK_OK, book_check
+from bog._core.book cimport BOOK_SOUND, book_check
 from bog._core.exposure cimport Exposure
 from bog._core.fixed cimport floor_div
 from bog._core.orders cimport (
@@ -17,10 +17,12 @@ from bog._core.orders cimport (
     orders_plan, orders_sent,
 )
 from bog._core.position cimport (
-    position_daily2, position_fill, position_funding, position_roll, position_sample_peak,
+    position_daily2, position_equity2, position_fill, position_funding, position_roll,
+    position_sample_peak,
 )
 from bog._core.risk cimport (
-    Risk, RiskContext, risk_check, risk_clear_halt, risk_halt, risk_standing, risk_take,
+    Moment, Risk, risk_check, risk_clear_halt, risk_halt, risk_init, risk_restore, risk_standing,
+    risk_take,
 )
 from bog._core.strategy cimport (
     MOVE_KEEP, MOVE_PULL, MOVE_RENEW, MOVE_WRONG_SIDE, QUIET_INVENTORY, Quote, strategy_moves,
@@ -33,7 +35,9 @@ from bog._core.types cimport (
     J_EXPIRED, J_FILL, J_FUNDING, J_GAP, J_HALT, J_LEVEL, J_PEAK, J_PLACE, J_REJECT, J_STALE,
     J_UNKNOWN, LEVEL_KILLED, NEVER, ORDER_FILLED, REC_BOOK, REC_STATS, REC_STATUS, REP_ACK,
     REP_AMENDED, REP_AMEND_REJECT, REP_CANCELED, REP_CANCEL_REJECT, REP_EXPIRED, REP_FILL,
-    REP_FUNDING, REP_REJECT, STATUS_UP, Command, JournalRec, Limits, Order, Position, Record,
+    REP_FUNDING, REP_REJECT, STATUS_UP, W_CASH, W_COMMANDS, W_COST, W_DAY, W_DAY_OPEN, W_FEES,
+    W_FILLS, W_FUNDING, W_HALT, W_HALT_ID, W_LAST_NS, W_LEVEL, W_MARK2, W_NEXT_ORDER_ID, W_PEAK,
+    W_POS, W_REALIZED, W_VOLUME, Command, JournalRec, Limits, Order, Position, Record,
     Report, StrategyParams, half_t, ns_t, px_t, qty_t,
 )
 
@@ -223,7 +227,8 @@ cdef inline void engine_on_level(Engine *e, uint64_t level, Out *out) noexcept n
 
 
 cdef inline void engine_void_book(Engine *e) noexcept nogil:
-    """Trust no book until the next whole message."""
+    """Trust no book until the next whole message: an empty one is quoted by nobody."""
+    memset(&e.book, 0, sizeof(Record))
     e.book_ok = 0
     e.pending = 1
 
@@ -244,7 +249,7 @@ cdef inline int engine_on_record(Engine *e, const Record *record, Out *out) noex
         return 0
     e.books += 1
     check = book_check(record)
-    if check != BOOK_OK:
+    if check != BOOK_SOUND:
         # a book that cannot be: quotes must not rest on the last good one
         e.refused += 1
         e.invalid = <uint8_t>check
@@ -270,14 +275,17 @@ cdef inline int engine_on_record(Engine *e, const Record *record, Out *out) noex
     return 1
 
 
-cdef inline void engine_context(Engine *e, RiskContext *context) noexcept nogil:
-    """Write what the gate must know beside limits, orders, position and book."""
-    context.now_ns = e.now_ns
-    context.alive_ns = e.alive_ns
-    context.level = e.level
-    context.connected = 1
-    context.book_ok = e.book_ok
-    context.mark2 = engine_mark2(e)
+cdef inline void engine_moment(const Engine *e, Moment *m) noexcept nogil:
+    """Write what the gate must know of this moment."""
+    cdef px_t mark2 = engine_mark2(e)
+    m.now = e.now_ns
+    m.alive_ns = e.alive_ns
+    m.equity2 = position_equity2(&e.position, mark2)
+    m.daily2 = position_daily2(&e.position, mark2)
+    m.peak2 = e.position.peak
+    m.pos = e.position.pos
+    m.level = e.level
+    m.connected = 1
 
 
 cdef inline void engine_freshness(Engine *e, Out *out) noexcept nogil:
@@ -298,7 +306,6 @@ cdef inline int engine_say(Engine *e, int side, int verdict, px_t px, qty_t qty,
     """Journal a verdict on a side when it differs from the last one; return it."""
     cdef JournalRec *rec
     if verdict != ALLOW:
-        e.risk.denied[verdict] += 1
         e.why[side] = <uint8_t>(32 + verdict)
     if verdict != e.denied[side]:
         e.denied[side] = <uint8_t>verdict
@@ -314,7 +321,7 @@ cdef inline void engine_cancel(Engine *e, int64_t slot, Out *out) noexcept nogil
     """Pull one order, if the bucket has a token even for a cancel; else look again soon."""
     cdef Command *command = engine_command(e, out)
     cdef JournalRec *rec
-    if command == NULL or risk_take(&e.risk, &e.limits, e.now_ns, 1):
+    if command == NULL or risk_take(&e.risk, &e.limits, e.now_ns, 0, 1):
         e.pending = 1
         return
     if orders_cancel(&e.orders, slot, e.now_ns, command):
@@ -333,7 +340,7 @@ cdef inline void engine_sent(Engine *e, Out *out) noexcept nogil:
     out.n_commands += 1
 
 
-cdef inline void engine_side(Engine *e, int side, RiskContext *context, Out *out) noexcept nogil:
+cdef inline void engine_side(Engine *e, int side, const Moment *m, int standing, Out *out) noexcept nogil:
     """Think, check and act on one side: judge it by itself and take the smallest step."""
     cdef const Quote *quote = &e.quote
     cdef px_t px = quote.bid_px if side == BID else quote.ask_px
@@ -345,15 +352,11 @@ cdef inline void engine_side(Engine *e, int side, RiskContext *context, Out *out
     cdef Command *command
     cdef JournalRec *rec
     cdef Plan plan
-    cdef int64_t slot
+    cdef int64_t slot, was_free = 0
     e.why[side] = quote.why[side]
-    verdict = risk_standing(&e.limits, &e.risk, &e.position, &e.book, side, context)
-    if verdict == DENY_DAILY_LOSS:
-        engine_halt(e, out, HALT_DAILY_LOSS, position_daily2(&e.position, context.mark2))
-    elif verdict == DENY_DRAWDOWN:
-        engine_halt(e, out, HALT_DRAWDOWN, position_daily2(&e.position, context.mark2))
-    if verdict != ALLOW:
-        engine_say(e, side, verdict, px, qty, out)
+    if standing != ALLOW:
+        e.risk.denied[standing] += 1
+        engine_say(e, side, standing, px, qty, out)
         qty = 0
     for i in range(ORDERS_CAP):
         if e.orders.live >> i & 1 and e.orders.slot[i].side == side:
@@ -378,13 +381,13 @@ cdef inline void engine_side(Engine *e, int side, RiskContext *context, Out *out
         engine_cancel(e, plan.slot, out)
         return
     if plan.kind != PLAN_PLACE and plan.kind != PLAN_AMEND:
-        if verdict == ALLOW:
+        if standing == ALLOW:
             engine_say(e, side, ALLOW, px, qty, out)
         return
     slot = plan.slot if plan.kind == PLAN_AMEND else -1
     orders_exposure(&e.orders, e.now_ns, slot, &exposure)
     verdict = risk_check(
-        &e.limits, &e.risk, &e.position, &exposure, &e.book, side, plan.px, plan.qty, slot, context
+        &e.limits, &e.risk, &e.book, m, &exposure, side, plan.px, plan.qty, slot >= 0
     )
     command = engine_command(e, out)
     if verdict != ALLOW or command == NULL:
@@ -398,6 +401,7 @@ cdef inline void engine_side(Engine *e, int side, RiskContext *context, Out *out
     if slot < 0:
         if e.params.order_life_ns > 0:
             expiry = e.now_ns + e.params.order_life_ns
+        was_free = 1
         slot = orders_place(&e.orders, side, plan.px, plan.qty, expiry, e.now_ns, command)
         if slot < 0:
             e.pending = 1
@@ -409,7 +413,7 @@ cdef inline void engine_side(Engine *e, int side, RiskContext *context, Out *out
         if orders_amend(&e.orders, slot, plan.px, plan.qty, e.now_ns, command):
             return
         rec = engine_record(e, out, J_AMEND)
-    risk_take(&e.risk, &e.limits, e.now_ns, 0)
+    risk_take(&e.risk, &e.limits, e.now_ns, exposure.live + was_free, 0)
     rec.id = command.order_id
     rec.px = plan.px
     rec.qty = plan.qty
@@ -419,15 +423,19 @@ cdef inline void engine_side(Engine *e, int side, RiskContext *context, Out *out
 
 
 cdef inline void engine_decide(Engine *e, Out *out) noexcept nogil:
-    """Think about both sides, each judged by itself."""
-    cdef RiskContext context
+    """Think about both sides, each judged by itself; a loss past its limit halts first."""
+    cdef Moment m
+    cdef int standing
     e.pending = 0
-    engine_context(e, &context)
-    strategy_quote(
-        &e.params, &e.book, e.orders.slot, ORDERS_CAP, e.position.pos, &e.quote
-    )
-    engine_side(e, BID, &context, out)
-    engine_side(e, ASK, &context, out)
+    engine_moment(e, &m)
+    standing = risk_standing(&e.limits, &e.risk, &e.book, &m)
+    if standing == DENY_DAILY_LOSS:
+        engine_halt(e, out, HALT_DAILY_LOSS, m.daily2)
+    elif standing == DENY_DRAWDOWN:
+        engine_halt(e, out, HALT_DRAWDOWN, m.daily2)
+    strategy_quote(&e.params, &e.book, e.orders.slot, ORDERS_CAP, e.position.pos, &e.quote)
+    engine_side(e, BID, &m, standing, out)
+    engine_side(e, ASK, &m, standing, out)
 
 
 cdef inline void engine_step(Engine *e, const Event *event, Out *out) noexcept nogil:
@@ -469,3 +477,97 @@ cdef inline void engine_step(Engine *e, const Event *event, Out *out) noexcept n
         engine_sample(e, out)
         orders_age(&e.orders, e.now_ns)
     engine_decide(e, out)
+
+
+cdef inline int engine_init(
+    Engine *e, const Limits *limits, const StrategyParams *params, uint32_t market,
+    int px_decimals, int qty_decimals,
+) noexcept nogil:
+    """Begin flat, with no book; return 0, or which limit is past the compiled caps (enum Cap)."""
+    memset(e, 0, sizeof(Engine))
+    memcpy(&e.limits, limits, sizeof(Limits))
+    memcpy(&e.params, params, sizeof(StrategyParams))
+    e.market = market
+    # a slot is kept as long as a late fill may be told, a cancel is asked again after two seconds
+    orders_init(&e.orders, 1, market, 10_000_000_000LL, 2_000_000_000LL, 0)
+    return risk_init(&e.risk, &e.limits, px_decimals, qty_decimals, 0)
+
+
+cdef inline int64_t engine_word(Engine *e, int word, int64_t value, bint store) noexcept nogil:
+    """Return word `word` of the state that outlives a run (enum StateWord), after storing `value`.
+
+    A level above RUN is not carried over: a run that drained ended, and an emergency stop is kept
+    as a halt. A halt that is none reads as the strictest one.
+    """
+    cdef Position *p = &e.position
+    if word == W_POS:
+        if store:
+            p.pos = value
+        return p.pos
+    if word == W_COST:
+        if store:
+            p.cost = value
+        return p.cost
+    if word == W_CASH:
+        if store:
+            p.cash = value
+        return p.cash
+    if word == W_REALIZED:
+        if store:
+            p.realized = value
+        return p.realized
+    if word == W_FEES:
+        if store:
+            p.fees = value
+        return p.fees
+    if word == W_FUNDING:
+        if store:
+            p.funding = value
+        return p.funding
+    if word == W_VOLUME:
+        if store:
+            p.volume = value
+        return p.volume
+    if word == W_FILLS:
+        if store:
+            p.fills = <uint64_t>value
+        return <int64_t>p.fills
+    if word == W_DAY:
+        if store:
+            p.day = value
+        return p.day
+    if word == W_DAY_OPEN:
+        if store:
+            p.day_open = value
+        return p.day_open
+    if word == W_PEAK:
+        if store:
+            p.peak = value
+        return p.peak
+    if word == W_MARK2:
+        if store:
+            p.mark2 = value
+        return p.mark2
+    if word == W_NEXT_ORDER_ID:
+        if store and value > 0:
+            e.orders.next_id = <uint64_t>value
+        return <int64_t>e.orders.next_id
+    if word == W_HALT:
+        if store:
+            risk_restore(&e.risk, value, e.risk.halt_id)
+        return e.risk.halt
+    if word == W_HALT_ID:
+        if store:
+            risk_restore(&e.risk, e.risk.halt, <uint64_t>value)
+        return <int64_t>e.risk.halt_id
+    if word == W_LEVEL:
+        return e.level
+    if word == W_COMMANDS:
+        if store:
+            e.commands = <uint64_t>value
+        return <int64_t>e.commands
+    if word == W_LAST_NS:
+        if store:
+            e.now_ns = value
+        return e.now_ns
+    return 0

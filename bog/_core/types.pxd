@@ -274,7 +274,9 @@ cdef extern from "types.h" nogil:
         ns_t expiry_ns
         ns_t touched_ns
         uint64_t last_trade
-        uint64_t pad[3]
+        ns_t amend_ns
+        qty_t late_qty
+        ns_t late_ns
 
     ctypedef struct Command "bog_command_t":
         uint64_t seq
