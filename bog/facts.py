@@ -9,7 +9,7 @@ from __future__ import annotations
 from enum import IntEnum
 from typing import Any, TypedDict
 
-from bog._core.types import FillReason, Halt, Level, Reject, Verdict
+from bog._core.types import FillReason, Halt, Level, OrderState, Reject, Verdict
 
 # enum bog_quiet: why the strategy leaves a side empty; 0 is quoting. A test compares strategy.h
 QUIET = ("quoting", "no_book", "one_sided", "crossed", "price_range", "thin", "spread_min",
@@ -201,6 +201,16 @@ def side_name(side: int) -> str:
 def fill_reason(code: int) -> str:
     """Return how a fill came about: queue, through, cross, taker, match."""
     return _name(FillReason, code, "FILL_").lower()
+
+
+def is_alive(state: int) -> bool:
+    """Return whether an order of this state may still fill: everything not proven dead."""
+    return OrderState.ORDER_FREE < state < OrderState.ORDER_FILLED
+
+
+def order_state(code: int) -> str:
+    """Return the state of an order: resting, cancel_sent."""
+    return _name(OrderState, code, "ORDER_").lower()
 
 
 def verdict_name(code: int) -> str:

@@ -146,16 +146,12 @@ class JournalSpeaker:
             case J.J_READY:
                 return "INFO", "ready", "Ready to trade", {"position": self._size(self.position)}
             case J.J_FUNDING:
-                return (
-                    "INFO",
-                    "funding",
-                    "Funding paid",
-                    {
-                        "amount": self._money(val),
-                        "price": self._price(rec["px"]),
-                        "position": self._size(rec["qty"]),
-                    },
-                )
+                paid: dict[str, Value] = {
+                    "amount": self._money(val),
+                    "price": self._price(rec["px"]),
+                    "position": self._size(rec["qty"]),
+                }
+                return "INFO", "funding", "Funding paid", paid
             case J.J_PEAK:
                 return "DEBUG", "peak", "New peak of the day's profit", {"profit": self._half(val)}
             case J.J_DAY:
