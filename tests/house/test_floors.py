@@ -41,7 +41,7 @@ def test_nouns_reach_nothing_above_them() -> None:
     for name in NOUNS - {"stats"}:
         path = CORE / f"{name}.pxd"
         if path.exists():
-            assert cimports(path) <= NOUNS, f"{path.name} is a noun and reaches into a room"
+            assert cimports(path) <= NOUNS | {"depth"}, f"{path.name} is a noun and reaches into a room"
 
 
 def test_the_step_knows_rooms_and_nothing_of_the_world() -> None:
