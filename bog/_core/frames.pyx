@@ -88,7 +88,7 @@ cdef class FramesProbe:
         ]
 
     def count(self, const unsigned char[::1] text, long long times=1):
-        """Parse one frame `times` times from the same chain and return its number of rows or error.
+        """Parse one frame `times` times and return its number of rows or error; the chain stays.
 
         For fuzzing and timing: no Python object is made for a row.
         """
@@ -101,6 +101,8 @@ cdef class FramesProbe:
             p.chain = chain
             p.last = last
             n = self.read(text, 0)
+        p.chain = chain
+        p.last = last
         return n
 
     cdef int read(self, const unsigned char[::1] text, long long recv_ns):
