@@ -9,6 +9,7 @@ UNPACKED_MAX: int
 CHUNK: int
 HEAD: int
 
+@final
 class Source:
     path: str
     name: str

@@ -52,6 +52,7 @@ HEAD = sizeof(TapeHead)
 crc_start()
 
 
+@cython.final
 cdef class Source:
     """One recording of one market as rows in receive order. Made by `open_source`.
 
@@ -485,7 +486,7 @@ cdef class Source:
         if self.frame_error:
             return place + frame_message(self.frame_error, self.frame_what, self.frame_at)
         bad = PyBytes_FromStringAndSize(self.lines.data + self.lines.bad_at, self.lines.bad_n)
-        text = bad[:60].decode("ascii", "backslashreplace")
+        text = bad[:60].decode("latin-1")
         what, right = (<bytes> self.lines.what).decode(), (<bytes> self.lines.right).decode()
         return f"{place}{what} is {text!r}, must be {right}"
 
@@ -598,6 +599,8 @@ def unpack(path, progress=None):
                         chunk = file.read(CHUNK)
                         done += len(chunk)
                         if not chunk:
+                            if progress is not None:
+                                progress(done, total)
                             return whole(path, parts)
             if progress is not None:
                 progress(done, total)
@@ -676,7 +679,7 @@ def open_source(path, market=None, price_decimals=None, size_decimals=None, prog
             raise ValueError(f"{path}: Lighter frames need {', '.join(missing)}: give them, or "
                              f"write them into {path}.toml")
     else:
-        line = bytes(data[:80]).split(b"\n")[0].decode("ascii", "backslashreplace")
+        line = bytes(data[:80]).split(b"\n")[0].decode("latin-1")
         raise ValueError(
             f"{path}: line 1: header is {line!r}, must be {ROWS_HEADER.decode().rstrip()!r}, "
             f"{ORDERS_HEADER.decode().rstrip()!r}, a Lighter frame or the magic of a tape")
