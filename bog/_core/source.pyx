@@ -15,9 +15,9 @@ from pathlib import Path
 cimport cython
 from cpython.bytes cimport PyBytes_FromStringAndSize
 from libc.errno cimport EINTR, errno
-from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
+from libc.stdint cimport int64_t, uint8_t, uint64_t
 from libc.stdlib cimport free, malloc, realloc
-from libc.string cimport memcmp, memcpy, memset, strlen
+from libc.string cimport memcpy, memset, strlen
 from posix.unistd cimport write as posix_write
 
 from bog._core.frames cimport (
@@ -28,8 +28,7 @@ from bog._core.frames cimport (
 from bog._core.frames import MarketRow
 from bog._core.memory cimport lines as cache_lines
 from bog._core.types cimport (
-    ASK, BID, F_SNAPSHOT, NEVER, PX_MAX, QTY_MAX, ROW_LEVEL, ROW_RESET, ROW_STATS, ROW_STATUS,
-    ROW_TOUCH, ROW_TRADE, Row, ns_t, px_t, qty_t,
+    F_SNAPSHOT, NEVER, PX_MAX, QTY_MAX, ROW_LEVEL, ROW_RESET, ROW_TRADE, Row, ns_t, px_t, qty_t,
 )
 
 cdef enum:
@@ -509,7 +508,7 @@ cdef class Source:
         return iter(self.next_row, None)
 
     def raw(self, long long count):
-        """Return at most `count` rows as bytes, 64 each, in the layout of types.h; b"" at the end."""
+        """Return at most `count` rows as bytes, 64 each as in types.h; b"" at the end."""
         if count < 1:
             raise ValueError(f"{count} rows make no sense: ask for 1 or more")
         left = self.rows if count > self.rows else count

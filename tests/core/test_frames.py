@@ -30,7 +30,7 @@ def level(price, size):
     return {"price": price, "size": size}
 
 
-def book(kind="update", nonce=None, begin=None, offset=1, bids=(), asks=(), **more):
+def book(kind="update", *, nonce=None, begin=None, offset=1, bids=(), asks=(), **more):
     inner = {"code": 0, "asks": list(asks), "bids": list(bids), "offset": offset}
     if nonce is not None:
         inner |= {"nonce": nonce, "begin_nonce": begin}
@@ -219,9 +219,7 @@ def test_a_print_in_both_lists_is_one_print():
     p = probe()
     rows = p.parse(text(trades(trade(12), liquidations=[trade(12)])))
     assert [(r.id, r.flags, r.eom) for r in rows] == [(12, F_LIQUIDATION, 1)]
-    refused(
-        trades(trade(12), liquidations=[trade(12, size="1")]), FrameError.BAD_CONFLICT, probe()
-    )
+    refused(trades(trade(12), liquidations=[trade(12, size="1")]), FrameError.BAD_CONFLICT, probe())
 
 
 def test_trade_history_on_subscribing_yields_no_rows():
@@ -605,7 +603,9 @@ def model(data):
 decimals = st.one_of(
     st.integers(0, 10**12).map(lambda n: f"{Decimal(n).scaleb(-2):f}"),
     st.decimals(-10, 10**9, places=4).map(lambda d: f"{d:f}"),
-    st.sampled_from(["0", "1e2", "-0", "1E-1", "00", "", "NaN", "1.2.3", "9" * 30, "0." + "0" * 40]),
+    st.sampled_from(
+        ["0", "1e2", "-0", "1E-1", "00", "", "NaN", "1.2.3", "9" * 30, "0." + "0" * 40]
+    ),
     st.integers(-5, 10**20),
     st.floats(0, 1e6, width=32),
     st.none(),
