@@ -16,13 +16,13 @@
 #define BOG_OUT_RECORDS 96
 
 enum bog_event_kind {
-    BOG_EV_RECORD = 1, /* a market record */
-    BOG_EV_REPORT = 2, /* word from the executor */
-    BOG_EV_TIMER = 3,  /* time passes */
-    BOG_EV_LEVEL = 4,  /* arg = the run level that an operator asks for */
-    BOG_EV_CLEAR_HALT = 5, /* arg = halt id */
-    BOG_EV_GAP = 6,    /* arg = messages lost; the book is void until the next one */
-    BOG_EV_EPOCH = 7,  /* arg = the feed writer's new epoch; the book is void until the next one */
+    BOG_EVENT_RECORD = 1, /* a market record */
+    BOG_EVENT_REPORT = 2, /* word from the executor */
+    BOG_EVENT_TIMER = 3,  /* time passes */
+    BOG_EVENT_LEVEL = 4,  /* arg = the run level that an operator asks for */
+    BOG_EVENT_CLEAR_HALT = 5, /* arg = halt id */
+    BOG_EVENT_GAP = 6,    /* arg = messages lost; the book is void until the next one */
+    BOG_EVENT_EPOCH = 7,  /* arg = the feed writer's new epoch; the book is void until the next one */
 };
 
 /* What the step takes. Time arrives here and nowhere else. */
@@ -57,6 +57,7 @@ typedef struct bog_engine {
     bog_ns_t mark_ns;
     bog_px_t mid2;         /* of the last two-sided book */
     bog_ns_t sample_ns;    /* next sampling of the day's peak */
+    bog_ns_t quoted_ns[2]; /* when a side was last placed or amended */
     uint64_t commands;     /* given so far, over all runs */
     uint32_t market;
     uint32_t level;        /* enum bog_level */
