@@ -230,8 +230,8 @@ cdef class Session:
             raise ValueError(f"{len(words)} state words, not {STATE_WORDS}")
         for i in range(STATE_WORDS):
             engine_word(self.engine, i, words[i], True)
-        self.stats.run = self.file.run
-        self.put(J_RUN, self.file.run, self.spec["limits"]["unix_offset_ns"], 0, 0, self.spec["mode"])
+        self.stats.run = self.spec["run"]
+        self.put(J_RUN, self.spec["run"], self.spec["limits"]["unix_offset_ns"], 0, 0, self.spec["mode"])
         for i in range(STATE_WORDS):
             self.put(J_STATE, 0, engine_word(self.engine, i, 0, False), i, 0, 0)
         for order in (recovered.open_orders if recovered is not None else ()):
