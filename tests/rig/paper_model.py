@@ -7,6 +7,7 @@ reading of each rule; the tests compare both, fill by fill and state by state.
 
 from __future__ import annotations
 
+from bisect import insort
 from dataclasses import dataclass, field
 
 BID, ASK = 0, 1
@@ -55,6 +56,7 @@ class PaperModel:
     shrink_keeps_place: bool = False
     book: tuple = field(default_factory=lambda: ({}, {}))
     alive: dict = field(default_factory=dict)
+    open: dict = field(default_factory=dict)
     dead_on_arrival: set = field(default_factory=set)
     actions: list = field(default_factory=list)
     unexplained: dict = field(default_factory=dict)
@@ -75,23 +77,19 @@ class PaperModel:
             order, side, px, qty, qty, (self.seq,) if age is None else age, Sum(self.window)
         )
         self.alive[order] = resting
-        self.actions.append((now + latency, seq, "send", order, None))
+        insort(self.actions, (now + latency, seq, "send", order, None))
 
     def cancel(self, order, now, latency=0, seq=None):
         self.seq += 1
-        self.actions.append(
-            (now + latency, self.seq if seq is None else seq, "cancel", order, None)
-        )
+        seq = self.seq if seq is None else seq
+        insort(self.actions, (now + latency, seq, "cancel", order, None))
 
     def amend(self, order, px, qty, now, latency=0):
         self.seq += 1
-        self.actions.append((now + latency, self.seq, "amend", order, (px, qty)))
+        insort(self.actions, (now + latency, self.seq, "amend", order, (px, qty)))
 
     def advance(self, now):
         """Actions due at or before `now`, by time, then in the order they were sent."""
-        if not self.actions:
-            return
-        self.actions.sort(key=lambda action: action[:2])
         while self.actions and self.actions[0][0] <= now:
             _, seq, what, order, wanted = self.actions.pop(0)
             getattr(self, "do_" + what)(order, seq, wanted)
@@ -105,10 +103,12 @@ class PaperModel:
             del self.alive[order]
             return
         resting.state = "open"
+        self.open[order] = resting
         self.join(resting)
 
     def do_cancel(self, order, _seq, _wanted):
         resting = self.alive.pop(order, None)
+        self.open.pop(order, None)
         if resting is not None and resting.state == "pending":
             self.dead_on_arrival.add(order)
 
@@ -119,7 +119,7 @@ class PaperModel:
         px, qty = wanted
         filled = resting.qty - resting.rem
         if qty <= filled or self.crosses(resting.side, px):
-            del self.alive[order]
+            del self.alive[order], self.open[order]
             return
         keeps = self.shrink_keeps_place and px == resting.px and qty <= resting.qty
         resting.px, resting.qty, resting.rem = px, qty, qty - filled
@@ -150,7 +150,7 @@ class PaperModel:
 
     def resting(self, side):
         """Our resting orders of a side: best price first, then age."""
-        found = [o for o in self.alive.values() if o.side == side and o.state == "open"]
+        found = [o for o in self.open.values() if o.side == side]
         return sorted(found, key=lambda o: (-o.px if side == BID else o.px, o.age))
 
     def fill(self, now, resting, size, reason):
@@ -158,7 +158,7 @@ class PaperModel:
         resting.rem -= size
         self.fills.append((now, resting.order, resting.side, resting.px, size, reason))
         if resting.rem == 0:
-            del self.alive[resting.order]
+            del self.alive[resting.order], self.open[resting.order]
 
     # ---- rows
 
@@ -197,8 +197,8 @@ class PaperModel:
         if (side, px) in self.seen:
             from_seen = self.seen[side, px].take(dec, now)
         rest = dec - from_seen
-        for o in self.alive.values():
-            if o.side != side or o.px != px or o.state != "open":
+        for o in self.open.values():
+            if o.side != side or o.px != px:
                 continue
             f = o.ahead
             b = max(0, old - from_seen - f)
@@ -243,9 +243,8 @@ class PaperModel:
         self.advance(now)
         if self.rebuilding and (self.book[BID] or self.book[ASK]):
             self.rebuilding = False
-            for o in self.alive.values():
-                if o.state == "open":
-                    o.ahead = min(o.ahead, self.book[o.side].get(o.px, 0))
+            for o in self.open.values():
+                o.ahead = min(o.ahead, self.book[o.side].get(o.px, 0))
         if self.rebuilding:
             return
         for side in (BID, ASK):
