@@ -338,13 +338,16 @@ cdef inline int orders_amend(
 ) noexcept nogil:
     """Ask for another price and total size (filled part included) and fill the command.
 
-    Return 0; -1 with nothing changed when the order cannot be amended now, or to that.
+    Return 0; -1 with nothing changed when the order cannot be amended now, or to that: at most what
+    is filled, or what stands already.
     """
     cdef int state = orders_request(t, slot, EV_AMEND)
     cdef Order *o
     if state < 0 or px <= 0 or qty <= t.slot[slot].filled:
         return -1
     o = &t.slot[slot]
+    if px == o.px and qty == o.qty:
+        return -1
     o.before = o.state
     o.state = <uint8_t>state
     o.amend_px = px
@@ -593,8 +596,10 @@ cdef inline int orders_on_report(Orders *t, const Report *r, OrderEffect *out) n
             return orders_fault(t, out, FAULT_STATE)
         o.reason = r.reason
     elif event == EV_AMENDED or event == EV_AMEND_REJECT:
-        if o.amend_qty == 0 or (r.venue_ns != 0 and r.venue_ns < o.amend_ns):
-            if o.amend_qty == 0 and event == EV_AMENDED and (r.px != o.px or r.qty != o.qty):
+        if r.venue_ns != 0 and r.venue_ns < o.amend_ns:
+            return orders_ignore(t, out)
+        if o.amend_qty == 0:
+            if event == EV_AMENDED and (r.px != o.px or r.qty != o.qty):
                 return orders_fault(t, out, FAULT_AMEND)
             return orders_ignore(t, out)
         if event == EV_AMENDED:
