@@ -582,6 +582,10 @@ cdef inline int orders_on_report(Orders *t, const Report *r, OrderEffect *out) n
     cell = order_next[o.state][event]
     if cell == CELL_FAULT:
         return orders_fault(t, out, FAULT_STATE)
+    if event == EV_AMENDED and o.state < ORDER_FILLED and o.amend_qty == 0:
+        if (r.venue_ns == 0 or r.venue_ns >= o.amend_ns) and (r.px != o.px or r.qty != o.qty):
+            return orders_fault(t, out, FAULT_AMEND)
+        return orders_ignore(t, out)
     if cell == CELL_IGNORE:
         return orders_ignore(t, out)
     if event == EV_ACK:
@@ -596,11 +600,7 @@ cdef inline int orders_on_report(Orders *t, const Report *r, OrderEffect *out) n
             return orders_fault(t, out, FAULT_STATE)
         o.reason = r.reason
     elif event == EV_AMENDED or event == EV_AMEND_REJECT:
-        if r.venue_ns != 0 and r.venue_ns < o.amend_ns:
-            return orders_ignore(t, out)
-        if o.amend_qty == 0:
-            if event == EV_AMENDED and (r.px != o.px or r.qty != o.qty):
-                return orders_fault(t, out, FAULT_AMEND)
+        if o.amend_qty == 0 or (r.venue_ns != 0 and r.venue_ns < o.amend_ns):
             return orders_ignore(t, out)
         if event == EV_AMENDED:
             if r.px != o.amend_px or r.qty != o.amend_qty:
