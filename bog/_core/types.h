@@ -343,6 +343,7 @@ typedef struct bog_strategy_params {
     bog_ppm_t min_spread_ppm; /* no quotes while the market is tighter */
     bog_ppm_t max_spread_ppm; /* no quotes while the market is wider */
     bog_qty_t order_qty;      /* lots a side */
+    bog_qty_t min_order;      /* smallest order, lots: a smaller quote is none, a smaller rest is renewed */
     bog_qty_t max_pos;        /* inventory at which skew is full and the growing side stops, lots */
     bog_px_t min_valid_px;
     bog_px_t max_valid_px;

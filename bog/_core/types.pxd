@@ -339,6 +339,7 @@ cdef extern from "types.h" nogil:
         ppm_t min_spread_ppm
         ppm_t max_spread_ppm
         qty_t order_qty
+        qty_t min_order
         qty_t max_pos
         px_t min_valid_px
         px_t max_valid_px
