@@ -6,7 +6,6 @@ Two promises it keeps, because the rooms rely on them: no fill is lost, and no m
 than `DELAY` after it was sent.
 """
 
-cimport cython
 from libc.stdint cimport int64_t, uint32_t, uint64_t
 from libc.stdlib cimport free
 from libc.string cimport memset
@@ -14,7 +13,7 @@ from libc.string cimport memset
 from bog._core.exposure cimport Exposure
 from bog._core.memory cimport lines
 from bog._core.orders cimport (
-    CHANGE_AMEND, CHANGE_KEEP, CHANGE_REPLACE, EFFECT_DUPLICATE, FAULT_NONE, ORDERS_CAP,
+    CHANGE_KEEP, CHANGE_REPLACE, EFFECT_DUPLICATE, FAULT_NONE, ORDERS_CAP,
     PLAN_AMEND, PLAN_CANCEL, PLAN_PLACE, OrderEffect, Orders, Plan, orders_amend, orders_cancel,
     orders_exposure, orders_init, orders_on_report, orders_place, orders_plan, orders_rem,
     orders_sent,
@@ -26,7 +25,7 @@ from bog._core.risk cimport (
     TOKEN, Moment, Risk, risk_check, risk_init, risk_refill, risk_take,
 )
 from bog._core.types cimport (
-    ALLOW, ASK, BID, CMD_AMEND, CMD_CANCEL, CMD_PLACE, LEVEL_RUN, NEVER, ORDER_AMEND_SENT,
+    ALLOW, ASK, BID, CMD_AMEND, CMD_PLACE, LEVEL_RUN, NEVER, ORDER_AMEND_SENT,
     ORDER_CANCEL_SENT, ORDER_FILLED, ORDER_FREE, ORDER_UNKNOWN, PX_MAX, REJ_NOT_FOUND,
     REJ_POST_ONLY, REP_ACK, REP_AMENDED, REP_AMEND_REJECT, REP_CANCELED, REP_CANCEL_REJECT,
     REP_EXPIRED, REP_FILL, REP_REJECT, REP_UNKNOWN, Command, Limits, Position, Record, Report,
@@ -167,8 +166,8 @@ cdef void say(World *w, int kind, uint64_t id, px_t px, qty_t qty, uint64_t venu
     """Post a report, sometimes twice; it arrives in any order, within DELAY."""
     cdef Parcel *p
     cdef int copies = 2 if odds(w, w.odds_repeat) else 1
-    cdef int k
-    for k in range(copies):
+    cdef int _
+    for _ in range(copies):
         if w.n_mail == POOL:
             return
         p = &w.mail[w.n_mail]
@@ -406,10 +405,11 @@ cdef void decide(World *w) noexcept nogil:
     cdef px_t px = 985 + <px_t>draw(w, 31)
     cdef qty_t qty = 1 + <qty_t>draw(w, 20)
     cdef Plan p
-    cdef int64_t slot, i
+    cdef int64_t slot
+    cdef int _
     if odds(w, w.odds_free):
         slot = <int64_t>draw(w, ORDERS_CAP)
-        for i in range(ORDERS_CAP):
+        for _ in range(ORDERS_CAP):
             if w.orders.live >> slot & 1:
                 break
             slot = (slot + 1) % ORDERS_CAP
@@ -571,7 +571,7 @@ def play(uint64_t seed, int schedules, int length, int plant=PLANT_NONE):
     `first` say what the first one was. The same arguments give the same answer.
     """
     cdef World *w
-    cdef int i, k
+    cdef int i, _
     if length < 1 or length > 2 * TRUTHS or schedules < 1:
         raise ValueError(f"{schedules} schedules of {length} events: 1 to {2 * TRUTHS} events each")
     w = <World *> lines(sizeof(World))
@@ -581,12 +581,13 @@ def play(uint64_t seed, int schedules, int length, int plant=PLANT_NONE):
         with nogil:
             for i in range(schedules):
                 begin(w, seed + <uint64_t>i * 1_000_003, plant)
-                for k in range(length):
+                for _ in range(length):
                     turn(w)
                 settle(w)
         return {
             "events": w.events, "violations": w.violations, "why": w.why,
-            "first": w.first_violation, "fault": (w.fault, w.fault_state, w.fault_report), "places": w.places, "amends": w.amends,
+            "first": w.first_violation, "fault": (w.fault, w.fault_state, w.fault_report),
+            "places": w.places, "amends": w.amends,
             "cancels": w.cancels, "fills": w.fills, "allowed": w.allowed, "refused": w.refused,
             "at_limit": w.at_limit, "self_matches": w.self_matches, "late_fills": w.late_fills,
             "duplicates": w.duplicates, "unknowns": w.unknowns,

@@ -12,7 +12,7 @@ from bog._core.exposure cimport Exposure
 from bog._core.types cimport (
     ASK, BID, CMD_AMEND, CMD_CANCEL, CMD_PLACE, NEVER, ORDER_AMEND_SENT, ORDER_CANCELED,
     ORDER_CANCEL_SENT, ORDER_CREATED, ORDER_EXPIRED, ORDER_FILLED, ORDER_FREE, ORDER_IN_FLIGHT,
-    ORDER_PARTIAL, ORDER_REJECTED, ORDER_RESTING, ORDER_UNKNOWN, REJ_OTHER, REP_ACK, REP_AMENDED,
+    ORDER_PARTIAL, ORDER_REJECTED, ORDER_RESTING, ORDER_UNKNOWN, REP_ACK, REP_AMENDED,
     REP_AMEND_REJECT, REP_CANCELED, REP_CANCEL_REJECT, REP_EXPIRED, REP_FILL, REP_REJECT,
     REP_UNKNOWN, TIF_POST_ONLY, Command, Order, Report, ns_t, px_t, qty_t, quanta_t,
 )
@@ -123,8 +123,8 @@ cdef inline void orders_init(
 ) noexcept nogil:
     """Begin with an empty table whose first order gets `next_id` (at least 1).
 
-    keep_ns: how long a dead order keeps its slot; retry_ns: when an unanswered cancel is sent again;
-    linger_ns: how long fills may trail the word that an order is dead or smaller (0: never).
+    keep_ns: how long a dead order keeps its slot; retry_ns: when an unanswered cancel is sent
+    again; linger_ns: how long fills may trail the word that an order is dead or smaller (0: never).
     """
     memset(t, 0, sizeof(Orders))
     t.next_id = next_id if next_id > 0 else 1
@@ -154,7 +154,7 @@ cdef inline qty_t orders_rem(const Order *o, ns_t now) noexcept nogil:
 cdef inline void orders_exposure(
     const Orders *t, ns_t now, int64_t skip, Exposure *out
 ) noexcept nogil:
-    """Write what our orders can still do; slot `skip` (-1: none) apart, as the one to be amended."""
+    """Write what our orders can still do; slot `skip` (-1: none) apart, to be amended."""
     cdef uint32_t bits = t.live | t.late
     cdef const Order *o
     cdef int64_t i
@@ -358,7 +358,7 @@ cdef inline int orders_amend(
 
 
 cdef inline int orders_cancel(Orders *t, int64_t slot, ns_t now, Command *out) noexcept nogil:
-    """Ask for a cancel, or ask again, and fill the command; the order stays alive until proven dead.
+    """Ask for a cancel, or ask again, and fill the command; the order lives until proven dead.
 
     Return 0; -1 with nothing changed when there is nothing that could be canceled.
     """
@@ -534,7 +534,7 @@ cdef inline int orders_on_report(Orders *t, const Report *r, OrderEffect *out) n
     earlier one, and word about an order whose slot is gone say nothing new; a reject of an order
     that was acked or filled, and an amended price or size never asked for, cannot be true.
     """
-    cdef int event, cell, i32
+    cdef int event, cell, fault
     cdef int64_t i
     cdef Order *o
     cdef ns_t now = r.time_ns
@@ -550,12 +550,12 @@ cdef inline int orders_on_report(Orders *t, const Report *r, OrderEffect *out) n
     if i >= 0:
         out.was = out.state = t.slot[i].state
     if r.kind == REP_FILL:
-        i32 = orders_on_fill(t, i, r, out)
+        fault = orders_on_fill(t, i, r, out)
         if i >= 0:
             out.state = t.slot[i].state
             if out.was < ORDER_FILLED and out.state >= ORDER_FILLED:
                 out.flags |= EFFECT_DEAD
-        return i32
+        return fault
     if r.kind == REP_ACK:
         event = EV_ACK
     elif r.kind == REP_REJECT:

@@ -1,6 +1,7 @@
 """The life of an order: every cell of the table, then what the table does not say."""
 
 import pytest
+from bog._core.types import CommandKind, OrderState, Reject, ReportKind, Tif
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -14,7 +15,6 @@ from bog._core.orders import (
     PlanKind,
     cell,
 )
-from bog._core.types import CommandKind, OrderState, Reject, ReportKind, Tif
 
 BUY, SELL = 0, 1
 NEVER = 2**63 - 1
@@ -22,10 +22,10 @@ NEVER = 2**63 - 1
 # Written out apart from the table in orders.h. Columns: what happens; rows: the state it meets.
 # I ignored and counted; B as it stood before we asked; L late fill, applied once; X cannot be true
 # (report) or not allowed (request).
-STATES = (
-    "FREE CREATED IN_FLIGHT RESTING PARTIAL CANCEL_SENT AMEND_SENT UNKNOWN "
-    "FILLED CANCELED REJECTED EXPIRED"
-).split()
+STATES = [
+    "FREE", "CREATED", "IN_FLIGHT", "RESTING", "PARTIAL", "CANCEL_SENT", "AMEND_SENT", "UNKNOWN",
+    "FILLED", "CANCELED", "REJECTED", "EXPIRED",
+]  # fmt: skip
 EXPECTED = """
 EVENT          FREE CREATED   IN_FLIGHT   RESTING     PARTIAL     CANCEL_SENT AMEND_SENT  UNKNOWN     FILLED CANCELED REJECTED EXPIRED
 SEND           X    IN_FLIGHT X           X           X           X           X           X           X      X        X        X
@@ -82,7 +82,9 @@ class Desk:
             effect = self.do(event)
             assert effect is True or effect["fault"] == 0, (event, effect)
 
-    def fill(self, qty: int, px: int = 1000, trade: int | None = None, side: int = BUY, oid: int = 1):
+    def fill(
+        self, qty: int, px: int = 1000, trade: int | None = None, side: int = BUY, oid: int = 1
+    ):
         if trade is None:
             self.trade += 1
             trade = self.trade
@@ -135,7 +137,7 @@ def reach(state: str, event: str) -> Desk:
 
 
 def test_the_test_writes_out_every_cell():
-    assert len(CELLS) == len(set((s, e) for s, e, _ in CELLS)) == 12 * OrderEvent.ORDER_EVENTS
+    assert len(CELLS) == len({(s, e) for s, e, _ in CELLS}) == 12 * OrderEvent.ORDER_EVENTS
     assert [state_of(s) for s in STATES] == list(range(12))
 
 
@@ -270,7 +272,9 @@ def test_a_fill_of_an_order_we_never_sent_is_ours_and_a_fault():
     desk = Desk("SEND")
     effect = desk.fill(5, oid=99, side=SELL, trade=3)
     assert (effect["fault"], effect["fill_qty"], effect["side"]) == (
-        OrderFault.FAULT_FOREIGN, 5, SELL,
+        OrderFault.FAULT_FOREIGN,
+        5,
+        SELL,
     )
     assert desk.fill(5, oid=99, side=SELL, trade=3)["fill_qty"] == 0
 
@@ -317,8 +321,15 @@ def test_place_fills_the_command_and_numbers_orders_upward():
     t = OrdersProbe(next_id=41, market=9)
     command, slot = t.place(SELL, 1005, 7, now=3, expiry_ns=99)
     assert command == {
-        "order_id": 41, "px": 1005, "qty": 7, "tick_ns": 3, "expiry_ns": 99, "side": SELL,
-        "kind": CommandKind.CMD_PLACE, "tif": Tif.TIF_POST_ONLY, "market": 9,
+        "order_id": 41,
+        "px": 1005,
+        "qty": 7,
+        "tick_ns": 3,
+        "expiry_ns": 99,
+        "side": SELL,
+        "kind": CommandKind.CMD_PLACE,
+        "tif": Tif.TIF_POST_ONLY,
+        "market": 9,
     }
     assert t.place(SELL, 1005, 7)[0]["order_id"] == 42
     assert slot == 0

@@ -4,12 +4,12 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from bog._core.types import Halt, Level, ReportKind, Verdict
 from hypothesis import given
 from hypothesis import strategies as st
 
 from bog._core.orders import OrdersProbe
 from bog._core.risk import Cap, RiskProbe, caps, conservative_caps, over_caps
-from bog._core.types import Halt, Level, ReportKind, Verdict
 
 BUY, SELL = 0, 1
 SECOND = 1_000_000_000
@@ -616,19 +616,19 @@ def test_names_that_mean_nothing_are_refused():
 
 
 @given(
-    st.integers(-3000, 3000), st.integers(0, 3000), st.integers(0, 3000), st.integers(0, 1500),
-    st.integers(0, 1500), st.sampled_from([BUY, SELL]), st.integers(1, 4000),
-)  # fmt: skip
-def test_law_what_passes_never_takes_the_worst_case_past_a_limit(
-    pos, max_long, max_short, buys, sells, side, qty
-):
-    probe = gate(max_long=max_long, max_short=max_short, min_order=1, min_notional=0)
+    pos=st.integers(-3000, 3000),
+    limits=st.tuples(st.integers(0, 3000), st.integers(0, 3000)),
+    rem=st.tuples(st.integers(0, 1500), st.integers(0, 1500)),
+    side=st.sampled_from([BUY, SELL]),
+    qty=st.integers(1, 4000),
+)
+def test_law_what_passes_never_takes_the_worst_case_past_a_limit(pos, limits, rem, side, qty):
+    probe = gate(max_long=limits[0], max_short=limits[1], min_order=1, min_notional=0)
     probe.moment(pos=pos)
-    probe.exposure(rem=(buys, sells))
+    probe.exposure(rem=rem)
     verdict = probe.check(side, BID if side == BUY else ASK, qty)
-    worst = pos + buys + qty if side == BUY else -pos + sells + qty
-    limit = max_long if side == BUY else max_short
-    assert (verdict == Verdict.ALLOW) == (worst <= limit)
+    worst = (pos if side == BUY else -pos) + rem[side] + qty
+    assert (verdict == Verdict.ALLOW) == (worst <= limits[side])
 
 
 @given(st.integers(1, 2**40 - 2), st.integers(0, 2**31 - 1), st.integers(1, 2**40 - 1))
@@ -643,5 +643,3 @@ def test_law_the_collar_is_the_cross_multiplied_one(mid, ppm, px):
 
 def test_churn_passes_every_bid():
     assert gate(min_order=1, min_notional=0).churn(1000) == 1000
-
-
