@@ -5,6 +5,9 @@ from libc.stdint cimport int64_t, uint64_t
 from bog._core.types cimport ppm_t, px_t, qty_t, quanta_t
 
 cdef extern from "fixed.h" nogil:
+    # the compiler knows 128 bits, Cython does not: never let one become a Python object
+    ctypedef long long i128 "bog_i128"
+
     int mul_overflows "bog_mul_overflows"(int64_t a, int64_t b, int64_t *out)
     int add_overflows "bog_add_overflows"(int64_t a, int64_t b, int64_t *out)
     int64_t floor_div "bog_floor_div"(int64_t a, int64_t b)

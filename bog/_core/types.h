@@ -170,7 +170,9 @@ typedef struct bog_order {
     bog_ns_t expiry_ns;  /* engine time at which the venue lets it go; BOG_NEVER when it does not */
     bog_ns_t touched_ns; /* event time of the last command or report */
     uint64_t last_trade; /* venue id of the last fill applied */
-    uint64_t pad[3];
+    bog_ns_t amend_ns;   /* event time of the last amend sent; 0 before */
+    bog_qty_t late_qty;  /* largest total size that a fill still under way may belong to */
+    bog_ns_t late_ns;    /* until then such a fill counts in the worst case; 0 when none can come */
 } bog_order_t;
 
 enum bog_command_kind {
@@ -341,6 +343,7 @@ typedef struct bog_strategy_params {
     bog_ppm_t min_spread_ppm; /* no quotes while the market is tighter */
     bog_ppm_t max_spread_ppm; /* no quotes while the market is wider */
     bog_qty_t order_qty;      /* lots a side */
+    bog_qty_t min_order;      /* smallest order, lots: a smaller quote is none, a smaller rest is renewed */
     bog_qty_t max_pos;        /* inventory at which skew is full and the growing side stops, lots */
     bog_px_t min_valid_px;
     bog_px_t max_valid_px;

@@ -274,7 +274,9 @@ cdef extern from "types.h" nogil:
         ns_t expiry_ns
         ns_t touched_ns
         uint64_t last_trade
-        uint64_t pad[3]
+        ns_t amend_ns
+        qty_t late_qty
+        ns_t late_ns
 
     ctypedef struct Command "bog_command_t":
         uint64_t seq
@@ -337,6 +339,7 @@ cdef extern from "types.h" nogil:
         ppm_t min_spread_ppm
         ppm_t max_spread_ppm
         qty_t order_qty
+        qty_t min_order
         qty_t max_pos
         px_t min_valid_px
         px_t max_valid_px

@@ -1,0 +1,55 @@
+# `make run` trades on paper on the built-in market, `make test` passes the tests: both set up
+# everything they need in .venv first. `make help` lists the rest.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+PY := .venv/bin/python
+PYTEST := .venv/bin/pytest
+ARGS ?=
+CORE := bog/_core
+C_FILES := $(wildcard $(CORE)/*.h)
+CYTHON_FILES := $(wildcard $(CORE)/*.pyx) $(wildcard $(CORE)/*.pxd)
+
+.PHONY: help setup run test check lint cover asan ubsan bench count clean
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
+
+setup: ## .venv with the dependencies and the compiled core
+	@tools/setup.sh
+
+run: setup ## paper-trade market 1 on the built-in market; Ctrl-C drains and prints a report
+	@.venv/bin/bog-live --market 1 $(ARGS)
+
+test: setup ## every test
+	@$(PYTEST) -n 2 --dist loadgroup $(ARGS)
+
+check: lint ## lint, types, stubs against the compiled modules
+	@$(PY) -m mypy
+	@$(PY) tools/stubs.py
+
+lint: setup ## ruff, cython-lint, clang-format
+	@.venv/bin/ruff check .
+	@.venv/bin/ruff format --check .
+	@.venv/bin/cython-lint $(CYTHON_FILES)
+	@.venv/bin/clang-format --dry-run --Werror $(C_FILES)
+
+cover: setup ## line coverage of Python and Cython, nogil lines too (a traced build, slow)
+	@tools/variant.sh trace tests $(ARGS)
+
+asan: setup ## the tests of the core on an AddressSanitizer build
+	@tools/variant.sh asan tests/core $(ARGS)
+
+ubsan: setup ## the tests of the core on an UndefinedBehaviorSanitizer build
+	@tools/variant.sh ubsan tests/core $(ARGS)
+
+bench: setup ## time every room (pytest-benchmark); prints, never asserts
+	@$(PYTEST) benchmarks -p no:xdist --benchmark-only --benchmark-columns=min,median,rounds \
+		--override-ini python_files='bench_*.py' $(ARGS)
+
+count: setup ## exact instructions a turn, by callgrind
+	@$(PY) benchmarks/count.py $(ARGS)
+
+clean: ## everything that was built; .venv stays
+	@rm -rf build dist *.egg-info .mypy_cache .ruff_cache .hypothesis .benchmarks .coverage*
+	@find bog -name '*.so' -delete
+	@find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +

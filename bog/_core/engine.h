@@ -1,0 +1,73 @@
+/*
+ * The engine: everything that one market's decisions depend on, and nothing else.
+ *
+ * Owner: engine.pxd's step is the only writer. No pointer leaves it, so two engines that were given
+ * the same events are equal byte for byte.
+ */
+#ifndef BOG_ENGINE_H
+#define BOG_ENGINE_H
+
+#include "orders.h"
+#include "risk.h"
+#include "strategy.h"
+#include "types.h"
+
+#define BOG_OUT_COMMANDS 40 /* one cancel for every slot, and both sides placed */
+#define BOG_OUT_RECORDS 96
+
+enum bog_event_kind {
+    BOG_EVENT_RECORD = 1, /* a market record */
+    BOG_EVENT_REPORT = 2, /* word from the executor */
+    BOG_EVENT_TIMER = 3,  /* time passes */
+    BOG_EVENT_LEVEL = 4,  /* arg = the run level that an operator asks for */
+    BOG_EVENT_CLEAR_HALT = 5, /* arg = halt id */
+    BOG_EVENT_GAP = 6,    /* arg = messages lost; the book is void until the next one */
+    BOG_EVENT_EPOCH = 7,  /* arg = the feed writer's new epoch; the book is void until the next one */
+};
+
+/* What the step takes. Time arrives here and nowhere else. */
+typedef struct bog_event {
+    uint64_t kind; /* enum bog_event_kind */
+    bog_ns_t time_ns;
+    bog_ns_t alive_ns; /* when the feed was last known alive */
+    uint64_t arg;
+    const bog_record_t *record;
+    const bog_report_t *report;
+} bog_event_t;
+
+/* What the step gives. Records go to the journal before commands go to the executor. */
+typedef struct bog_out {
+    int64_t n_commands;
+    int64_t n_records;
+    bog_command_t command[BOG_OUT_COMMANDS];
+    bog_journal_rec_t record[BOG_OUT_RECORDS];
+} bog_out_t;
+
+typedef struct bog_engine {
+    bog_position_t position;
+    bog_record_t book; /* the last whole book */
+    bog_quote_t quote; /* what the strategy wants */
+    bog_limits_t limits;
+    bog_strategy_params_t params;
+    bog_risk_t risk;
+    bog_orders_t orders;
+    bog_ns_t now_ns;
+    bog_ns_t alive_ns;
+    bog_px_t mark_px;      /* published mark, ticks; 0 before the first */
+    bog_ns_t mark_ns;
+    bog_px_t mid2;         /* of the last two-sided book */
+    bog_ns_t sample_ns;    /* next sampling of the day's peak */
+    bog_ns_t quoted_ns[2]; /* when a side was last placed or amended */
+    uint64_t commands;     /* given so far, over all runs */
+    uint32_t market;
+    uint32_t level;        /* enum bog_level */
+    uint8_t book_ok;       /* the book may be quoted on */
+    uint8_t stale;
+    uint8_t pending;       /* a change is wanted but had to wait: look again though nothing moved */
+    uint8_t denied[2];     /* last journaled verdict of a side */
+    uint8_t why[2];        /* 0 quoting, else quiet reason or 32 + verdict */
+    uint8_t invalid;       /* reason of the last refused book */
+    uint64_t unchanged, books, crossed, refused;
+} bog_engine_t;
+
+#endif

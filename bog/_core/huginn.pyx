@@ -1,0 +1,1 @@
+"""The enums of huginn.h as Python enums."""

@@ -1,0 +1,123 @@
+/*
+ * The journal: the header page of its disk file, the page of its memory segment, its hot end.
+ *
+ * Owner: the engine's thread appends; the flusher copies to disk. The segment outlives a killed
+ * process, so that bog/journal.py can finish the disk file from it.
+ */
+#ifndef BOG_JOURNAL_H
+#define BOG_JOURNAL_H
+
+#include "crc32c.h"
+#include "types.h"
+
+#define BOG_JOURNAL_PAGE 4096
+#define BOG_JOURNAL_VERSION 1
+#define BOG_JOURNAL_SEALED_BYTES 60 /* of each record: all but the crc */
+
+/* First page of a disk file. Everything comes from the caller: same run, same bytes. */
+typedef struct bog_journal_header {
+    char magic[8];           /* "BOGJRNL1" */
+    uint32_t version;        /* BOG_JOURNAL_VERSION */
+    uint32_t market;         /* raw market id */
+    uint64_t account;        /* account index at the venue; 0 on paper without one */
+    uint64_t run;            /* run number, from 1, of this market in this directory */
+    uint8_t price_decimals;  /* one tick is 10**-price_decimals */
+    uint8_t size_decimals;   /* one lot is 10**-size_decimals */
+    uint8_t mode;            /* as aux of BOG_J_RUN */
+    uint8_t pad[5];
+    char run_id[32];         /* text, zero-padded */
+    char build[56];          /* text, zero-padded */
+    uint8_t config_hash[32];
+    uint8_t zero[BOG_JOURNAL_PAGE - 164];
+    uint32_t crc;            /* CRC-32C of the bytes before; seeds the first record */
+} bog_journal_header_t;
+
+/* First page of the memory segment; the ring of records follows. */
+typedef struct bog_segment {
+    char magic[8];       /* "BOGSEGM1", stored last: before it the segment holds nothing */
+    uint32_t version;
+    uint32_t market;
+    uint64_t account;
+    uint64_t run;
+    uint64_t capacity;   /* records in the ring, a power of two */
+    uint32_t header_crc; /* of the disk file it belongs to */
+    uint32_t pid;        /* of the process that writes */
+    alignas(BOG_CACHE_LINE) uint64_t written; /* owner: the engine's thread */
+    alignas(BOG_CACHE_LINE) uint64_t durable; /* owner: the flusher; records on disk and synced */
+    int32_t failed;                           /* errno of the first error; never cleared */
+    alignas(BOG_CACHE_LINE) char path[BOG_JOURNAL_PAGE - 192]; /* of the disk file */
+} bog_segment_t;
+
+enum bog_journal_result {
+    BOG_JOURNAL_OK = 0,
+    BOG_JOURNAL_FULL = 1,   /* the disk lags by a whole ring */
+    BOG_JOURNAL_FAILED = 2, /* the disk refused a write, or the journal is closed */
+};
+
+/*
+ * The hot end of one journal.
+ *
+ * Owner: the engine's thread. Invariant: written - durable <= capacity; slot k holds record
+ * number k + 1 + n * capacity, and a record that is not durable is never overwritten.
+ */
+typedef struct bog_journal {
+    alignas(BOG_CACHE_LINE) bog_journal_rec_t *slots;
+    bog_segment_t *page;
+    uint64_t capacity;     /* 0 when closed */
+    uint64_t written;
+    uint64_t durable_seen; /* the last value read from the page: spares its line a visit a record */
+    bog_crc32c_fn crc32c;
+    uint32_t crc;          /* of the last record, or of the header */
+    uint32_t market;
+} bog_journal_t;
+
+/* Records that are on disk and synced. */
+static inline uint64_t bog_journal_durable(const bog_journal_t *journal)
+{
+    return journal->page ? __atomic_load_n(&journal->page->durable, __ATOMIC_ACQUIRE)
+                         : journal->durable_seen;
+}
+
+/* Records that still fit before the disk has to catch up. */
+static inline uint64_t bog_journal_room(const bog_journal_t *journal)
+{
+    return journal->capacity ? journal->capacity - (journal->written - bog_journal_durable(journal))
+                             : 0;
+}
+
+/*
+ * Number `rec`, seal it and store it; 0, or why not (enum bog_journal_result).
+ *
+ * Sets seq, market and crc of the caller's record, too. A refused record leaves no trace. No system
+ * call; a process killed right after the return has the record, and every one before it.
+ */
+static inline int bog_journal_append(bog_journal_t *journal, bog_journal_rec_t *rec)
+{
+    if (__builtin_expect(journal->written - journal->durable_seen >= journal->capacity, 0)) {
+        if (journal->capacity == 0)
+            return BOG_JOURNAL_FAILED;
+        journal->durable_seen = bog_journal_durable(journal);
+        if (__atomic_load_n(&journal->page->failed, __ATOMIC_RELAXED))
+            return BOG_JOURNAL_FAILED;
+        if (journal->written - journal->durable_seen >= journal->capacity)
+            return BOG_JOURNAL_FULL;
+    }
+    if (__builtin_expect(__atomic_load_n(&journal->page->failed, __ATOMIC_RELAXED), 0))
+        return BOG_JOURNAL_FAILED;
+    rec->seq = journal->written + 1;
+    rec->market = journal->market;
+    rec->crc = journal->crc32c(journal->crc, rec, BOG_JOURNAL_SEALED_BYTES);
+    journal->slots[journal->written & (journal->capacity - 1)] = *rec;
+    journal->crc = rec->crc;
+    journal->written += 1;
+    __atomic_store_n(&journal->page->written, journal->written, __ATOMIC_RELEASE);
+    return BOG_JOURNAL_OK;
+}
+
+_Static_assert(sizeof(bog_journal_header_t) == BOG_JOURNAL_PAGE, "the header is one page");
+_Static_assert(offsetof(bog_journal_header_t, crc) == BOG_JOURNAL_PAGE - 4, "the crc ends it");
+_Static_assert(sizeof(bog_segment_t) == BOG_JOURNAL_PAGE, "the segment starts with one page");
+_Static_assert(sizeof(bog_journal_t) == BOG_CACHE_LINE, "the hot end is one cache line");
+_Static_assert(offsetof(bog_journal_rec_t, crc) == BOG_JOURNAL_SEALED_BYTES, "the crc ends it");
+
+#endif

@@ -1,0 +1,73 @@
+"""The journal's hot end for the engine: says what journal.h says; JournalFile is its cold end."""
+
+from libc.stdint cimport int32_t, uint8_t, uint32_t, uint64_t
+
+from bog._core.crc32c cimport crc32c_fn
+from bog._core.types cimport JournalRec
+
+cdef extern from "journal.h" nogil:
+    enum: JOURNAL_PAGE "BOG_JOURNAL_PAGE"
+    enum: JOURNAL_VERSION "BOG_JOURNAL_VERSION"
+    enum: JOURNAL_SEALED_BYTES "BOG_JOURNAL_SEALED_BYTES"
+
+    ctypedef struct JournalHeader "bog_journal_header_t":
+        char magic[8]
+        uint32_t version
+        uint32_t market
+        uint64_t account
+        uint64_t run
+        uint8_t price_decimals
+        uint8_t size_decimals
+        uint8_t mode
+        uint8_t pad[5]
+        char run_id[32]
+        char build[56]
+        uint8_t config_hash[32]
+        uint8_t zero[3932]
+        uint32_t crc
+
+    ctypedef struct Segment "bog_segment_t":
+        char magic[8]
+        uint32_t version
+        uint32_t market
+        uint64_t account
+        uint64_t run
+        uint64_t capacity
+        uint32_t header_crc
+        uint32_t pid
+        uint64_t written
+        uint64_t durable
+        int32_t failed
+        char path[3904]
+
+    cpdef enum JournalResult "bog_journal_result":
+        JOURNAL_OK "BOG_JOURNAL_OK"
+        JOURNAL_FULL "BOG_JOURNAL_FULL"
+        JOURNAL_FAILED "BOG_JOURNAL_FAILED"
+
+    ctypedef struct Journal "bog_journal_t":
+        JournalRec *slots
+        Segment *page
+        uint64_t capacity
+        uint64_t written
+        uint64_t durable_seen
+        crc32c_fn crc32c
+        uint32_t crc
+        uint32_t market
+
+    uint64_t journal_durable "bog_journal_durable"(const Journal *journal)
+    uint64_t journal_room "bog_journal_room"(const Journal *journal)
+    int journal_append "bog_journal_append"(Journal *journal, JournalRec *rec)
+
+
+cdef class JournalFile:
+    cdef Journal *journal
+    cdef void *owned
+    cdef int lock_fd
+    cdef size_t mapped
+    cdef readonly str path
+    cdef readonly str segment
+
+    cdef int create_file(self, const JournalHeader *header) except -1
+    cdef int create_segment(self, const JournalHeader *header, uint64_t capacity) except -1
+    cdef void release(self) noexcept

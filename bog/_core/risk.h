@@ -1,0 +1,99 @@
+/*
+ * The gate's memory: tokens, the halt that stands, and what was refused.
+ *
+ * Owner: risk. Exact comparisons that need 128 bits live here, one line each.
+ */
+#ifndef BOG_RISK_H
+#define BOG_RISK_H
+
+#include "exposure.h"
+#include "fixed.h"
+#include "types.h"
+
+#define BOG_TOKEN 1000000000LL          /* one request, in the bucket's unit */
+#define BOG_BURST_MAX (INT64_MAX / BOG_TOKEN) /* a larger bucket counts as this */
+
+#ifdef BOG_CAPS_CONSERVATIVE
+#define BOG_HARD_CAPS 1
+#else
+#define BOG_HARD_CAPS 0
+#endif
+
+typedef struct bog_risk {
+    alignas(BOG_CACHE_LINE) int64_t tokens; /* in the bucket, 1e-9 tokens */
+    bog_ns_t refilled_ns;                   /* event time up to which the bucket is filled */
+    uint64_t halt_id;                       /* id of the last halt, 0 before the first; only grows */
+    uint32_t halts;                         /* bit 1 << enum bog_halt for each reason that stands */
+    uint8_t halt;                           /* enum bog_halt: the newest reason; 0 when none stands */
+    uint8_t pad[3];
+    uint64_t denied[BOG_VERDICTS];          /* refusals by reason; [BOG_ALLOW] counts what passed */
+} bog_risk_t;
+
+/* The moment that the gate judges. Owner: engine, once a turn. */
+typedef struct bog_moment {
+    bog_ns_t now;        /* event time */
+    bog_ns_t alive_ns;   /* last sign of life of the feed, on the same clock */
+    bog_half_t equity2;  /* what the account earned, at the mark, half quanta */
+    bog_half_t daily2;   /* the part of it earned today */
+    bog_half_t peak2;    /* the day's highest daily2 */
+    bog_qty_t pos;       /* lots held */
+    int64_t level;       /* enum bog_level; an unknown one reads as KILLED */
+    int64_t connected;   /* 1: the executor can be reached; anything else reads as lost */
+} bog_moment_t;
+
+/* Bounds that no configuration can exceed. */
+typedef struct bog_caps {
+    bog_qty_t position;  /* lots, either side */
+    bog_qty_t order;     /* lots */
+    bog_quanta_t loss;   /* daily, quanta */
+} bog_caps_t;
+
+/* Which limit a cap refuses. */
+enum bog_cap {
+    BOG_CAP_NONE = 0,
+    BOG_CAP_DECIMALS = 1, /* decimals outside 0..9 */
+    BOG_CAP_LONG = 2,
+    BOG_CAP_SHORT = 3,
+    BOG_CAP_ORDER = 4,
+    BOG_CAP_DAILY_LOSS = 5,
+};
+
+/* |2 px - mid2| / mid2 > ppm / 1e6, exactly; mid2 > 0. */
+static inline int bog_past_collar(bog_px_t px, bog_px_t mid2, bog_ppm_t ppm)
+{
+    bog_i128 gap = 2 * (bog_i128)px - mid2;
+    return (gap < 0 ? -gap : gap) * 1000000 > (bog_i128)mid2 * ppm;
+}
+
+/* a x b > bound, exactly. */
+static inline int bog_product_past(int64_t a, int64_t b, int64_t bound)
+{
+    return (bog_i128)a * b > bound;
+}
+
+/* qty x px > (balance + equity2 / 2) x ppm / 1e6, exactly; the account value counts as 0 below 0. */
+static inline int bog_leverage_past(bog_qty_t qty, bog_px_t px, bog_quanta_t balance,
+                                    bog_half_t equity2, int64_t ppm)
+{
+    bog_i128 value2 = 2 * (bog_i128)balance + equity2;
+    if (qty >= BOG_QTY_MAX || px >= BOG_PX_MAX)
+        return 1;
+    return (bog_i128)qty * px * 2000000 > (value2 > 0 ? value2 : 0) * ppm;
+}
+
+/* A day's profit of daily2 half quanta is a loss of more than `limit` quanta. */
+static inline int bog_loss_past(bog_half_t daily2, bog_quanta_t limit)
+{
+    return daily2 < -2 * (bog_i128)limit;
+}
+
+/* The fall from a peak of at least min_peak quanta is more than ppm of the peak. */
+static inline int bog_drawdown_past(bog_half_t daily2, bog_half_t peak2, bog_quanta_t min_peak,
+                                    bog_ppm_t ppm)
+{
+    if (peak2 <= 0 || peak2 < 2 * (bog_i128)min_peak)
+        return 0;
+    return ((bog_i128)peak2 - daily2) * 1000000 > (bog_i128)peak2 * ppm;
+}
+
+#endif

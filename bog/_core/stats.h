@@ -1,0 +1,76 @@
+/*
+ * The stats page: what a running engine shows to the shell, in shared memory.
+ *
+ * Owner: the engine's loop is the only writer of everything but `control`, which the shell writes.
+ * Plain stores: a reader may see a counter late. `beat` is odd while the loop copies the parts that
+ * must be read together (position, orders, quote, fills), even when they are whole.
+ */
+#ifndef BOG_STATS_H
+#define BOG_STATS_H
+
+#include "hist.h"
+#include "level.h"
+#include "measure.h"
+#include "types.h"
+
+#define BOG_STATS_MAGIC 0x736d6174736f6762ULL
+#define BOG_STATS_VERSION 1
+#define BOG_STATS_ORDERS 8
+#define BOG_STATS_FILLS 16
+
+enum bog_run_state {
+    BOG_RUN_STARTING = 0,
+    BOG_RUN_TRADING = 1,
+    BOG_RUN_DRAINING = 2,
+    BOG_RUN_DONE = 3,
+};
+
+typedef struct bog_stats {
+    bog_control_t control;
+    uint64_t magic;
+    uint64_t version;
+    uint64_t market;
+    uint64_t pid;
+    uint64_t state;      /* enum bog_run_state */
+    uint64_t run;        /* run number of the journal */
+    uint64_t beat;       /* odd while the block below is copied */
+    bog_ns_t beat_mono;  /* CLOCK_MONOTONIC of the last beat */
+
+    bog_ns_t now_ns;     /* engine clock */
+    bog_ns_t start_ns;   /* engine clock of the first event */
+    bog_ns_t alive_ns;   /* engine clock at which the feed was last known alive */
+    bog_px_t bid;
+    bog_qty_t bid_qty;
+    bog_px_t ask;
+    bog_qty_t ask_qty;
+    bog_px_t mark2;
+    bog_px_t quote_px[2]; /* what the strategy wants, 0 = nothing */
+    bog_qty_t quote_qty[2];
+    uint64_t why[2];     /* 0 quoting, else quiet reason or 32 + verdict */
+    uint64_t level;
+    uint64_t halt;       /* enum bog_halt */
+    uint64_t halt_id;
+    uint64_t stale;
+    bog_half_t equity2, daily2, peak2, unrealized2;
+    bog_position_t position;
+    bog_order_t order[BOG_STATS_ORDERS];
+    bog_report_t fill[BOG_STATS_FILLS]; /* ring; the newest is (fills - 1) mod 16 */
+
+    /* counters, each written by plain stores */
+    uint64_t rows, books, unchanged, trades, stats, statuses, gaps, laps, crossed, invalid;
+    uint64_t turns, reports, timers;
+    uint64_t placed, amended, canceled, cancel_all;
+    uint64_t acks, rejects, fills, cancels_done, expired, unknown, violations;
+    uint64_t journal_seq, journal_durable, journal_waits;
+    uint64_t no_prints;               /* 1 while the feed has shown no print */
+    uint64_t pessimistic;             /* orders judged where the size in front is unknown */
+    uint64_t denied[BOG_VERDICTS];
+    uint64_t rejected[16];            /* by enum bog_reject */
+    uint64_t progress, progress_of;   /* bytes of a recording */
+
+    bog_hist_t turn;       /* a book message, seen to done */
+    bog_hist_t order_turn; /* a book message that led to commands, seen to commands stored */
+    bog_measure_t measure;
+} bog_stats_t;
+
+#endif

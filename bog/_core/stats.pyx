@@ -1,0 +1,209 @@
+"""The stats page from Python: made by the shell, written by the engine, read by anyone of ours."""
+
+import mmap
+import os
+import stat
+
+cimport cython
+from libc.string cimport memcpy
+
+from bog._core.hist cimport Hist, hist_quantile
+from bog._core.level cimport level_get, level_install, level_raise, level_toggle, process_name
+from bog._core.measure cimport HORIZONS, REASONS, WHYS, measure_horizon
+from bog._core.stats cimport (
+    STATS_FILLS, STATS_MAGIC, STATS_ORDERS, STATS_VERSION, Stats,
+)
+from bog._core.types cimport ORDER_FREE, Order, Position, Report
+
+
+def name_process(str name):
+    """Name this process as ps and pkill see it; at most 15 characters count."""
+    if process_name(name.encode()):
+        raise OSError(f"cannot name this process {name!r}")
+
+
+@cython.final
+cdef class StatsPage:
+    """One mapped stats page. `create` makes it (0600, never over an existing file), `open` reads it."""
+
+    def __cinit__(self):
+        self.stats = NULL
+
+    @staticmethod
+    def create(str path, int market):
+        """Return a new writable page at `path`; FileExistsError when something is there."""
+        cdef StatsPage page = StatsPage()
+        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        try:
+            os.ftruncate(fd, sizeof(Stats))
+            page.attach(fd, path, True)
+        finally:
+            os.close(fd)
+        page.stats.magic = STATS_MAGIC
+        page.stats.version = STATS_VERSION
+        page.stats.market = market
+        return page
+
+    @staticmethod
+    def open(str path, bint writable=False):
+        """Return the page at `path`; ValueError when it is not a stats page of this version."""
+        cdef StatsPage page = StatsPage()
+        mode = os.O_RDWR if writable else os.O_RDONLY
+        fd = os.open(path, mode | os.O_NOFOLLOW | os.O_CLOEXEC)
+        try:
+            info = os.fstat(fd)
+            if not stat.S_ISREG(info.st_mode) or info.st_uid != os.geteuid():
+                raise ValueError(f"stats page {path} is not a file of ours")
+            if info.st_size != sizeof(Stats):
+                raise ValueError(
+                    f"stats page {path} has {info.st_size} bytes, not {sizeof(Stats)}: another version"
+                )
+            page.attach(fd, path, writable)
+        finally:
+            os.close(fd)
+        if page.stats.magic != STATS_MAGIC or page.stats.version != STATS_VERSION:
+            raise ValueError(f"stats page {path} is not of version {STATS_VERSION}")
+        return page
+
+    cdef attach(self, int fd, str path, bint writable):
+        self.path = path
+        self.map = mmap.mmap(
+            fd, sizeof(Stats), prot=mmap.PROT_READ | (mmap.PROT_WRITE if writable else 0)
+        )
+        self.view = self.map
+        self.stats = <Stats *> <void *> &self.view[0]
+
+    def install_signals(self, bint whole):
+        """Give signals their meaning in this process (level.h): `whole` for bog-live, not for a child."""
+        if level_install(&self.stats.control, whole):
+            raise OSError("cannot install the signal handlers")
+
+    def raise_level(self, int level):
+        """Raise the run level to at least `level`; it never falls this way."""
+        level_raise(&self.stats.control, level)
+
+    def toggle_pause(self):
+        """Toggle RUN <-> PAUSED; nothing happens at DRAIN or KILLED."""
+        level_toggle(&self.stats.control)
+
+    def shell_beat(self, long long mono_ns):
+        """Tell the engine that the shell is alive."""
+        self.stats.control.shell_beat_ns = mono_ns
+
+    @property
+    def level(self):
+        """The run level that operators and signals ask for."""
+        return level_get(&self.stats.control)
+
+    def snapshot(self):
+        """Return everything on the page as a dict of integers, lists and dicts, in the core's units."""
+        cdef Stats copy
+        cdef unsigned long long beat
+        cdef int tries
+        for tries in range(1000):
+            beat = (<volatile Stats *> self.stats).beat
+            memcpy(&copy, self.stats, sizeof(Stats))
+            if beat == (<volatile Stats *> self.stats).beat and not beat & 1:
+                break
+        return stats_dict(&copy)
+
+
+cdef dict order_dict(const Order *order):
+    return {
+        "id": order.id, "side": order.side, "state": order.state, "px": order.px, "qty": order.qty,
+        "filled": order.filled, "sent_ns": order.sent_ns, "acked_ns": order.acked_ns,
+    }
+
+
+cdef dict fill_dict(const Report *fill):
+    return {
+        "order_id": fill.order_id, "trade_id": fill.venue_id, "side": fill.side, "px": fill.px,
+        "qty": fill.qty, "fee": fill.fee, "reason": fill.reason, "time_ns": fill.time_ns,
+        "venue_ns": fill.venue_ns,
+    }
+
+
+cdef dict position_dict(const Position *position):
+    return {
+        "pos": position.pos, "cost": position.cost, "cash": position.cash,
+        "realized": position.realized, "fees": position.fees, "funding": position.funding,
+        "volume": position.volume, "fills": position.fills, "day": position.day,
+        "day_open": position.day_open, "peak": position.peak, "mark2": position.mark2,
+    }
+
+
+cdef dict hist_dict(const Hist *hist):
+    return {
+        "count": hist.count, "p50": hist_quantile(hist, 500_000), "p99": hist_quantile(hist, 990_000),
+        "p999": hist_quantile(hist, 999_000), "max": hist.max_ns,
+    }
+
+
+cdef dict stats_dict(Stats *stats):
+    cdef int i, side, h, reason
+    cdef long long newest = <long long> stats.fills, first
+    first = newest - STATS_FILLS if newest > STATS_FILLS else 0
+    out = {
+        "market": stats.market, "pid": stats.pid, "state": stats.state, "run": stats.run,
+        "now_ns": stats.now_ns, "start_ns": stats.start_ns, "alive_ns": stats.alive_ns,
+        "beat_mono": stats.beat_mono,
+        "bid": stats.bid, "bid_qty": stats.bid_qty, "ask": stats.ask, "ask_qty": stats.ask_qty,
+        "mark2": stats.mark2,
+        "quote_px": [stats.quote_px[0], stats.quote_px[1]],
+        "quote_qty": [stats.quote_qty[0], stats.quote_qty[1]],
+        "why": [stats.why[0], stats.why[1]],
+        "level": stats.level, "halt": stats.halt, "halt_id": stats.halt_id, "stale": stats.stale,
+        "equity2": stats.equity2, "daily2": stats.daily2, "peak2": stats.peak2,
+        "unrealized2": stats.unrealized2,
+        "position": position_dict(&stats.position),
+        "orders": [
+            order_dict(&stats.order[i]) for i in range(STATS_ORDERS)
+            if stats.order[i].state != ORDER_FREE
+        ],
+        "recent_fills": [fill_dict(&stats.fill[i % STATS_FILLS]) for i in range(first, newest)],
+        "denied": list(stats.denied), "rejected": list(stats.rejected),
+        "turn": hist_dict(&stats.turn), "order_turn": hist_dict(&stats.order_turn),
+    }
+    for name, value in (
+        ("rows", stats.rows), ("books", stats.books), ("unchanged", stats.unchanged),
+        ("trades", stats.trades), ("stats", stats.stats), ("statuses", stats.statuses),
+        ("gaps", stats.gaps), ("laps", stats.laps), ("crossed", stats.crossed),
+        ("invalid", stats.invalid), ("turns", stats.turns), ("reports", stats.reports),
+        ("timers", stats.timers), ("placed", stats.placed), ("amended", stats.amended),
+        ("canceled", stats.canceled), ("cancel_all", stats.cancel_all), ("acks", stats.acks),
+        ("rejects", stats.rejects), ("fills", stats.fills), ("cancels_done", stats.cancels_done),
+        ("expired", stats.expired), ("unknown", stats.unknown), ("violations", stats.violations),
+        ("journal_seq", stats.journal_seq), ("journal_durable", stats.journal_durable),
+        ("journal_waits", stats.journal_waits), ("no_prints", stats.no_prints),
+        ("pessimistic", stats.pessimistic), ("progress", stats.progress),
+        ("progress_of", stats.progress_of),
+    ):
+        out[name] = value
+    measure = &stats.measure
+    out["measure"] = {
+        "capture": measure.capture, "inventory": measure.inventory, "fees": measure.fees,
+        "funding": measure.funding, "pos": measure.pos, "mid2": measure.mid2,
+        "start": measure.start, "drawdown": measure.drawdown, "volume": measure.volume,
+        "fills": list(measure.fills), "filled": list(measure.filled), "sent": list(measure.sent),
+        "by_reason": list(measure.by_reason),
+        "markouts": [
+            {
+                "horizon_ns": measure_horizon(h), "side": side, "reason": reason,
+                "value": measure.markout[h][side][reason].value,
+                "notional": measure.markout[h][side][reason].notional,
+                "fills": measure.markout[h][side][reason].fills,
+            }
+            for h in range(HORIZONS) for side in range(2) for reason in range(REASONS)
+            if measure.markout[h][side][reason].fills
+        ],
+        "markout_excluded": list(measure.markout_excluded),
+        "first_ns": measure.first_ns, "last_ns": measure.last_ns, "both_ns": measure.both_ns,
+        "touch_ns": list(measure.touch_ns),
+        "idle_ns": [
+            {i: measure.idle_ns[side][i] for i in range(WHYS) if measure.idle_ns[side][i]}
+            for side in range(2)
+        ],
+        "limit_ns": measure.limit_ns,
+        "pos_dt": measure.pos_dt, "abs_dt": measure.abs_dt, "sq_dt": measure.sq_dt,
+    }
+    return out

@@ -1,0 +1,246 @@
+"""simple_spread: what we want resting, and whether a resting order is worth moving.
+
+Rates are at most 1e6 ppm in size and max_pos is below QTY_MAX; then nothing here can overflow.
+"""
+
+from libc.stdint cimport uint8_t
+
+from bog._core.fixed cimport ceil_div, i128
+from bog._core.record cimport level_count, level_px, level_qty
+from bog._core.types cimport (
+    ASK, BID, NEVER, ORDER_AMEND_SENT, ORDER_RESTING, PX_MAX, REC_BOOK, Order, Record,
+    StrategyParams, ns_t, px_t, qty_t,
+)
+
+cdef extern from "strategy.h" nogil:
+    cpdef enum Quiet "bog_quiet":
+        QUIET_NONE "BOG_QUIET_NONE"
+        QUIET_NO_BOOK "BOG_QUIET_NO_BOOK"
+        QUIET_ONE_SIDED "BOG_QUIET_ONE_SIDED"
+        QUIET_CROSSED "BOG_QUIET_CROSSED"
+        QUIET_PRICE_RANGE "BOG_QUIET_PRICE_RANGE"
+        QUIET_THIN "BOG_QUIET_THIN"
+        QUIET_SPREAD_MIN "BOG_QUIET_SPREAD_MIN"
+        QUIET_SPREAD_MAX "BOG_QUIET_SPREAD_MAX"
+        QUIET_INVENTORY "BOG_QUIET_INVENTORY"
+        QUIETS "BOG_QUIETS"
+
+    cpdef enum Move "bog_move":
+        MOVE_KEEP "BOG_MOVE_KEEP"
+        MOVE_PRICE "BOG_MOVE_PRICE"
+        MOVE_WRONG_SIDE "BOG_MOVE_WRONG_SIDE"
+        MOVE_RESIZE "BOG_MOVE_RESIZE"
+        MOVE_RENEW "BOG_MOVE_RENEW"
+        MOVE_PULL "BOG_MOVE_PULL"
+
+    ctypedef struct Quote "bog_quote_t":
+        px_t bid_px
+        qty_t bid_qty
+        px_t ask_px
+        qty_t ask_qty
+        px_t fair2
+        px_t half_ticks
+        px_t floor_ticks
+        uint8_t why[2]
+        uint8_t pad[6]
+
+
+cdef inline qty_t strategy_own(const Order *orders, int n, int side, px_t px) noexcept nogil:
+    """Return the lots of ours that the published book holds on `side` at `px`.
+
+    Orders with a cancel or an amend under way count: they stand until the venue says otherwise.
+    """
+    cdef qty_t own = 0
+    cdef int i
+    for i in range(n):
+        # the states from RESTING to AMEND_SENT are the ones the venue has in its book
+        if (
+            orders[i].px == px
+            and orders[i].side == side
+            and ORDER_RESTING <= orders[i].state <= ORDER_AMEND_SENT
+        ):
+            own += orders[i].qty - orders[i].filled
+    return own
+
+
+cdef inline px_t strategy_touch(
+    const Record *record, int side, const Order *orders, int n, qty_t *qty
+) noexcept nogil:
+    """Return the best price of `side` at which somebody else stands, and the others' lots there.
+
+    Return 0 x 0 when the ten levels of the side hold nobody but us.
+    """
+    cdef qty_t others
+    cdef px_t px
+    cdef int i
+    for i in range(level_count(record, side)):
+        px = level_px(record, side, i)
+        others = level_qty(record, side, i) - strategy_own(orders, n, side, px)
+        if others > 0:
+            qty[0] = others
+            return px
+    qty[0] = 0
+    return 0
+
+
+cdef inline px_t strategy_floor_ratio(i128 num, i128 den) noexcept nogil:
+    """Return num / den rounded towards minus infinity; den > 0."""
+    cdef i128 whole = num // den
+    return <px_t> (whole - 1) if whole * den > num else <px_t> whole
+
+
+cdef inline void strategy_side(
+    const StrategyParams *params, qty_t room, px_t px, px_t *out_px, qty_t *out_qty, uint8_t *why
+) noexcept nogil:
+    """Write one side of the quote, cut to the `room` that the position leaves, or why there is none."""
+    cdef qty_t qty = params.order_qty if params.order_qty < room else room
+    if qty <= 0 or qty < params.min_order:
+        why[0] = QUIET_INVENTORY
+    elif px <= 0 or px >= PX_MAX:
+        why[0] = QUIET_PRICE_RANGE
+    else:
+        why[0] = QUIET_NONE
+        out_px[0] = px
+        out_qty[0] = qty
+
+
+cdef inline void strategy_quote(
+    const StrategyParams *params, const Record *record, const Order *orders, int n, qty_t pos,
+    Quote *out,
+) noexcept nogil:
+    """Write the quote that simple_spread wants at this book and position into `out`.
+
+    Own size is taken out of the book first, when the book contains it. Around
+    r = mid * (1 - skew * pos / max_pos), skew full at max_pos, both sides stand half a spread out:
+    half = max(mid * half_ppm, fee floor), the bid rounded down, the ask up, in one exact division
+    each; then the bid goes no higher than a tick below the best ask, the ask no lower than a tick
+    above the best bid. On a one-sided book the side that is there is quoted around its own touch,
+    which is further from the market than any mid, and the spread limits have nothing to judge.
+    A side is cut so that position and size together stay within max_pos.
+    """
+    cdef qty_t bid_qty = 0, ask_qty = 0, full = params.max_pos, held = pos
+    cdef int own = n if params.own_in_book else 0
+    cdef px_t bid = 0, ask = 0, low, high, mid2, half_ppm_mid2, new_bid, new_ask
+    cdef i128 whole, centre, half
+    cdef uint8_t why = QUIET_NONE
+    out.bid_px = out.ask_px = 0
+    out.bid_qty = out.ask_qty = 0
+    out.fair2 = out.half_ticks = out.floor_ticks = 0
+    if record.kind == REC_BOOK:
+        bid = strategy_touch(record, BID, orders, own, &bid_qty)
+        ask = strategy_touch(record, ASK, orders, own, &ask_qty)
+    low = bid if bid_qty > 0 else ask
+    high = ask if ask_qty > 0 else bid
+    mid2 = low + high
+    if bid_qty == 0 and ask_qty == 0:
+        why = QUIET_NO_BOOK
+    elif low < params.min_valid_px or high > params.max_valid_px or low <= 0 or high >= PX_MAX:
+        why = QUIET_PRICE_RANGE
+    elif (bid_qty > 0 and bid_qty < params.min_touch_qty) or (
+        ask_qty > 0 and ask_qty < params.min_touch_qty
+    ):
+        why = QUIET_THIN
+    elif bid_qty > 0 and ask_qty > 0:
+        # spread / mid against a rate, without a division: (a - b) * 2e6 against ppm * (a + b)
+        if bid >= ask:
+            why = QUIET_CROSSED
+        elif (ask - bid) * 2000000 < <i128> params.min_spread_ppm * mid2:
+            why = QUIET_SPREAD_MIN
+        elif (ask - bid) * 2000000 > <i128> params.max_spread_ppm * mid2:
+            why = QUIET_SPREAD_MAX
+    if why != QUIET_NONE:
+        out.why[0] = out.why[1] = why
+        return
+
+    out.fair2 = mid2
+    out.floor_ticks = ceil_div(mid2 * (<px_t> params.maker_ppm + params.edge_ppm), 2000000)
+    half_ppm_mid2 = mid2 * params.half_ppm
+    out.half_ticks = ceil_div(half_ppm_mid2, 2000000)
+    # everything below is in ticks x whole
+    if full <= 0:
+        full = 1
+    if held > full:
+        held = full
+    elif held < -full:
+        held = -full
+    centre = mid2 * (<i128> full * 1000000 - <i128> held * params.skew_ppm)
+    whole = <i128> full * 2000000
+    half = <i128> half_ppm_mid2 * full
+    if out.half_ticks <= out.floor_ticks:
+        out.half_ticks = out.floor_ticks
+        half = out.floor_ticks * whole
+    new_bid = strategy_floor_ratio(centre - half, whole)
+    new_ask = -strategy_floor_ratio(-centre - half, whole)
+    if new_bid >= new_ask:
+        # no spread at all and r on a tick: never meet ourselves
+        new_bid -= 1
+        new_ask += 1
+    if ask_qty > 0 and new_bid >= ask:
+        new_bid = ask - 1
+    if bid_qty > 0 and new_ask <= bid:
+        new_ask = bid + 1
+    if bid_qty == 0:
+        out.why[0] = QUIET_ONE_SIDED
+    else:
+        strategy_side(
+            params, params.max_pos - pos, new_bid, &out.bid_px, &out.bid_qty, &out.why[0]
+        )
+    if ask_qty == 0:
+        out.why[1] = QUIET_ONE_SIDED
+    else:
+        strategy_side(
+            params, params.max_pos + pos, new_ask, &out.ask_px, &out.ask_qty, &out.why[1]
+        )
+
+
+cdef inline px_t strategy_threshold(const StrategyParams *params, const Quote *quote) noexcept nogil:
+    """Return the ticks from which a better price is worth the queue place that a move loses."""
+    cdef px_t quarter = quote.half_ticks // 4
+    if params.requote_ticks > 0:
+        return params.requote_ticks
+    return quarter if quarter > 2 else 2
+
+
+cdef inline int strategy_moves(
+    const StrategyParams *params, const Quote *quote, int side, const Order *order, ns_t now
+) noexcept nogil:
+    """Return what the quote means for an order that rests on `side` (enum Move).
+
+    First reason wins: nothing wanted, wrong side of fair less the fee floor (only when the wanted
+    price lies further out), price off by the threshold, remaining size off by more than
+    size_off_ppm of the wanted one or below min_order, expiry nearer than expiry_margin_ns. Age is
+    no reason. PULL and WRONG_SIDE act at once, if need be as a cancel; the others wait until
+    strategy_paced allows a change.
+    """
+    cdef px_t px = order.px, want_px = quote.bid_px, off
+    cdef qty_t rest = order.qty - order.filled, want_qty = quote.bid_qty
+    if side == ASK:
+        want_px = quote.ask_px
+        want_qty = quote.ask_qty
+    if want_qty <= 0:
+        return MOVE_PULL
+    off = px - want_px
+    if side == BID:
+        if off > 0 and 2 * (px + quote.floor_ticks) > quote.fair2:
+            return MOVE_WRONG_SIDE
+    elif off < 0 and 2 * (px - quote.floor_ticks) < quote.fair2:
+        return MOVE_WRONG_SIDE
+    if (off if off > 0 else -off) >= strategy_threshold(params, quote):
+        return MOVE_PRICE
+    if rest < params.min_order:
+        return MOVE_RESIZE
+    off = rest - want_qty
+    if <i128> (off if off > 0 else -off) * 1000000 > <i128> want_qty * params.size_off_ppm:
+        return MOVE_RESIZE
+    if order.expiry_ns != NEVER and order.expiry_ns - now < params.expiry_margin_ns:
+        return MOVE_RENEW
+    return MOVE_KEEP
+
+
+cdef inline int strategy_paced(const StrategyParams *params, ns_t last_ns, ns_t now) noexcept nogil:
+    """Return 1 when a side whose quote was last placed or amended at `last_ns` may change again.
+
+    The first instant allowed is last_ns + min_interval_ns. Cancels need not ask. A side that was
+    never quoted passes a last_ns far in the past, such as -NEVER // 2.
+    """
+    return now - last_ns >= params.min_interval_ns

@@ -1,0 +1,38 @@
+"""What every test may ask for: the recordings beside the project, and private places to work in."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+ROOT = Path(__file__).resolve().parents[1]
+SHARED = ROOT.parent / "shared"
+
+settings.register_profile("bog", deadline=None, print_blob=True)
+settings.load_profile("bog")
+
+
+@pytest.fixture(scope="session")
+def shared() -> Callable[[str], Path]:
+    """Return a function from a name below ../shared to its path; skips when absent, never in CI."""
+
+    def find(name: str) -> Path:
+        path = SHARED / name
+        if not path.exists():
+            message = f"recordings are not beside the project: {path.relative_to(ROOT.parent)}"
+            if os.environ.get("CI"):
+                pytest.fail(message)
+            pytest.skip(message)
+        return path
+
+    return find
+
+
+@pytest.fixture
+def shm(tmp_path: Path) -> Path:
+    """Return a private directory for shared-memory objects."""
+    path = tmp_path / "shm"
+    path.mkdir(mode=0o700)
+    return path
