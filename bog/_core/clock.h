@@ -21,11 +21,4 @@ static inline void bog_nap(bog_ns_t ns)
         nanosleep(&ts, 0);
 }
 
-static inline void bog_pause(void)
-{
-#if defined(__x86_64__)
-    __builtin_ia32_pause();
-#endif
-}
-
 #endif

@@ -12,17 +12,18 @@ from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport free
 from libc.string cimport memcpy, memset
 
-from bog._core.clock cimport mono_ns, nap, spin_pause
+from bog._core.atomic cimport pause as spin_pause
+from bog._core.clock cimport mono_ns, nap
 from bog._core.depth cimport Depth, depth_reset, depth_set, depth_top
 from bog._core.engine cimport (
     EVENT_CLEAR_HALT, EVENT_EPOCH, EVENT_GAP, EVENT_LEVEL, EVENT_RECORD, EVENT_REPORT, EVENT_TIMER,
-    Engine, Event, Out, engine_alive, engine_halt_journal, engine_init, engine_mark2, engine_step,
-    engine_word,
+    Engine, Event, Out, engine_init, engine_mark2, engine_step, engine_word,
 )
-from bog._core.feed cimport (
-    READ_EPOCH, READ_LAPPED, READ_NOTHING, READ_ROW, Publisher, Reader,
-)
+from bog._core.feed cimport Publisher, Reader
 from bog._core.hist cimport hist_add
+from bog._core.huginn cimport (
+    READ_EPOCH, READ_GONE, READ_LAPPED, READ_NOTHING, READ_ROW,
+)
 from bog._core.journal cimport Journal, JournalFile, journal_append, journal_durable, journal_room
 from bog._core.level cimport level_get
 from bog._core.market cimport Market
@@ -30,8 +31,7 @@ from bog._core.measure cimport MeasureMemory, measure_end, measure_fill, measure
 from bog._core.memory cimport lines
 from bog._core.orders cimport ORDERS_CAP
 from bog._core.paper cimport (
-    Paper, paper_advance, paper_command, paper_due, paper_free, paper_new, paper_next, paper_report,
-    paper_row,
+    Paper, paper_command, paper_due, paper_free, paper_new, paper_report, paper_row,
 )
 from bog._core.position cimport position_daily2, position_equity2, position_unrealized2
 from bog._core.source cimport Source
@@ -200,7 +200,7 @@ cdef class Session:
             )
         if self.market is None:
             fill_venue(&venue, spec["venue"])
-            self.paper = paper_new(&venue, self.depth, self.market_id)
+            self.paper = paper_new(&venue, self.depth, ORDERS_CAP, 4 * ORDERS_CAP)
             if self.paper == NULL:
                 raise MemoryError("no memory for the paper venue")
 
@@ -291,18 +291,6 @@ cdef class Session:
             return self.source.next(row)
         return self.reader.next_row(row) == READ_ROW
 
-    cdef inline ns_t venue_next(self) noexcept nogil:
-        """Return when the executor has something to do next."""
-        if self.market is not None:
-            return self.market.next_step()
-        return paper_next(self.paper)
-
-    cdef inline void venue_advance(self, ns_t now) noexcept nogil:
-        if self.market is not None:
-            self.market.advance(now)
-        else:
-            paper_advance(self.paper, now)
-
     cdef inline ns_t venue_due(self) noexcept nogil:
         return self.market.due() if self.market is not None else paper_due(self.paper)
 
@@ -318,25 +306,28 @@ cdef class Session:
             paper_command(self.paper, command, self.now_ns)
 
     cdef void trouble(self, int code) noexcept nogil:
-        """Tell the engine that the feed lost messages or began a new life; take its book anew."""
+        """Tell the engine that the feed lost rows or began a new life; take its book anew."""
         cdef Event event
         memset(&event, 0, sizeof(Event))
         event.time_ns = self.now_ns
-        if code == READ_LAPPED:
-            event.kind = EVENT_GAP
-            event.arg = self.reader.lost()
-            self.stats.laps += event.arg
-        else:
+        if code == READ_EPOCH or code == READ_GONE:
+            if not self.reader.follow() and code == READ_GONE:
+                # nothing to follow yet: the feed goes stale by its heartbeat
+                return
             event.kind = EVENT_EPOCH
-            event.arg = self.reader.epoch()
+            event.arg = self.reader.epoch
+        else:
+            event.kind = EVENT_GAP
+            event.arg = self.reader.lost_rows - self.stats.laps
+            self.stats.laps = self.reader.lost_rows
+            self.stats.gaps += 1
         self.step(&event)
         self.attach()
 
     cdef void attach(self) noexcept nogil:
         """Begin with the whole book of the feed's page, as one that attaches mid-stream must."""
-        if self.reader.snapshot(self.depth) > 0:
-            self.book_moved = True
-            self.book_flags = 0
+        if self.reader.snapshot(self.depth) == READ_ROW:
+            self.book_moved = self.depth.n[0] + self.depth.n[1] > 0
 
     # one turn
 
@@ -390,6 +381,7 @@ cdef class Session:
         cdef uint64_t known = self.engine.position.fills
         if not self.venue_report(self.now_ns, &report):
             return
+        report.market = self.market_id
         memset(&event, 0, sizeof(Event))
         event.kind = EVENT_REPORT
         event.time_ns = self.now_ns
@@ -427,7 +419,10 @@ cdef class Session:
         self.timer_ns = self.now_ns + TIMER_NS
 
     cdef int on_message(self) noexcept nogil:
-        """Take rows up to the end of a message, then let the engine look; -1 at damage or the end."""
+        """Take rows up to the end of a message, then let the engine look.
+
+        Return 0, or -1 at the end of the data, or -2 where it is damaged.
+        """
         cdef Row row
         cdef Event event
         cdef ns_t begun = mono_ns()
@@ -436,7 +431,7 @@ cdef class Session:
         while True:
             got = self.take(&row)
             if got <= 0:
-                return -1
+                return got - 1
             self.stats.rows += 1
             row.market = self.market_id
             if self.paper != NULL:
@@ -446,7 +441,7 @@ cdef class Session:
             elif row.kind == ROW_RESET:
                 depth_reset(self.depth)
             if self.publisher is not None:
-                self.publisher.row(&row)
+                self.publish(&row)
             self.now_ns = row.recv_ns if row.recv_ns > self.now_ns else self.now_ns
             if row.kind == ROW_LEVEL or row.kind == ROW_RESET:
                 self.book_moved = True
@@ -484,6 +479,13 @@ cdef class Session:
             self.on_book(&row, begun)
         return 0
 
+    cdef void publish(self, const Row *row) noexcept nogil:
+        """Show the row to whoever reads the feed in shared memory, received now on their clock."""
+        cdef Row now
+        memcpy(&now, row, sizeof(Row))
+        now.recv_ns = mono_ns()
+        self.publisher.row(&now)
+
     cdef void on_book(self, const Row *row, ns_t begun) noexcept nogil:
         """Show the engine the ten best levels after a message."""
         cdef Event event
@@ -513,7 +515,8 @@ cdef class Session:
     cdef void account_time(self) noexcept nogil:
         """Attribute the time up to now to what was true during it."""
         cdef const Engine *e = self.engine
-        cdef int i, at_touch[2]
+        cdef int i
+        cdef int at_touch[2]
         cdef const Order *order
         cdef int why[2]
         at_touch[0] = at_touch[1] = 0
@@ -547,6 +550,8 @@ cdef class Session:
         cdef int code
         self.stats.pid = os.getpid()
         self.stats.state = RUN_TRADING
+        # the journal's head carries the last life's time; this life has a clock of its own
+        self.engine.now_ns = self.engine.alive_ns = 0
         with nogil:
             if self.live:
                 self.now_ns = mono_ns()
@@ -618,15 +623,15 @@ cdef class Session:
         nap(ahead if ahead < NAP_NS else NAP_NS)
 
     cdef int turn_until_done(self) noexcept nogil:
-        cdef ns_t act, rep, row, now, bound
+        cdef ns_t rep, row, now, bound
+        cdef int got
         while True:
             row = self.peek()
-            act = self.venue_next()
             if self.first_ns == 0:
-                # the clock starts with the first row, or with the built-in market's own
-                if row == NEVER and not self.live and self.market is None:
+                # the clock starts with the first row
+                if row == NEVER and not self.live:
                     return 0
-                self.first_ns = self.now_ns if self.live else (row if row < act else act)
+                self.first_ns = self.now_ns if self.live else row
                 if self.now_ns == 0:
                     self.now_ns = self.first_ns
                 self.wall_ns = mono_ns()
@@ -636,8 +641,6 @@ cdef class Session:
                     self.end_ns = self.first_ns + self.duration_ns
             rep = self.venue_due()
             now = self.timer_ns
-            if act < now:
-                now = act
             if rep < now:
                 now = rep
             if row < now:
@@ -648,7 +651,7 @@ cdef class Session:
                 return 3 if self.live_orders() else 1
             if not self.drain_begun and (
                 now >= self.end_ns or self.ended
-                or (row == NEVER and not self.live and self.market is None)
+                or (row == NEVER and not self.live)
             ):
                 # the end of the data or of the time: what rests is pulled and proven dead
                 self.begin_drain(LEVEL_DRAIN)
@@ -661,24 +664,25 @@ cdef class Session:
             if self.turns & 1023 == 0 or (self.speed_ppm != 0 or self.live) and self.turns & 63 == 0:
                 self.copy_stats()
             if now > bound:
+                if self.publisher is not None:
+                    self.publisher.beat(mono_ns())
                 self.copy_stats()
                 self.idle(now - bound)
                 continue
             if now > self.now_ns:
                 self.now_ns = now
                 self.account_time()
-            if act <= now:
-                self.venue_advance(now)
-            elif rep <= now:
+            if rep <= now:
                 self.on_report()
             elif self.timer_ns <= now:
                 self.on_timer()
             else:
                 self.seen_ns = mono_ns() if self.live else 0
-                if self.on_message() < 0:
-                    if self.source is not None and self.source.damaged():
-                        self.failure = 2
+                got = self.on_message()
+                if got < 0:
                     self.ended = True
+                    if got == -2:
+                        self.failure = 2
 
     cdef void copy_stats(self) noexcept nogil:
         """Show the shell where we are. `beat` is odd while the copy is under way."""
@@ -717,8 +721,8 @@ cdef class Session:
         if self.paper != NULL:
             s.pessimistic = self.paper.counts.unknown_ahead
         if self.source is not None:
-            s.progress = self.source.done_bytes()
-            s.progress_of = self.source.total_bytes()
+            s.progress = self.source.lines.at
+            s.progress_of = self.source.lines.size
         (<volatile Stats *> s).beat += 1
 
     # what the run started from and came to, for reports and tests

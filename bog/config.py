@@ -1,0 +1,207 @@
+"""Reads the configuration in layers and refuses what is wrong in one line.
+
+default.toml < the file of --config < BOG_* variables < flags. pydantic-settings merges and checks
+the layers; this module adds what it lets pass: a missing file, a misspelt variable, a float that
+has lost its decimals, and the origin of every value. Text becomes integers in `settings`.
+"""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import json
+import os
+import tomllib
+from collections.abc import Iterator, Mapping
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from pydantic import SecretStr, ValidationError
+from pydantic_settings import InitSettingsSource, PydanticBaseSettingsSource
+
+from bog import keys, units
+from bog.errors import ConfigError, one_line
+from bog.settings import MASK, Settings, shown
+
+FOLDER = Path(__file__).parent / "configs"  # the checkout's configs/, and its copy in a wheel
+PREFIX = "BOG_"
+# variables of the build, which are not configuration
+BUILD_VARIABLES = frozenset(("BOG_BUILD", "BOG_CAPS", "BOG_MARCH", "BOG_JOBS", "BOG_ANNOTATE"))
+
+Tree = dict[str, Any]
+Layer = tuple[Tree, dict[str, str]]  # the keys of one layer, and the origin of each dotted key
+
+
+def load(
+    config: str | None = None, flags: Tree | None = None, environ: Mapping[str, str] | None = None
+) -> Settings:
+    """Return the effective configuration, or raise ConfigError with one line.
+
+    `config` is a file, or the name of one that ships: "development", "production". `flags` is a
+    tree of text and integers as in the file, {"risk": {"max_position": "0.5"}}.
+    """
+    layers = [_file_layer(FOLDER / "default.toml")]
+    if config is not None:
+        layers.append(_file_layer(_find(config)))
+    layers.append(_variable_layer(os.environ if environ is None else environ))
+    layers.append((flags or {}, {key: "flag" for key, _ in _leaves(flags or {})}))
+    origins: dict[str, str] = {}
+    for _, origin in layers:
+        for key in origin:  # a table where a value stood, or the reverse, hides what was there
+            for old in [
+                k for k in origins if f"{k}.".startswith(f"{key}.") or key.startswith(f"{k}.")
+            ]:
+                del origins[old]
+        origins.update(origin)
+
+    class Loaded(Settings):
+        @classmethod
+        def settings_customise_sources(
+            cls, settings_cls: Any, *_: Any, **__: Any
+        ) -> tuple[PydanticBaseSettingsSource, ...]:
+            return tuple(InitSettingsSource(settings_cls, tree) for tree, _ in reversed(layers))
+
+    try:
+        settings = Loaded()  # type: ignore[call-arg]  # the sources give every field
+    except ValidationError as error:
+        raise ConfigError(_explain(error, origins)) from None
+    settings.origins.update(origins)
+    _check(settings)
+    return settings
+
+
+def _find(config: str) -> Path:
+    """Return the path that --config means: a bare name is a file that ships."""
+    if "/" in config or config.endswith(".toml"):
+        return Path(config)
+    return FOLDER / f"{config}.toml"
+
+
+def _file_layer(path: Path) -> Layer:
+    """Return one TOML file, its fractions as exact decimals."""
+    try:
+        tree = tomllib.loads(path.read_bytes().decode(), parse_float=Decimal)
+    except OSError as error:
+        raise ConfigError(f"cannot read {path}: {error.strerror or error}") from None
+    except (ValueError, RecursionError) as error:  # broken TOML says its line and column
+        raise ConfigError(f"{path} is not TOML: {error}") from None
+    return tree, {key: path.name for key, _ in _leaves(tree)}
+
+
+def _variable_layer(environ: Mapping[str, str]) -> Layer:
+    """Return the BOG_* variables as a tree: BOG_RISK__MAX_POSITION is risk.max_position.
+
+    Every variable with the prefix is taken, so that a misspelt one is an unknown key, not ignored.
+    """
+    tree: Tree = {}
+    origins: dict[str, str] = {}
+    for name in sorted(environ):
+        if not name.startswith(PREFIX) or name in BUILD_VARIABLES:
+            continue
+        *path, last = name.removeprefix(PREFIX).lower().split("__")
+        node: Any = tree
+        for part in path:
+            node = node.setdefault(part, {}) if isinstance(node, dict) else None
+        if not isinstance(node, dict) or last in node:
+            raise ConfigError(f"variable {name} contradicts another one for the same key")
+        node[last] = environ[name]
+        origins[".".join((*path, last))] = f"variable {name}"
+    return tree, origins
+
+
+def _leaves(tree: Tree, above: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield every dotted key with its value."""
+    for key, value in tree.items():
+        if isinstance(value, dict):
+            yield from _leaves(value, f"{above}{key}.")
+        else:
+            yield f"{above}{key}", value
+
+
+def _explain(error: ValidationError, origins: dict[str, str]) -> str:
+    """Return `key = value (origin): what would be right` for the first of the problems."""
+    problems = error.errors(include_url=False)
+    first = problems[0]
+    key = ".".join(str(part) for part in first["loc"] if part != "[key]")
+    kind, context = first["type"], first.get("ctx", {})
+    if kind == "missing":
+        return f"{key} is missing"
+    if kind == "extra_forbidden":
+        why = "unknown key" + _nearest(key)
+    elif kind == "value_error":
+        why = str(context["error"])
+    elif kind == "literal_error":
+        why = f"want {context['expected']}"
+    elif kind in ("model_type", "dict_type", "model_attributes_type"):
+        why = "want a table of keys"
+    else:
+        why = first["msg"].replace("Input should be", "want").replace("String should", "should")
+    origin = origins.get(key) or next((o for k, o in origins.items() if k.startswith(key)), "unset")
+    more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+    return one_line(f"{key} = {shown(key, first['input'])} ({origin}): {why}{more}")
+
+
+def _nearest(key: str) -> str:
+    """Return a hint when a key of default.toml looks like this one."""
+    known = [name for name, _ in _leaves(_file_layer(FOLDER / "default.toml")[0])]
+    near = difflib.get_close_matches(key, known, n=1, cutoff=0.8)
+    return f", did you mean {near[0]}?" if near else ""
+
+
+def _check(s: Settings) -> None:
+    """Refuse keys that contradict each other, and live trading on limits that nobody chose."""
+    if s.execution.tier not in s.venue.tiers:
+        s.refuse("execution.tier", f"want one of {', '.join(s.venue.tiers)}")
+    spread = "strategy.simple_spread."
+    for low, high in (
+        ("risk.min_order_size", "risk.max_order_size"),
+        ("risk.min_price", "risk.max_price"),
+        ("risk.rate_limit_reserve", "risk.rate_limit_burst"),
+        (spread + "min_spread_bps", spread + "max_spread_bps"),
+        (spread + "min_valid_price", spread + "max_valid_price"),
+        (spread + "expiry_margin_sec", spread + "order_life_sec"),  # 0: no order expires
+    ):
+        if s.value(low) >= s.value(high) and s.value(high) != 0:
+            if s.origins[low] != "default.toml":  # name the one that somebody has set
+                s.refuse(low, f"want less than {high}, {s.value(high)}")
+            s.refuse(high, f"want more than {low}, {s.value(low)}")
+    if s.execution.mode != "live":
+        return
+    unset = [
+        f"risk.{k}" for k in keys.Risk.model_fields if s.origins[f"risk.{k}"] == "default.toml"
+    ]
+    if unset:
+        s.refuse("execution.mode", f"live has no default limits: set {', '.join(unset)}")
+    if s.execution.dry_run:
+        s.refuse("execution.dry_run", "want false with execution.mode = 'live'")
+
+
+def effective(settings: Settings) -> dict[str, Any]:
+    """Return every dotted key with its value, in the order of default.toml."""
+    return dict(_leaves(settings.model_dump()))
+
+
+def config_hash(settings: Settings) -> str:
+    """Return the SHA-256 of the effective configuration without secrets: 10 and 10.0 are equal."""
+    flat = {
+        key: units.plain(value) if isinstance(value, Decimal) else value
+        for key, value in effective(settings).items()
+        if not isinstance(value, SecretStr)
+    }
+    text = json.dumps(flat, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def show(settings: Settings) -> str:
+    """Return the effective configuration as TOML, a key a line with its origin; secrets masked."""
+    lines = []
+    for key, value in effective(settings).items():
+        if isinstance(value, SecretStr):
+            text = json.dumps(MASK if value.get_secret_value() else "")
+        elif isinstance(value, Decimal):
+            text = units.plain(value)
+        else:
+            text = json.dumps(value)
+        lines.append(f"{key} = {text}".ljust(56) + f"  # {settings.origins.get(key, 'unset')}")
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,299 @@
+"""The keys of the configuration: their types and ranges. The values are in configs/default.toml.
+
+No key has a value here, so that default.toml is the only place that says one. A number arrives as
+text, integer or Decimal, never as a float, and is refused with its range when it does not fit.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    SecretStr,
+)
+
+from bog.units import parse, plain
+
+MARKET_MAX = 999_999  # raw ids from 1,000,000 on would read as another exchange's
+
+
+@dataclass(frozen=True)
+class Range:
+    """A validator: the number in the value, if in [low, high], or in (low, high] when `above`."""
+
+    low: str
+    high: str
+    above: bool = False
+    whole: bool = False
+
+    def __call__(self, value: object) -> Decimal:
+        if isinstance(value, float):
+            raise ValueError("want text or a whole number, a binary float is not exact")
+        try:
+            number = parse(value)
+        except ValueError:
+            raise ValueError(self.wanted()) from None
+        low = Decimal(self.low)
+        outside = number < low or number > Decimal(self.high) or (self.above and number == low)
+        if outside or (self.whole and number != number.to_integral_value()):
+            raise ValueError(self.wanted())
+        return number
+
+    def wanted(self) -> str:
+        kind = "a whole number" if self.whole else "a number"
+        return f"want {kind} {'above' if self.above else 'from'} {self.low} to {self.high}"
+
+
+@dataclass(frozen=True)
+class Pattern:
+    """A validator: the text, if all of it matches."""
+
+    regex: str
+    wanted: str
+
+    def __call__(self, value: object) -> str:
+        if not isinstance(value, str) or not re.fullmatch(self.regex, value, re.ASCII):
+            raise ValueError(f"want {self.wanted}")
+        return value
+
+
+def _switch(value: object) -> bool:
+    """Return the switch in the value: true or false, as a TOML boolean or as that word."""
+    words = {"true": True, "false": False}
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, str) and value in words:
+        return words[value]
+    raise ValueError("want true or false")
+
+
+def _source(value: str) -> str:
+    if value in ("sim", "huginn") or (value.startswith("replay:") and value != "replay:"):
+        return value
+    raise ValueError("want sim, huginn or replay:FILE")
+
+
+def _speed(value: object) -> str:
+    """Return "max", or the factor to real time in one spelling."""
+    if value == "max":
+        return "max"
+    try:
+        return plain(Range("0", "1000000", above=True)(value))
+    except ValueError:
+        raise ValueError("want max, or a number above 0 to 1000000") from None
+
+
+def _webhook(value: SecretStr) -> SecretStr:
+    """Return the URL when it is empty, https, or http to this host; never say what it was."""
+    url = value.get_secret_value()
+    try:
+        parts = urlsplit(url)
+        host = parts.hostname or ""
+        local = host == "localhost" or (
+            host[:1].isdigit() and ipaddress.ip_address(host).is_loopback
+        )
+        good = not url or (parts.scheme == "https" and host) or (parts.scheme == "http" and local)
+    except ValueError:
+        good = False
+    if not good or not url.isprintable():
+        raise ValueError('want "", or a URL with https://')
+    return value
+
+
+def _market_id(value: str) -> str:
+    if not (
+        value.isascii()
+        and value.isdigit()
+        and str(int(value)) == value
+        and int(value) <= MARKET_MAX
+    ):
+        raise ValueError(f"want a market id from 0 to {MARKET_MAX}")
+    return value
+
+
+Base = Annotated[Decimal, BeforeValidator(Range("0", "1000000000", above=True))]
+Quote = Annotated[Decimal, BeforeValidator(Range("0", "1000000000000", above=True))]
+Price = Annotated[Decimal, BeforeValidator(Range("0", "1000000000", above=True))]
+Fraction = Annotated[Decimal, BeforeValidator(Range("0", "1", above=True))]
+Bps = Annotated[Decimal, BeforeValidator(Range("0", "5000"))]
+SpreadBps = Annotated[Decimal, BeforeValidator(Range("0", "5000", above=True))]
+Ms = Annotated[Decimal, BeforeValidator(Range("0", "60000"))]
+StaleMs = Annotated[Decimal, BeforeValidator(Range("1", "60000"))]
+Sec = Annotated[
+    Decimal, BeforeValidator(Range("0", "2419200"))
+]  # the venue keeps no order for longer
+PeriodSec = Annotated[Decimal, BeforeValidator(Range("0", "3600", above=True))]
+Leverage = Annotated[Decimal, BeforeValidator(Range("0", "100", above=True))]
+Orders = Annotated[
+    int, BeforeValidator(Range("2", "30", whole=True))
+]  # BOG_ORDERS_CAP leaves two spare
+VenueOrders = Annotated[int, BeforeValidator(Range("1", "100000", whole=True))]
+PerSec = Annotated[int, BeforeValidator(Range("1", "100000", whole=True))]
+PerMin = Annotated[int, BeforeValidator(Range("60", "6000000", whole=True))]
+Reserve = Annotated[int, BeforeValidator(Range("0", "100000", whole=True))]
+Ticks = Annotated[int, BeforeValidator(Range("0", "1000000000", whole=True))]
+Fee = Annotated[int, BeforeValidator(Range("-1000", "100000", whole=True))]
+Port = Annotated[int, BeforeValidator(Range("1", "65535", whole=True))]
+Decimals = Annotated[int, BeforeValidator(Range("0", "12", whole=True))]
+Seed = Annotated[int, BeforeValidator(Range("0", str(2**64 - 1), whole=True))]
+Ns = Annotated[int, BeforeValidator(Range("1", "60000000000", whole=True))]
+Count = Annotated[int, BeforeValidator(Range("1", "1000000", whole=True))]
+Switch = Annotated[bool, BeforeValidator(_switch)]
+Text = Annotated[str, BeforeValidator(Pattern(r"[^\x00-\x1f\x7f]{1,4096}", "text on one line"))]
+FreeText = Annotated[
+    str, BeforeValidator(Pattern(r"[^\x00-\x1f\x7f]{0,4096}", "text on one line, or nothing"))
+]
+Date = Annotated[str, BeforeValidator(Pattern(r"\d{4}-\d{2}-\d{2}", "a date such as 2026-09-26"))]
+Symbol = Annotated[str, BeforeValidator(Pattern(r"[A-Za-z0-9/_.-]{1,24}", "a symbol such as BTC"))]
+
+
+class Section(BaseModel):
+    """A table of keys: an unknown one is an error, and nothing changes after the start."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Risk(Section):
+    """[risk]"""
+
+    max_position: Base
+    max_short: Base
+    max_order_size: Base
+    min_order_size: Base
+    max_daily_loss: Quote
+    max_drawdown: Fraction
+    drawdown_min_peak: Quote
+    max_open_orders: Orders
+    rate_limit_orders_per_sec: PerSec
+    rate_limit_burst: PerSec
+    rate_limit_reserve: Reserve
+    collar: Fraction
+    max_notional: Quote
+    max_exposure_quote: Quote
+    min_price: Price
+    max_price: Price
+    balance: Quote
+    max_leverage: Leverage
+    stale_after_ms: StaleMs
+
+
+class SimpleSpread(Section):
+    """[strategy.simple_spread]"""
+
+    spread_bps: SpreadBps
+    order_size: Base
+    min_spread_bps: Bps
+    max_spread_bps: SpreadBps
+    min_valid_price: Price
+    max_valid_price: Price
+    min_size_threshold: Base
+    max_inventory_base: Base
+    skew_bps: Bps
+    edge_bps: Bps
+    requote_ticks: Ticks
+    resize_fraction: Fraction
+    min_interval_ms: Ms
+    order_life_sec: Sec
+    expiry_margin_sec: Sec
+
+
+class Strategy(Section):
+    """[strategy]"""
+
+    name: Literal["simple_spread"]
+    simple_spread: SimpleSpread
+
+
+class Execution(Section):
+    """[execution]"""
+
+    mode: Annotated[
+        Literal["paper", "live"], BeforeValidator(lambda v: "paper" if v == "simulated" else v)
+    ]
+    dry_run: Switch
+    tier: Text
+
+
+class Tier(Section):
+    """[venue.tiers.NAME]: how the venue treats one kind of account."""
+
+    as_of: Date
+    maker_fee_ppm: Fee
+    taker_fee_ppm: Fee
+    maker_delay_ms: Ms
+    cancel_amend_delay_ms: Ms
+    taker_delay_ms: Ms
+    requests_per_min: PerMin
+    max_open_orders: VenueOrders
+
+
+class Venue(Section):
+    """[venue]"""
+
+    net_latency_ms: Ms
+    response_latency_ms: Ms
+    reconcile_window_ms: Ms
+    queue_model: Literal["risk", "linear", "square", "front"]
+    through_full: Switch
+    shrink_keeps_place: Switch
+    tiers: dict[str, Tier]
+
+
+class Feed(Section):
+    """[feed]"""
+
+    source: Annotated[Text, AfterValidator(_source)]
+    preset: Literal["quiet", "active", "toxic"]
+    seed: Seed
+    speed: Annotated[str, BeforeValidator(_speed)]
+    directory: Text
+
+
+class Journal(Section):
+    """[journal]"""
+
+    directory: Text
+
+
+class Alerts(Section):
+    """[monitoring.alerts]"""
+
+    spread_threshold_bps: SpreadBps
+    latency_threshold_ns: Ns
+    huginn_disconnect_threshold_sec: PeriodSec
+    daily_loss_alert_threshold: Quote
+
+
+class Monitoring(Section):
+    """[monitoring]"""
+
+    prometheus_port: Port
+    metrics_interval_sec: PeriodSec
+    log_file: FreeText
+    log_level: Literal["debug", "info", "warning", "error"]
+    log_rotation_mb: Count
+    log_retention_files: Count
+    alert_webhook_url: Annotated[SecretStr, AfterValidator(_webhook)]
+    alerts: Alerts
+
+
+class Market(Section):
+    """[markets.ID]: scale and smallest order of one market."""
+
+    symbol: Symbol
+    price_decimals: Decimals
+    size_decimals: Decimals
+    min_base_amount: Base
+    min_quote_amount: Quote
+
+
+Markets = dict[Annotated[str, AfterValidator(_market_id)], Market]

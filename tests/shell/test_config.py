@@ -1,0 +1,478 @@
+"""Every key of the configuration arrives, and every bad value of it is refused in one line."""
+
+import tomllib
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bog import config, keys
+from bog.errors import ConfigError
+from bog.settings import Settings
+
+DEFAULTS = dict(config._leaves(tomllib.loads((config.FOLDER / "default.toml").read_text())))
+SPREAD = "strategy.simple_spread."
+
+# key: (a good value that is not the default, which function it reaches, {field: what arrives})
+ARRIVES: dict[str, tuple[object, str, dict[str, object]]] = {
+    "risk.max_position": ("0.07", "limits", {"max_long": 7000}),
+    "risk.max_short": ("0.06", "limits", {"max_short": 6000}),
+    "risk.max_order_size": ("0.04", "limits", {"max_order": 4000}),
+    "risk.min_order_size": ("0.0003", "limits", {"min_order": 30}),
+    "risk.max_daily_loss": ("499.999999", "limits", {"max_daily_loss": 499_999_999}),
+    "risk.max_drawdown": ("0.25", "limits", {"drawdown_ppm": 250_000}),
+    "risk.drawdown_min_peak": ("10", "limits", {"drawdown_min_peak": 10_000_000}),
+    "risk.max_open_orders": (2, "limits", {"max_open_orders": 2}),
+    "risk.rate_limit_orders_per_sec": (7, "limits", {"rate_per_sec": 7}),
+    "risk.rate_limit_burst": (8, "limits", {"rate_burst": 8}),
+    "risk.rate_limit_reserve": (3, "limits", {"rate_reserve": 3}),
+    "risk.collar": ("0.005", "limits", {"collar_ppm": 5000}),
+    "risk.max_notional": ("7000", "limits", {"max_notional": 7_000_000_000}),
+    "risk.max_exposure_quote": ("9000", "limits", {"max_exposure": 9_000_000_000}),
+    "risk.min_price": ("1000.5", "limits", {"min_px": 10_005}),
+    "risk.max_price": ("500000", "limits", {"max_px": 5_000_000}),
+    "risk.balance": ("12345", "limits", {"balance": 12_345_000_000}),
+    "risk.max_leverage": ("2.5", "limits", {"max_leverage_ppm": 2_500_000}),
+    "risk.stale_after_ms": ("750", "limits", {"stale_after_ns": 750_000_000}),
+    SPREAD + "spread_bps": ("10", "strategy", {"half_ppm": 500}),
+    SPREAD + "order_size": ("0.02", "strategy", {"order_qty": 2000}),
+    SPREAD + "min_spread_bps": ("0.1", "strategy", {"min_spread_ppm": 10}),
+    SPREAD + "max_spread_bps": ("40", "strategy", {"max_spread_ppm": 4000}),
+    SPREAD + "min_valid_price": ("20000", "strategy", {"min_valid_px": 200_000}),
+    SPREAD + "max_valid_price": ("300000", "strategy", {"max_valid_px": 3_000_000}),
+    SPREAD + "min_size_threshold": ("0.001", "strategy", {"min_touch_qty": 100}),
+    SPREAD + "max_inventory_base": ("0.03", "strategy", {"max_pos": 3000}),
+    SPREAD + "skew_bps": ("3", "strategy", {"skew_ppm": 300}),
+    SPREAD + "edge_bps": ("0.1", "strategy", {"edge_ppm": 10}),
+    SPREAD + "requote_ticks": (6, "strategy", {"requote_ticks": 6}),
+    SPREAD + "resize_fraction": ("0.5", "strategy", {"size_off_ppm": 500_000}),
+    SPREAD + "min_interval_ms": ("100", "strategy", {"min_interval_ns": 100_000_000}),
+    SPREAD + "order_life_sec": ("300", "strategy", {"order_life_ns": 300_000_000_000}),
+    SPREAD + "expiry_margin_sec": ("30", "strategy", {"expiry_margin_ns": 30_000_000_000}),
+    "execution.mode": ("simulated", "get", {"execution.mode": "paper"}),
+    "execution.dry_run": ("false", "get", {"execution.dry_run": False}),
+    "execution.tier": ("premium", "strategy", {"maker_ppm": 40}),
+    "venue.net_latency_ms": ("25.5", "venue", {"net_ns": 25_500_000}),
+    "venue.response_latency_ms": ("20", "venue", {"response_ns": 20_000_000}),
+    "venue.reconcile_window_ms": ("300", "venue", {"window_ns": 300_000_000}),
+    "venue.queue_model": ("square", "venue", {"model": 2}),
+    "venue.through_full": (True, "venue", {"through_full": 1}),
+    "venue.shrink_keeps_place": ("true", "venue", {"shrink_keeps_place": 1}),
+    "feed.source": ("replay:tape.csv", "get", {"feed.source": "replay:tape.csv"}),
+    "feed.preset": ("toxic", "get", {"feed.preset": "toxic"}),
+    "feed.seed": (2**64 - 1, "venue", {"seed": 2**64 - 1}),
+    "feed.speed": ("20.0", "get", {"feed.speed": "20"}),
+    "feed.directory": ("/tmp/shm", "get", {"feed.directory": "/tmp/shm"}),
+    "journal.directory": ("/tmp/journal", "get", {"journal.directory": "/tmp/journal"}),
+    "monitoring.prometheus_port": (9464, "get", {"monitoring.prometheus_port": 9464}),
+    "monitoring.metrics_interval_sec": ("2", "get", {"monitoring.metrics_interval_sec": 2}),
+    "monitoring.log_file": ("", "get", {"monitoring.log_file": ""}),
+    "monitoring.log_level": ("debug", "get", {"monitoring.log_level": "debug"}),
+    "monitoring.log_rotation_mb": (5, "get", {"monitoring.log_rotation_mb": 5}),
+    "monitoring.log_retention_files": (3, "get", {"monitoring.log_retention_files": 3}),
+    "monitoring.alert_webhook_url": ("https://hooks.test/x", "secret", {"": "https://hooks.test/x"}),
+    "monitoring.alerts.spread_threshold_bps": (
+        "30", "get", {"monitoring.alerts.spread_threshold_bps": 30}),
+    "monitoring.alerts.latency_threshold_ns": (
+        2000, "get", {"monitoring.alerts.latency_threshold_ns": 2000}),
+    "monitoring.alerts.huginn_disconnect_threshold_sec": (
+        "2.5", "get", {"monitoring.alerts.huginn_disconnect_threshold_sec": Decimal("2.5")}),
+    "monitoring.alerts.daily_loss_alert_threshold": (
+        "99", "get", {"monitoring.alerts.daily_loss_alert_threshold": 99}),
+}  # fmt: skip
+TIER: dict[str, tuple[object, str, dict[str, object]]] = {
+    "as_of": ("2027-01-02", "tier", {"as_of": "2027-01-02"}),
+    "maker_fee_ppm": (-5, "venue", {"maker_ppm": -5}),
+    "taker_fee_ppm": (77, "venue", {"taker_ppm": 77}),
+    "maker_delay_ms": ("1.5", "venue", {"maker_ns": 1_500_000}),
+    "cancel_amend_delay_ms": ("2", "venue", {"cancel_ns": 2_000_000, "amend_ns": 2_000_000}),
+    "taker_delay_ms": ("3", "venue", {"taker_ns": 3_000_000}),
+    "requests_per_min": (120, "venue", {"requests_per_min": 120}),
+    "max_open_orders": (3, "venue", {"max_open_orders": 3}),
+}
+MARKET: dict[str, tuple[object, str, dict[str, object]]] = {
+    "symbol": ("XBT", "market", {"symbol": "XBT"}),
+    "price_decimals": (3, "market", {"price_decimals": 3}),
+    "size_decimals": (6, "market", {"size_decimals": 6}),
+    "min_base_amount": ("0.0004", "venue", {"min_qty": {"0": 4, "1": 40}}),
+    "min_quote_amount": ("11", "venue", {"min_notional": 11_000_000}),
+}
+
+
+def tree(key: str, value: object) -> dict[str, Any]:
+    """Return {"a": {"b": value}} for "a.b"."""
+    for part in reversed(key.split(".")):
+        value = {part: value}
+    assert isinstance(value, dict)
+    return value
+
+
+def merged(*trees: dict[str, Any]) -> dict[str, Any]:
+    result: dict[str, Any] = {}
+    for one in trees:
+        for key, value in one.items():
+            both = isinstance(value, dict) and isinstance(result.get(key), dict)
+            result[key] = merged(result[key], value) if both else value
+    return result
+
+
+def context(key: str) -> tuple[int, dict[str, Any]]:
+    """Return the market, and the flags, under which a key of a tier or market is in use."""
+    tier = tree("execution.tier", key.split(".")[2]) if key.startswith("venue.tiers.") else {}
+    market = int(key.split(".")[1]) if key.startswith("markets.") else 1
+    if key == "risk.rate_limit_orders_per_sec":
+        tier = tree("execution.tier", "plus")  # standard allows less than any value of this key
+    return market, tier
+
+
+def use(settings: Settings, market: int) -> dict[str, Any]:
+    """Return all that the core gets, which is when decimals meet the market's ticks."""
+    return {
+        "limits": settings.limits(market),
+        "strategy": settings.strategy_params(market),
+        "venue": settings.venue_params(market),
+        "get": config.effective(settings),
+        "tier": dict(settings.tier),
+        "market": dict(settings.market(market)),
+        "secret": {"": settings.monitoring.alert_webhook_url.get_secret_value()},
+    }
+
+
+def arriving(key: str) -> tuple[object, str, dict[str, object]]:
+    if key.startswith("venue.tiers."):
+        return TIER[key.split(".")[3]]
+    return MARKET[key.split(".")[2]] if key.startswith("markets.") else ARRIVES[key]
+
+
+@pytest.mark.parametrize("key", [k for k in DEFAULTS if k != "strategy.name"])
+def test_every_key_arrives(key: str) -> None:
+    good, where, fields = arriving(key)
+    market, flags = context(key)
+    if key.startswith("markets.") and key.endswith("_decimals"):
+        flags = tree("feed.source", "huginn")  # another scale than Lighter's
+    before = use(config.load(flags=flags, environ={}), market)[where]
+    settings = config.load(flags=merged(flags, tree(key, good)), environ={})
+    after = use(settings, market)[where]
+    for field, expected in fields.items():
+        if isinstance(expected, dict):
+            expected = expected[str(market)]
+        assert after[field] == expected
+        if key != "execution.mode":  # its synonym arrives as what it means
+            assert before[field] != expected
+    name = "BOG_" + key.upper().replace(".", "__")
+    by_variable = config.load(flags=flags, environ={name: str(good).replace("True", "true")})
+    assert use(by_variable, market)[where] == after
+    assert by_variable.origins[key] == f"variable {name}"
+
+
+BAD: dict[str, object] = {
+    "list": ["1"],
+    "table": {"x": 1},
+    "nothing": None,
+    "bool": True,
+    "nan": Decimal("NaN"),
+    "inf": Decimal("Infinity"),
+    "-inf": Decimal("-Infinity"),
+    "nan text": "nan",
+    "inf text": "inf",
+    "empty": "",
+    "word": "wörd",
+    "control": "a\x1b[2Jb\nc",
+    "negative": -1,
+    "zero": 0,
+    "huge": Decimal("1E+30"),
+    "float": 0.5,
+    "off step": Decimal("0.123456789012"),
+    "long": Decimal("0.05000000000000000000000000000000000001"),
+}
+TEXTS = {"feed.directory", "journal.directory", "monitoring.log_file"}
+ALERTS = "monitoring.alerts."
+# what of the table above is a good value of a key, and why it is
+LEGITIMATE: dict[str, set[str]] = {
+    "bool": {"execution.dry_run", "venue.through_full", "venue.shrink_keeps_place"},
+    "nan text": {*TEXTS, "markets.0.symbol", "markets.1.symbol"},
+    "inf text": {*TEXTS, "markets.0.symbol", "markets.1.symbol"},
+    "word": TEXTS,
+    "empty": {"monitoring.log_file", "monitoring.alert_webhook_url"},  # none wanted
+    "negative": {"*.maker_fee_ppm", "*.taker_fee_ppm"},  # a rebate
+    "zero": {
+        "risk.rate_limit_reserve",  # nothing kept back
+        SPREAD + "min_spread_bps", SPREAD + "skew_bps", SPREAD + "edge_bps",  # rule not wanted
+        SPREAD + "requote_ticks", SPREAD + "order_life_sec",  # 0 has its own meaning
+        SPREAD + "min_interval_ms", SPREAD + "expiry_margin_sec",
+        "venue.net_latency_ms", "venue.response_latency_ms", "venue.reconcile_window_ms",
+        "*.maker_delay_ms", "*.cancel_amend_delay_ms", "*.taker_delay_ms",
+        "*.maker_fee_ppm", "*.taker_fee_ppm", "feed.seed",
+    },
+    # used as decimals, never as steps
+    "off step": {"feed.speed", "monitoring.metrics_interval_sec", ALERTS + "spread_threshold_bps",
+                 ALERTS + "huginn_disconnect_threshold_sec", ALERTS + "daily_loss_alert_threshold"},
+    "long": {"feed.speed", "monitoring.metrics_interval_sec", ALERTS + "spread_threshold_bps",
+             ALERTS + "huginn_disconnect_threshold_sec", ALERTS + "daily_loss_alert_threshold"},
+}  # fmt: skip
+
+
+def is_legitimate(bad: str, key: str) -> bool:
+    allowed = LEGITIMATE.get(bad, set())
+    return key in allowed or (
+        key.startswith("venue.tiers.") and f"*.{key.split('.')[3]}" in allowed
+    )
+
+
+@pytest.mark.parametrize("key", DEFAULTS)
+def test_every_bad_value_of_every_key_is_refused_in_one_line(key: str) -> None:
+    market, flags = context(key)
+    for name, value in BAD.items():
+        wanted = merged(flags, tree(key, value))
+        if is_legitimate(name, key):
+            use(config.load(flags=wanted, environ={}), market)
+            continue
+        with pytest.raises(ConfigError) as refused:
+            use(config.load(flags=wanted, environ={}), market)
+        line = str(refused.value)
+        assert line.startswith(key), (name, line)
+        assert line.isprintable(), (name, line)
+        assert "want" in line or "unknown key" in line, (name, line)
+        assert "(flag)" in line, (name, line)
+        if "webhook" in key:
+            assert config.MASK in line
+        elif isinstance(value, int | float | Decimal) and value is not True:
+            assert f" = {value!s}"[:50] in line, (name, line)
+
+
+def test_every_key_has_one_line_with_its_meaning() -> None:
+    table = ""
+    seen: dict[str, str] = {}
+    for line in (config.FOLDER / "default.toml").read_text().splitlines():
+        if line.startswith("["):
+            table = line.split("]")[0][1:] + "."
+        elif line and not line.startswith("#"):
+            key = table + line.split("=")[0].strip()
+            assert key not in seen
+            seen[key] = line
+    assert seen.keys() == DEFAULTS.keys()
+    # a tier and a market explain their keys once
+    explained = [k for k in seen if not k.startswith(("venue.tiers.", "markets.", "strategy.name"))]
+    assert [k for k in explained if "#" not in seen[k]] == []
+
+
+def test_flags_beat_variables_beat_the_file_beat_the_default(tmp_path: Path) -> None:
+    file = tmp_path / "mine.toml"
+    file.write_text("[risk]\nmax_position = 0.09\nmax_short = 0.09\ncollar = 0.04\n")
+    variables = {"BOG_RISK__MAX_SHORT": "0.08", "BOG_RISK__COLLAR": "0.03", "PATH": "/bin"}
+    settings = config.load(str(file), {"risk": {"collar": "0.02"}}, variables)
+    limits = settings.limits(1)
+    assert (limits["max_long"], limits["max_short"]) == (9000, 8000)
+    assert (limits["collar_ppm"], limits["max_order"]) == (20_000, 5000)
+    origins = [settings.origins["risk." + k] for k in ("max_order_size", "max_position", "collar")]
+    assert origins == ["default.toml", "mine.toml", "flag"]
+    assert settings.origins["risk.max_short"] == "variable BOG_RISK__MAX_SHORT"
+
+
+@pytest.mark.parametrize("name", [None, "development", "production"])
+def test_every_file_that_ships_loads_for_bitcoin(name: str | None) -> None:
+    assert use(config.load(name, environ={}), 1)["strategy"]["order_qty"] > 0
+
+
+def test_shipped_files_hold_only_keys_that_exist_and_live_limits_are_all_in_production() -> None:
+    shipped = {p.stem: tomllib.loads(p.read_text()) for p in config.FOLDER.glob("*.toml")}
+    assert set(shipped) == {"default", "development", "production"}
+    for one in shipped.values():
+        assert {key for key, _ in config._leaves(one)} <= DEFAULTS.keys()
+    assert shipped["production"]["risk"].keys() == keys.Risk.model_fields.keys()
+
+
+def refusal(flags: dict[str, Any], **kw: Any) -> str:
+    with pytest.raises(ConfigError) as refused:
+        use(config.load(kw.pop("name", None), flags, kw.pop("environ", {})), kw.pop("market", 1))
+    line = str(refused.value)
+    assert line.isprintable()
+    return line
+
+
+def test_live_needs_every_limit_said_and_no_dry_run() -> None:
+    live = {"execution": {"mode": "live"}}
+    line = refusal(live)
+    assert line.startswith("execution.mode = 'live' (flag)")
+    assert all(f"risk.{key}" in line for key in keys.Risk.model_fields)
+    assert "execution.dry_run = true (production.toml)" in refusal(live, name="production")
+    go = {"execution": {"mode": "live", "dry_run": False}}
+    settings = config.load("production", go, {})
+    assert settings.strategy_params(1)["own_in_book"] == 1
+    for key in keys.Risk.model_fields:  # one limit that only the default names is enough to refuse
+        file, _ = config._file_layer(config.FOLDER / "production.toml")
+        del file["risk"][key]
+        assert refusal(merged(file, go)).endswith(f"set risk.{key}")
+
+
+@pytest.mark.parametrize(
+    ("flags", "says"),
+    [
+        ({"risk": {"min_order_size": "0.05"}}, "risk.min_order_size = 0.05 (flag): want less than"),
+        ({"risk": {"min_price": "1000000"}}, "risk.min_price = 1000000 (flag): want less than"),
+        ({"risk": {"rate_limit_reserve": 20}}, "want less than risk.rate_limit_burst, 20"),
+        (tree(SPREAD + "min_spread_bps", "50"), "want less than " + SPREAD + "max_spread_bps, 50"),
+        (tree(SPREAD + "min_valid_price", "2000000"), "max_valid_price, 1000000"),
+        (tree(SPREAD + "order_size", "0.06"), "want from 0.00020 to 0.05000"),
+        (tree(SPREAD + "order_size", "0.0001"), "want from 0.00020 to 0.05000"),
+        (tree(SPREAD + "max_inventory_base", "0.2"), "want at most 0.10000, the position limit"),
+        (tree(SPREAD + "expiry_margin_sec", "600"), "want less than"),
+        (tree(SPREAD + "spread_bps", "0.03"), "want a multiple of 0.02"),
+        (tree(SPREAD + "spread_bps", "0"), "want a number above 0"),
+        ({"risk": {"max_order_size": "0.0001", "min_order_size": "0.00005"}}, "at least 0.00020"),
+        ({"risk": {"max_price": "0.5"}}, "risk.max_price = 0.5 (flag): want more than"),
+        ({"risk": {"min_price": "1.05"}}, "risk.min_price = 1.05 (flag): want a multiple of 0.1"),
+        ({"execution": {"tier": "gold"}}, "want one of standard, plus, premium, premium_500k"),
+        (tree("risk.max_positon", 1), "unknown key, did you mean risk.max_position?"),
+        (tree("markets.01.symbol", "X"), "want a market id from 0 to 999999"),
+        (tree("markets.1000000.symbol", "X"), "want a market id from 0 to 999999"),
+        (tree("markets.3.symbol", "X"), "markets.3.price_decimals is missing"),
+        (tree("markets.1.size_decimals", 4), "want 6 decimals of price and size together"),
+        ({"feed": {"source": "replay:"}}, "want sim, huginn or replay:FILE"),
+        ({"risk": 5}, "risk = 5 (flag): want a table of keys"),
+    ],
+)  # fmt: skip
+def test_keys_that_contradict_are_refused(flags: dict[str, Any], says: str) -> None:
+    assert says in refusal(flags)
+
+
+def test_money_that_overflows_the_core_is_refused() -> None:
+    wide = {
+        "markets": {"1": {"price_decimals": 8, "size_decimals": 8}},
+        "feed": {"source": "huginn"},
+    }
+    assert "want at most 922" in refusal(merged(wide, {"risk": {"max_daily_loss": "1000"}}))
+
+
+def test_a_market_without_a_table_is_refused() -> None:
+    assert refusal({}, market=77) == "markets.77 is not configured: want one of 0, 1"
+
+
+@pytest.mark.parametrize(
+    ("variable", "says"),
+    [
+        ("BOG_MAX", "max = '1' (variable BOG_MAX): unknown key"),
+        ("BOG_RISK__MAX_POSITON", "(variable BOG_RISK__MAX_POSITON): unknown key, did you mean"),
+        ("BOG_RISK", "risk = '1' (variable BOG_RISK): want a table of keys"),
+        ("BOG_", "(variable BOG_): unknown key"),
+        ("BOG_RISK__", "(variable BOG_RISK__): unknown key"),
+        ("BOG_RISK__MAX_POSITION__X", "want a number above 0"),
+    ],
+)
+def test_misspelt_variables_are_refused(variable: str, says: str) -> None:
+    assert says in refusal({}, environ={variable: "1"})
+
+
+def test_variables_of_the_build_are_not_configuration() -> None:
+    config.load(environ=dict.fromkeys(config.BUILD_VARIABLES, "x"))
+
+
+def test_two_variables_for_one_key_are_refused() -> None:
+    assert "contradicts" in refusal({}, environ={"BOG_RISK": "1", "BOG_RISK__COLLAR": "1"})
+
+
+def test_files_that_cannot_be_read_are_refused(tmp_path: Path) -> None:
+    assert "No such file" in refusal({}, name="nosuch")
+    assert "No such file" in refusal({}, name=str(tmp_path / "nosuch.toml"))
+    broken = tmp_path / "broken.toml"
+    broken.write_text("[risk]\nmax_position = = 1\n")
+    assert "(at line 2, column 16)" in refusal({}, name=str(broken))
+    broken.write_bytes(b"\xff\xfe")
+    assert "is not TOML" in refusal({}, name=str(broken))
+    broken.write_text("[risk]\ncollar = 0.1\ncollar = 0.2\n")
+    assert "is not TOML" in refusal({}, name=str(broken))
+
+
+def test_fractions_in_a_file_stay_exact(tmp_path: Path) -> None:
+    file = tmp_path / "exact.toml"
+    file.write_text("[risk]\nbalance = 12345678901.123456\n[monitoring]\n")
+    assert config.load(str(file), environ={}).limits(1)["balance"] == 12_345_678_901_123_456
+
+
+def test_show_is_a_file_that_loads_to_the_same(tmp_path: Path) -> None:
+    settings = config.load("production", {"risk": {"collar": "0.020"}}, {})
+    file = tmp_path / "shown.toml"
+    file.write_text(config.show(settings))
+    again = config.load(str(file), environ={})
+    assert config.config_hash(again) == config.config_hash(settings)
+    assert config.effective(again) == config.effective(settings)
+    lines = config.show(settings).splitlines()
+    assert len(lines) == len(DEFAULTS)
+    assert next(x for x in lines if x.startswith("risk.collar =")).split() == [
+        "risk.collar", "=", "0.02", "#", "flag"]  # fmt: skip
+
+
+def test_the_hash_follows_the_values_and_not_their_spelling() -> None:
+    def digest(**risk: str) -> str:
+        return config.config_hash(config.load(flags={"risk": risk}, environ={}))
+
+    assert digest(max_daily_loss="500.00") == digest() == digest(max_daily_loss="5e2")
+    assert digest(max_daily_loss="500.01") != digest()
+    assert len(digest()) == 64
+
+
+def test_a_secret_is_shown_nowhere() -> None:
+    canary = "https://hooks.test/CANARY"
+    settings = config.load(environ={"BOG_MONITORING__ALERT_WEBHOOK_URL": canary})
+    plain = config.load(environ={})
+    for text in (
+        config.show(settings),
+        repr(settings),
+        str(settings),
+        str(config.effective(settings)),
+    ):
+        assert "CANARY" not in text
+    assert config.MASK in config.show(settings)
+    assert config.config_hash(settings) == config.config_hash(plain)
+    for value in ("ftp://CANARY", "http://example.test/CANARY", ["CANARY"], "https://a\nCANARY"):
+        line = refusal({"monitoring": {"alert_webhook_url": value}})
+        assert "CANARY" not in line
+    assert "CANARY" not in refusal({"monitoring": {"alert_webhook_ur": canary}})
+
+
+def test_a_webhook_on_this_host_may_be_plain_http() -> None:
+    for url in ("http://127.0.0.1:9/x", "http://localhost/x", "https://hooks.test/x", ""):
+        config.load(flags={"monitoring": {"alert_webhook_url": url}}, environ={})
+
+
+def test_the_tier_table_is_the_one_of_the_protocol_document() -> None:
+    # maker, taker ppm; maker, cancel, taker ms; requests a minute; open orders of a market
+    table = {
+        "standard": (0, 0, 0, 300, 300, 60, 30),
+        "plus": (50, 50, 200, 200, 300, 4000, 250),
+        "premium": (40, 280, 0, 0, 140, 4000, 1000),
+        "premium_500k": (28, 196, 0, 0, 140, 48000, 1000),
+    }
+    for tier, numbers in table.items():
+        v = config.load(flags={"execution": {"tier": tier}}, environ={}).venue_params(1)
+        ms = [v[f] // 1_000_000 for f in ("maker_ns", "cancel_ns", "taker_ns")]
+        found = (v["maker_ppm"], v["taker_ppm"], *ms, v["requests_per_min"], v["max_open_orders"])
+        assert found == numbers
+        assert v["amend_ns"] == v["cancel_ns"]
+
+
+def test_the_slower_of_tier_and_limit_holds() -> None:
+    assert config.load(environ={}).limits(1)["rate_per_sec"] == 1
+    premium = {"execution": {"tier": "premium"}, "risk": {"max_open_orders": 30}}
+    limits = config.load(flags=premium, environ={}).limits(1)
+    assert (limits["rate_per_sec"], limits["max_open_orders"]) == (10, 30)
+
+
+def fields(struct: str) -> set[str]:
+    """Return the field names of a struct of types.h."""
+    text = (Path(config.__file__).parent / "_core" / "types.h").read_text()
+    body = text.split(f"typedef struct {struct} {{")[1].split("}")[0]
+    return {line.split(";")[0].split()[-1] for line in body.splitlines() if ";" in line} - {
+        "pad[5]"
+    }
+
+
+@pytest.mark.parametrize(
+    ("which", "struct"),
+    [("limits", "bog_limits"), ("strategy", "bog_strategy_params"), ("venue", "bog_venue_params")],
+)
+def test_the_core_gets_every_field_of_its_struct(which: str, struct: str) -> None:
+    given = use(config.load(environ={}), 1)[which]
+    assert given.keys() == fields(struct)
+    assert all(type(value) is int for value in given.values())
