@@ -73,9 +73,9 @@ def drain(read: Reader) -> list[tuple[int, ...]]:
     return rows
 
 
-def replay(rows: list[tuple[int, ...]], book: tuple[list[tuple[int, int]], ...] = ((), ())) -> (
-    tuple[dict[int, int], dict[int, int]]
-):
+def replay(
+    rows: list[tuple[int, ...]], book: tuple[list[tuple[int, int]], ...] = ((), ())
+) -> tuple[dict[int, int], dict[int, int]]:
     """Return the book that rows make of a book, as {price: size} a side."""
     sides = (dict(book[0]), dict(book[1]))
     for _, kind, side, px, qty, *_ in rows:
@@ -232,7 +232,12 @@ def test_each_print_statistic_and_status_is_a_record_and_a_touch_is_none(
         (TRADE, 1), (TRADE, 2), (TOUCH, 2), (STATS, 3), (STATUS, 4),
     ]  # fmt: skip
     sell, buy, stats, status = (read.record() for _ in range(4))
-    assert sell is not None and (sell["px"], sell["qty"], sell["id"], sell["side"]) == (100, 2, 7, 1)
+    assert sell is not None and (sell["px"], sell["qty"], sell["id"], sell["side"]) == (
+        100,
+        2,
+        7,
+        1,
+    )
     assert buy is not None and (buy["px"], buy["qty"], buy["id"], buy["side"]) == (101, 3, 8, 0)
     assert stats is not None
     assert (stats["mark_px"], stats["index_px"], stats["funding_ppm"]) == (1005, 1004, -12)
@@ -603,7 +608,9 @@ m = mmap.mmap(f, 4096)
 os.ftruncate(f, 0)
 m[0]
 """
-    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, check=False
+    )
     assert done.returncode == -7
 
 
