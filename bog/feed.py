@@ -1,4 +1,4 @@
-"""The day of a feed process: open what it publishes, run the pump, say how it goes, close cleanly."""
+"""The day of a feed process: open what it publishes, run the pump, say how it goes, close."""
 
 from __future__ import annotations
 

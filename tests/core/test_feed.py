@@ -9,6 +9,7 @@ import stat
 import struct
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -376,7 +377,7 @@ def test_sequence_wraps_without_gap_or_reset(shm: Path) -> None:
             assert record is not None and record["px"] == 1 + i
             seqs.append(record["seq"])
         assert seqs == [(TOP - 20 + i) & TOP for i in range(60)]
-        for i in range(300):
+        for _ in range(300):
             assert read.record() is None
         assert read.code == FeedRead.READ_NOTHING
         assert (read.laps, read.lost_records) == (0, 0)
@@ -591,7 +592,7 @@ def test_truncated_object_is_a_dead_feed_and_the_process_lives(shm: Path, pub: P
     with pytest.raises(FeedError, match="has 0 bytes, expected"):
         read.refresh()
     with pytest.raises(FeedError, match="was truncated"):
-        for i in range(2):
+        for _ in range(2):
             pub.put(LEVEL, BID, 5, 5)
     assert not pub.is_intact()
 
@@ -664,7 +665,8 @@ def test_every_header_byte_is_refused_or_fully_valid(shm: Path, pub: Publisher) 
     assert reader(shm).book() == ([(5, 5)], [])
 
 
-def test_decimals_other_than_the_readers_are_refused(shm: Path, pub: Publisher) -> None:
+@pytest.mark.usefixtures("pub")
+def test_decimals_other_than_the_readers_are_refused(shm: Path) -> None:
     reader(shm, price_decimals=1, size_decimals=5)
     with pytest.raises(FeedError, match="has 1 price decimals, expected 2"):
         reader(shm, price_decimals=2)
@@ -860,7 +862,7 @@ def test_object_left_in_the_middle_of_its_creation_is_taken_over(shm: Path) -> N
         path.unlink()
 
 
-def test_a_process_that_does_not_exist_has_no_start(shm: Path) -> None:
+def test_a_process_that_does_not_exist_has_no_start() -> None:
     child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
     assert process_start(child.pid) > 0
     child.kill()
@@ -910,7 +912,7 @@ def test_each_start_is_one_epoch_more_and_begins_anew(shm: Path) -> None:
 
 def test_object_recreated_behind_our_back_is_found_by_its_inode(shm: Path, pub: Publisher) -> None:
     read = reader(shm)
-    os.unlink(pub.path)
+    Path(pub.path).unlink()
     assert not read.refresh()
     assert not pub.is_intact()
     with publisher(shm) as second:
@@ -949,8 +951,6 @@ def test_heartbeat_is_the_writers(shm: Path, pub: Publisher) -> None:
 
 
 def test_full_memory_is_refused_before_a_store_can_fault(shm: Path) -> None:
-    import resource
-
     script = f"""
 import resource
 resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, 1 << 20))
@@ -962,7 +962,6 @@ try:
 except FeedError as error:
     print(error)
 """
-    assert resource.RLIMIT_FSIZE
     done = subprocess.run(
         [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True
     )
@@ -970,7 +969,31 @@ except FeedError as error:
     assert not Path(object_path(1, 1, shm)).exists()
 
 
-def test_mapping_sees_what_the_file_says(shm: Path, pub: Publisher) -> None:
+def test_packed_rows_are_published_as_they_are_and_read_in_one_go(
+    shm: Path, pub: Publisher
+) -> None:
+    read = reader(shm)
+    rows = [struct.pack("<QqqqqqQBBBBI", 0, i, 2, 3 + i, 4, 5, 99, LEVEL, BID, 1, 0, 77)
+            for i in range(100)]  # fmt: skip
+    assert pub.put_packed(b"".join(rows)) == 100
+    assert read.drain(40) == 40
+    row = read.row()
+    assert row == (40, LEVEL, BID, 43, 4, 40, 2, 5, 41, 1, 0)
+    assert read.drain(1000) == 59
+    assert read.code == FeedRead.READ_NOTHING
+    assert pub.put_packed(rows[0] + bytes(64) + rows[1]) == 1
+
+
+def test_listening_gives_the_age_of_each_record(shm: Path, pub: Publisher) -> None:
+    read = reader(shm)
+    for _ in range(5):
+        pub.put(TRADE, 0, 1, 1, recv_ns=time.monotonic_ns())
+    ages = read.listen(9, 1_000_000)
+    assert len(ages) == 5
+    assert all(age > 0 for age in ages)
+
+
+def test_mapping_sees_what_the_file_says(pub: Publisher) -> None:
     """The tests above poke the file: that is the same memory as the mapping."""
     pub.put(TRADE, 0, 1234, 1)
     with Path(pub.path).open("rb") as file:
