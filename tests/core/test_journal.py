@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import resource
 import shutil
 import signal
@@ -25,9 +26,12 @@ from bog.cli.journal import cli
 from bog.errors import BogError, ConfigError, JournalDamaged
 from bog.journal import (
     FIELDS,
+    HEADER,
     RECORD,
+    SEGMENT,
     WORDS,
     decode,
+    kind_name,
     read,
     recover,
     run_files,
@@ -817,3 +821,15 @@ def test_restart_cancels_are_not_doubted() -> None:
         values = {"kind": int(kind), "reason": reason, "id": 4}
         doubts.append(fold.apply(laid_out(values)))
     assert not any(doubts)
+
+
+def test_the_documented_tables_are_those_of_the_code() -> None:
+    text = (Path(__file__).resolve().parents[2] / "docs" / "formats.md").read_text()
+    section = text.partition("\n## Journal\n")[2].partition("\n## ")[0]
+    for layout in (HEADER, RECORD, SEGMENT):
+        for name, (kind, offset, *_) in (layout.fields or {}).items():
+            assert f"| {offset} | {kind.itemsize} | `{name}` |" in section, name
+    for kind, fields in FIELDS.items():
+        (row,) = re.findall(rf"^\| {int(kind)} \| {kind_name(kind)} \| (.*) \|$", section, re.M)
+        named = re.findall(r"`(\w+)` (\w+)", row)
+        assert named == [(field, name) for field, name, _ in fields], kind
