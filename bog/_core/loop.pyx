@@ -25,7 +25,7 @@ from bog._core.huginn cimport (
     READ_EPOCH, READ_GONE, READ_LAPPED, READ_NOTHING, READ_ROW,
 )
 from bog._core.journal cimport Journal, JournalFile, journal_append, journal_durable, journal_room
-from bog._core.level cimport level_get
+from bog._core.level cimport level_follow_parent, level_get, level_lock_memory
 from bog._core.market cimport Market
 from bog._core.measure cimport MeasureMemory, measure_end, measure_fill, measure_mid, measure_time
 from bog._core.memory cimport lines
@@ -123,6 +123,17 @@ cdef fill_venue(VenueParams *out, dict values):
     out.through_full = values["through_full"]
     out.shrink_keeps_place = values["shrink_keeps_place"]
     out.seed = values["seed"]
+
+
+def lock_memory():
+    """Keep this process's pages in memory; return whether the host allows it."""
+    return level_lock_memory() == 0
+
+
+def follow_parent():
+    """Take the parent's death as a request to drain."""
+    if level_follow_parent():
+        raise OSError("cannot follow the parent process")
 
 
 @cython.final
@@ -230,8 +241,8 @@ cdef class Session:
             raise ValueError(f"{len(words)} state words, not {STATE_WORDS}")
         for i in range(STATE_WORDS):
             engine_word(self.engine, i, words[i], True)
-        self.stats.run = self.file.run
-        self.put(J_RUN, self.file.run, self.spec["limits"]["unix_offset_ns"], 0, 0, self.spec["mode"])
+        self.stats.run = self.spec["run"]
+        self.put(J_RUN, self.spec["run"], self.spec["limits"]["unix_offset_ns"], 0, 0, self.spec["mode"])
         for i in range(STATE_WORDS):
             self.put(J_STATE, 0, engine_word(self.engine, i, 0, False), i, 0, 0)
         for order in (recovered.open_orders if recovered is not None else ()):
