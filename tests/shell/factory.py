@@ -3,7 +3,6 @@
 from typing import Any
 
 from bog._core.types import FillReason, Verdict
-
 from bog.facts import About, Fill, Latency, Measure, Order, Page, Position
 
 

@@ -13,9 +13,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from bog._core.types import FillReason, Halt, JournalKind, Level, Reject, Side, StateWord, Verdict
 
 from bog import facts, log
+from bog._core.types import FillReason, Halt, JournalKind, Level, Reject, Side, StateWord, Verdict
 from bog.errors import ConfigError
 from bog.journal import RECORD
 from bog.speaker import JournalSpeaker
