@@ -10,7 +10,7 @@
 #include "fixed.h"
 #include "types.h"
 
-#define BOG_TOKEN 1000000000LL                /* one request, in the bucket's unit */
+#define BOG_TOKEN 60000000000LL                /* one request: nanoseconds at one a minute */
 #define BOG_BURST_MAX (INT64_MAX / BOG_TOKEN) /* a larger bucket counts as this */
 
 #ifdef BOG_CAPS_CONSERVATIVE
@@ -20,7 +20,7 @@
 #endif
 
 typedef struct bog_risk {
-    alignas(BOG_CACHE_LINE) int64_t tokens; /* in the bucket, 1e-9 tokens */
+    alignas(BOG_CACHE_LINE) int64_t tokens; /* in the bucket, BOG_TOKEN each */
     bog_ns_t refilled_ns;                   /* event time up to which the bucket is filled */
     uint64_t halt_id;                       /* id of the last halt, from 1; only grows */
     uint32_t halts;                         /* bit 1 << enum bog_halt for each reason that stands */

@@ -101,7 +101,7 @@ cdef inline int risk_over_caps(const Limits *limits, const Caps *caps) noexcept 
 
 
 cdef inline int64_t risk_bucket(const Limits *limits) noexcept nogil:
-    """Return the size of the token bucket in 1e-9 tokens."""
+    """Return the size of the token bucket, TOKEN for each request."""
     cdef int64_t burst = limits.rate_burst
     if burst <= 0:
         return 0
@@ -168,8 +168,8 @@ cdef inline int risk_clear_halt(Risk *r, uint64_t halt_id) noexcept nogil:
 
 
 cdef inline void risk_refill(Risk *r, const Limits *limits, ns_t now) noexcept nogil:
-    """Fill the bucket up to `now`: ns x rate, exactly; time that goes back gives nothing."""
-    cdef int64_t full = risk_bucket(limits), rate = limits.rate_per_sec
+    """Fill the bucket up to `now`: ns x requests a minute, exactly; time that goes back gives nothing."""
+    cdef int64_t full = risk_bucket(limits), rate = limits.rate_per_min
     cdef ns_t passed = now - r.refilled_ns
     if r.tokens > full:
         r.tokens = full
@@ -187,7 +187,7 @@ cdef inline void risk_refill(Risk *r, const Limits *limits, ns_t now) noexcept n
 cdef inline int64_t risk_needed(
     const Limits *limits, int64_t live_after, int is_cancel
 ) noexcept nogil:
-    """Return the 1e-9 tokens that must be there for one request.
+    """Return what must be in the bucket (TOKEN for each request) for one request.
 
     A create or amend leaves enough to cancel every order that then lives, and the reserve.
     """
