@@ -27,7 +27,7 @@ def venue(**params):
     return probe
 
 
-def place(probe, order=1, side=BID, px=1000, qty=10, now=0, **more):
+def place(probe, order=1, side=BID, px=1000, qty=10, *, now=0, **more):
     assert probe.command(PLACE, order, side, px, qty, now, **more)
     probe.advance(now)
 
@@ -503,7 +503,7 @@ ORDERS = st.lists(st.tuples(st.integers(0, 1), PX, st.integers(1, 30)), min_size
 
 
 def drive(model, orders, rows, gap_ns=MS, eom=True):
-    """Send the orders, replay the rows; return size filled per order and lots traded or crossing."""
+    """Send the orders, replay the rows; return the lots filled by order."""
     probe = venue(model=model)
     for order, (side, px, qty) in enumerate(orders, 1):
         place(probe, order, side, px, qty)
@@ -578,7 +578,7 @@ def test_law_equal_inputs_give_equal_reports(orders, rows, model):
 
 @given(front=st.integers(1, 1 << 47), behind=st.integers(0, 1 << 46), left=st.integers(0, 1 << 47))
 def test_law_square_share_is_exact_at_any_size(front, behind, left):
-    """The share of a decrease is floor(dec f^2 / (f^2 + b^2)), where 128 bits do not hold it too."""
+    """The share of a decrease is floor(dec f^2 / (f^2 + b^2)), past 128 bits too."""
     size = front + behind
     new = min(left, size)
     probe = PaperProbe(model="square")

@@ -1,12 +1,11 @@
 """The paper venue against the independent model, and the laws of its fills."""
 
 import pytest
-from bog._core.types import ReportKind
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bog._core.paper import MODELS, REASONS, PaperProbe
-
+from bog._core.types import ReportKind
 from tests.rig.paper_model import PaperModel
 
 MS = 1_000_000

@@ -246,9 +246,7 @@ def test_each_fault_of_a_script_is_one_line(tmp_path, line, said):
 
 def test_faults_of_several_lines_are_all_named_in_order(tmp_path):
     (tmp_path / "script.csv").write_text(SCRIPT + "1,send,1,q,0,1,0\n2,cancel,1,,,,z\n")
-    done = run(
-        tmp_path, *("--events", "none", "--orders", tmp_path / "script.csv", "--fills", "none")
-    )
+    done = run(*("--events", "none", "--orders", tmp_path / "script.csv", "--fills", "none"))
     assert done.returncode == 2
     lines = done.stderr.splitlines()
     assert [line.split(": ")[1:3] for line in lines[:3]] == [
@@ -262,9 +260,7 @@ def test_faults_of_several_lines_are_all_named_in_order(tmp_path):
 @pytest.mark.parametrize("text", ["", "time_ns,action,order\n", ROWS])
 def test_a_wrong_header_is_refused(tmp_path, text):
     (tmp_path / "script.csv").write_text(text)
-    done = run(
-        tmp_path, *("--events", "none", "--orders", tmp_path / "script.csv", "--fills", "none")
-    )
+    done = run(*("--events", "none", "--orders", tmp_path / "script.csv", "--fills", "none"))
     assert done.returncode == 2
     assert "line 1: the header is" in done.stderr
 
