@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,20 +48,27 @@ class Action:
         return self.time_ns + self.latency_ns
 
 
-def whole(
-    faults: list[str], line: int, column: str, text: str, least: int, most: int, unit: str
-) -> int:
-    """Return the whole number in `text`; note a fault and return `least` when it is none in range.
+RANGES = {
+    "time_ns": (0, NS_MAX, "ns"),
+    "price": (1, PX_MAX - 1, "ticks"),
+    "size": (1, QTY_MAX - 1, "lots"),
+    "latency_ns": (0, NS_MAX, "ns"),
+}
+
+
+def whole(faults: list[str], line: int, column: str, text: str) -> int:
+    """Return the whole number of a column; note a fault and return 0 when it is none in range.
 
     Only digits count: no sign, no blank, no decimal point.
     """
+    least, most, unit = RANGES[column]
     if text.isascii() and text.isdigit() and least <= (value := int(text[:40])) <= most:
         return value
     faults.append(
         f"line {line}: {column} is {text!r}, must be a whole number of {unit} "
         f"from {least} to {most}"
     )
-    return least
+    return 0
 
 
 def read_line(line: int, text: str, faults: list[str]) -> Action | None:
@@ -73,8 +79,8 @@ def read_line(line: int, text: str, faults: list[str]) -> Action | None:
         faults.append(f"line {line}: {text!r} has {len(cells)} columns, must have 7: {HEADER}")
         return None
     time, action, order, side_cell, price, size, latency = cells
-    time_ns = whole(faults, line, "time_ns", time, 0, NS_MAX, "ns")
-    latency_ns = whole(faults, line, "latency_ns", latency, 0, NS_MAX, "ns")
+    time_ns = whole(faults, line, "time_ns", time)
+    latency_ns = whole(faults, line, "latency_ns", latency)
     if not order or order != order.strip() or '"' in order:
         faults.append(f"line {line}: order is {order!r}, must be a name without blanks or quotes")
     side = px = qty = None
@@ -83,8 +89,8 @@ def read_line(line: int, text: str, faults: list[str]) -> Action | None:
             side = SIDES.index(side_cell)
         else:
             faults.append(f"line {line}: side is {side_cell!r}, must be 'b' (bid) or 'a' (ask)")
-        px = whole(faults, line, "price", price, 1, PX_MAX - 1, "ticks")
-        qty = whole(faults, line, "size", size, 1, QTY_MAX - 1, "lots")
+        px = whole(faults, line, "price", price)
+        qty = whole(faults, line, "size", size)
     elif action != "cancel":
         faults.append(f"line {line}: action is {action!r}, must be 'send' or 'cancel'")
     if len(faults) > before:
@@ -181,7 +187,7 @@ def write_fills(path: str | Path, fills: Iterable[Fill]) -> None:
             out.write(FILLS_HEADER + "\n")
             for f in fills:
                 out.write(f"{f.time_ns},{f.order},{SIDES[f.side]},{f.px},{f.qty},{f.reason}\n")
-        os.replace(part, path)
+        Path(part).replace(path)
     except OSError as error:
         Path(part).unlink(missing_ok=True)
         raise UsageError(f"{path}: cannot be written: {error.strerror}") from None

@@ -1,5 +1,5 @@
 from collections.abc import Callable, Sequence
-from typing import TypedDict, final
+from typing import Self, TypedDict, final, type_check_only
 
 from bog._core.source import Source
 
@@ -7,6 +7,7 @@ MODELS: tuple[str, ...]
 REASONS: tuple[str, ...]
 WINDOW_NS: int
 
+@type_check_only
 class Counts(TypedDict):
     rejected: int
     resting: int
@@ -17,12 +18,12 @@ class Counts(TypedDict):
 
 @final
 class Backtest:
-    def __init__(
-        self,
+    def __new__(
+        cls,
         sends: Sequence[tuple[int, int, int, int, int]],
         cancels: Sequence[tuple[int, int, int]],
         model: str = "risk",
-    ) -> None: ...
+    ) -> Self: ...
     def run(
         self, source: Source, progress: Callable[[int, int], object] | None = None
     ) -> list[tuple[int, int, int, int, str]]: ...

@@ -61,7 +61,7 @@ cdef class DepthProbe:
         return [(self.book.px[side][n - 1 - i], self.book.qty[side][n - 1 - i]) for i in range(n)]
 
     def top(self):
-        """Return (bids, asks): the ten best levels a side as the record of the short ring has them."""
+        """Return (bids, asks): the ten best levels a side as the short ring's record has them."""
         cdef Record record
         memset(&record, 0, sizeof(Record))
         depth_top(self.book, &record)

@@ -19,13 +19,13 @@
  * now <= expiry.
  */
 typedef struct bog_note {
-    uint64_t key;               /* 2 * price + side; 0 is a free slot */
-    bog_qty_t unexplained;      /* taken off the level, no print came for it yet */
+    uint64_t key;          /* 2 * price + side; 0 is a free slot */
+    bog_qty_t unexplained; /* taken off the level, no print came for it yet */
     bog_ns_t unexplained_until;
-    bog_qty_t seen;             /* printed, the level has not shrunk for it yet */
+    bog_qty_t seen; /* printed, the level has not shrunk for it yet */
     bog_ns_t seen_until;
-    bog_qty_t used;             /* given to our orders as cross fills since the level's last row */
-    bog_qty_t taken;            /* taken by our taking orders */
+    bog_qty_t used;  /* given to our orders as cross fills since the level's last row */
+    bog_qty_t taken; /* taken by our taking orders */
     bog_ns_t taken_until;
 } bog_note_t;
 
@@ -72,7 +72,7 @@ static inline void bog_notes_remove(bog_notes_t *notes, uint64_t hole)
             hole = at;
         }
     }
-    notes->slot[hole] = (bog_note_t){0};
+    notes->slot[hole] = (bog_note_t){ 0 };
     notes->count -= 1;
 }
 

@@ -40,8 +40,8 @@ typedef struct bog_paper_order {
     uint64_t age;          /* send order; an amend sends it anew */
     bog_ns_t expiry_ns;
     uint8_t side;
-    uint8_t state;         /* enum bog_paper_state */
-    uint8_t tif;           /* enum bog_tif */
+    uint8_t state; /* enum bog_paper_state */
+    uint8_t tif;   /* enum bog_tif */
     uint8_t reduce_only;
     uint8_t unknown;
     uint8_t pad[43];
@@ -49,30 +49,30 @@ typedef struct bog_paper_order {
 
 /* One instruction on its way to the venue. A heap orders them by (at_ns, seq). */
 typedef struct bog_paper_action {
-    bog_ns_t at_ns;   /* takes effect before the first row received at or after this */
-    uint64_t seq;     /* order among equal times */
+    bog_ns_t at_ns; /* takes effect before the first row received at or after this */
+    uint64_t seq;   /* order among equal times */
     uint64_t id;
-    bog_px_t px;      /* amend: new price */
-    bog_qty_t qty;    /* amend: new total size */
+    bog_px_t px;   /* amend: new price */
+    bog_qty_t qty; /* amend: new total size */
     bog_ns_t expiry_ns;
-    int32_t slot;     /* the order when already known; -1: look the id up on arrival */
+    int32_t slot; /* the order when already known; -1: look the id up on arrival */
     uint32_t market;
-    uint8_t kind;     /* enum bog_command_kind */
+    uint8_t kind; /* enum bog_command_kind */
     uint8_t side;
-    uint8_t reason;   /* enum bog_reject: refused at the door, or none */
+    uint8_t reason; /* enum bog_reject: refused at the door, or none */
     uint8_t pad[5];
 } bog_paper_action_t;
 
 /* What the venue counted. The shell prints these; none is ever reset. */
 typedef struct bog_paper_counts {
     uint64_t requests;
-    uint64_t refused;         /* rejects, cancel rejects, amend rejects */
-    uint64_t post_only;       /* of them: post-only orders that would have crossed */
-    uint64_t overloaded;      /* commands not taken: a queue is full */
-    uint64_t fills[6];        /* by enum bog_fill_reason */
-    uint64_t unfilled;        /* fills not given because the report queue was full */
-    uint64_t unknown_ahead;   /* orders that joined a level whose size was not known */
-    uint64_t own_prints;      /* prints of our own account, skipped */
+    uint64_t refused;       /* rejects, cancel rejects, amend rejects */
+    uint64_t post_only;     /* of them: post-only orders that would have crossed */
+    uint64_t overloaded;    /* commands not taken: a queue is full */
+    uint64_t fills[6];      /* by enum bog_fill_reason */
+    uint64_t unfilled;      /* fills not given because the report queue was full */
+    uint64_t unknown_ahead; /* orders that joined a level whose size was not known */
+    uint64_t own_prints;    /* prints of our own account, skipped */
     uint64_t resets;
     uint64_t funding;         /* payments made */
     uint64_t funding_skipped; /* hours without a mark and a rate */
@@ -80,32 +80,32 @@ typedef struct bog_paper_counts {
 
 typedef struct bog_paper {
     alignas(BOG_CACHE_LINE) bog_venue_params_t params;
-    bog_depth_t *depth;       /* the displayed book; rows are applied to it here */
+    bog_depth_t *depth; /* the displayed book; rows are applied to it here */
     bog_notes_t *notes;
     bog_paper_order_t *order; /* n_slots of them */
     int32_t *open[2];         /* slots of resting orders a side: best price first, then age */
     int32_t *spare;           /* free slots */
     bog_paper_action_t *action;
-    bog_report_t *report;     /* ring: reports are made in the order they become due */
-    bog_ns_t *request;        /* ring: times of the requests of the last minute */
+    bog_report_t *report; /* ring: reports are made in the order they become due */
+    bog_ns_t *request;    /* ring: times of the requests of the last minute */
     int64_t n_slots, n_open[2], n_spare;
     int64_t cap_actions, n_actions;
     int64_t cap_reports, first_report, n_reports;
     int64_t first_request, n_requests;
     uint64_t next_seq, next_venue_id, next_trade;
-    bog_ns_t next_expiry;     /* no order expires before this */
-    bog_ns_t blind_until;     /* a decrease could not be noted: prints leave no `seen` until then */
-    bog_qty_t pos;            /* what we hold here: for funding and reduce-only */
-    bog_px_t mark;            /* of the last stats row, 0 before */
+    bog_ns_t next_expiry; /* no order expires before this */
+    bog_ns_t blind_until; /* a decrease could not be noted: prints leave no `seen` until then */
+    bog_qty_t pos;        /* what we hold here: for funding and reduce-only */
+    bog_px_t mark;        /* of the last stats row, 0 before */
     int64_t rate_ppm;
-    int64_t stats_hour;       /* exchange hour of the last stats row */
-    int64_t hour;             /* latest exchange hour seen, 0 before */
+    int64_t stats_hour; /* exchange hour of the last stats row */
+    int64_t hour;       /* latest exchange hour seen, 0 before */
     uint32_t market;
-    uint8_t rebuilding;       /* between a reset and the end of its snapshot */
-    uint8_t rebuilt_rows;     /* the snapshot has begun */
-    uint8_t partial;          /* the snapshot does not reach the end of the book */
-    uint8_t halted;           /* the venue has stopped the market */
-    uint8_t distinct;         /* the caller vouches that no id is used twice */
+    uint8_t rebuilding;   /* between a reset and the end of its snapshot */
+    uint8_t rebuilt_rows; /* the snapshot has begun */
+    uint8_t partial;      /* the snapshot does not reach the end of the book */
+    uint8_t halted;       /* the venue has stopped the market */
+    uint8_t distinct;     /* the caller vouches that no id is used twice */
     bog_paper_counts_t counts;
 } bog_paper_t;
 

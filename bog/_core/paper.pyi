@@ -1,5 +1,5 @@
 from enum import IntEnum
-from typing import Any, final
+from typing import Any, Self, final
 
 MODELS: tuple[str, ...]
 REASONS: tuple[str, ...]
@@ -12,8 +12,8 @@ class PaperState(IntEnum):
 
 @final
 class PaperProbe:
-    def __init__(
-        self,
+    def __new__(
+        cls,
         *,
         model: str = "risk",
         through_full: bool = False,
@@ -21,7 +21,7 @@ class PaperProbe:
         actions: int = 256,
         window_ns: int = 250_000_000,
         **params: int,
-    ) -> None: ...
+    ) -> Self: ...
     def row(
         self,
         kind: str,
@@ -37,7 +37,7 @@ class PaperProbe:
     ) -> None: ...
     def end(self, now: int) -> None: ...
     def send(
-        self, id: int, side: int, px: int, qty: int, now: int, latency_ns: int = 0, tif: int = 1
+        self, id: int, side: int, px: int, qty: int, now: int, latency_ns: int = 0, tif: int = ...
     ) -> None: ...
     def cancel(self, id: int, now: int, latency_ns: int = 0) -> None: ...
     def amend(self, id: int, px: int, qty: int, now: int, latency_ns: int = 0) -> None: ...
@@ -51,7 +51,7 @@ class PaperProbe:
         qty: int,
         now: int,
         *,
-        tif: int = 1,
+        tif: int = ...,
         expiry_ns: int = ...,
         reduce_only: bool = False,
     ) -> bool: ...

@@ -69,6 +69,7 @@ def teller(what: str) -> Callable[[int, int], None] | None:
 @click.option("--price-decimals", type=int, help="Decimals of a tick, likewise.")
 @click.option("--size-decimals", type=int, help="Decimals of a lot, likewise.")
 def command(
+    *,
     events: str,
     orders: str,
     fills: str,

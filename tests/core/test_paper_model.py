@@ -1,17 +1,12 @@
 """The paper venue against the independent model, and the laws of its fills."""
 
-import sys
-from pathlib import Path
-
 import pytest
-from bog._core.types import ReportKind
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bog._core.paper import MODELS, REASONS, PaperProbe
-
-sys.path.insert(0, str(Path(__file__).parent.parent / "rig"))
-from paper_model import PaperModel
+from bog._core.types import ReportKind
+from tests.rig.paper_model import PaperModel
 
 MS = 1_000_000
 PX = st.integers(995, 1006)

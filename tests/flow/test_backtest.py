@@ -9,10 +9,9 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parent.parent.parent
-sys.path.insert(0, str(ROOT / "tests" / "rig"))
-from paper_model import PaperModel
+from tests.rig.paper_model import PaperModel
 
+ROOT = Path(__file__).parent.parent.parent
 DATA = ROOT.parent / "shared" / "market-data"
 ROWS = "recv_ns,exch_ns,kind,side,price,size,id,eom\n"
 SCRIPT = "time_ns,action,order,side,price,size,latency_ns\n"
@@ -20,7 +19,7 @@ FILLS = "time_ns,order,side,price,size,reason\n"
 BOOK = ["10,1,R,b,0,0,1,0", "10,1,L,b,1000,50,1,0", "10,1,L,a,1003,40,1,1"]
 
 
-def run(tmp_path, *args):
+def run(*args):
     """Run the command in a process of its own, as a user does."""
     return subprocess.run(
         [sys.executable, "-m", "bog.cli.backtest", *map(str, args)],
@@ -38,7 +37,6 @@ def replay(tmp_path, rows, script, *more):
     (tmp_path / "script.csv").write_text(SCRIPT + "".join(line + "\n" for line in script))
     out = tmp_path / "fills.csv"
     done = run(
-        tmp_path,
         "--events",
         tmp_path / "events.csv",
         "--orders",
@@ -127,7 +125,6 @@ def test_a_recording_fills_line_for_line_as_the_model_says(tmp_path, name, order
     (tmp_path / "script.csv").write_text(SCRIPT + "".join(line + "\n" for line in script))
     out = tmp_path / "fills.csv"
     done = run(
-        tmp_path,
         *("--events", path, "--orders", tmp_path / "script.csv", "--fills", out),
         *("--model", model),
     )
@@ -237,7 +234,6 @@ def test_each_fault_of_a_script_is_one_line(tmp_path, line, said):
     (tmp_path / "script.csv").write_text(SCRIPT + line + "\n")
     out = tmp_path / "fills.csv"
     done = run(
-        tmp_path,
         *("--events", tmp_path / "events.csv", "--orders", tmp_path / "script.csv"),
         *("--fills", out),
     )
@@ -250,9 +246,7 @@ def test_each_fault_of_a_script_is_one_line(tmp_path, line, said):
 
 def test_faults_of_several_lines_are_all_named_in_order(tmp_path):
     (tmp_path / "script.csv").write_text(SCRIPT + "1,send,1,q,0,1,0\n2,cancel,1,,,,z\n")
-    done = run(
-        tmp_path, *("--events", "none", "--orders", tmp_path / "script.csv", "--fills", "none")
-    )
+    done = run(*("--events", "none", "--orders", tmp_path / "script.csv", "--fills", "none"))
     assert done.returncode == 2
     lines = done.stderr.splitlines()
     assert [line.split(": ")[1:3] for line in lines[:3]] == [
@@ -266,33 +260,31 @@ def test_faults_of_several_lines_are_all_named_in_order(tmp_path):
 @pytest.mark.parametrize("text", ["", "time_ns,action,order\n", ROWS])
 def test_a_wrong_header_is_refused(tmp_path, text):
     (tmp_path / "script.csv").write_text(text)
-    done = run(
-        tmp_path, *("--events", "none", "--orders", tmp_path / "script.csv", "--fills", "none")
-    )
+    done = run(*("--events", "none", "--orders", tmp_path / "script.csv", "--fills", "none"))
     assert done.returncode == 2
     assert "line 1: the header is" in done.stderr
 
 
 def test_missing_files_and_damaged_recordings_are_one_line(tmp_path):
     script = tmp_path / "script.csv"
-    done = run(tmp_path, *("--events", "none", "--orders", script, "--fills", "none"))
+    done = run(*("--events", "none", "--orders", script, "--fills", "none"))
     assert done.returncode == 2
     assert len(done.stderr.splitlines()) == 1
     assert "script.csv: cannot be read" in done.stderr
     script.write_text(SCRIPT)
-    done = run(tmp_path, *("--events", tmp_path / "no", "--orders", script, "--fills", "none"))
+    done = run(*("--events", tmp_path / "no", "--orders", script, "--fills", "none"))
     assert done.returncode == 2
     assert len(done.stderr.splitlines()) == 1
     (tmp_path / "events.csv").write_text(ROWS + "10,1,L,b,abc,50,1,1\n")
     out = tmp_path / "fills.csv"
-    done = run(tmp_path, *("--events", tmp_path / "events.csv", "--orders", script, "--fills", out))
+    done = run(*("--events", tmp_path / "events.csv", "--orders", script, "--fills", out))
     assert done.returncode == 1
     assert len(done.stderr.splitlines()) == 1
     assert not out.exists()
 
 
-def test_help_teaches_with_an_example(tmp_path):
-    done = run(tmp_path, "--help")
+def test_help_teaches_with_an_example():
+    done = run("--help")
     assert done.returncode == 0
     assert (
         "bog-backtest --events events.csv.gz --orders script.csv --fills fills.csv" in done.stdout
