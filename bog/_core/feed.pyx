@@ -494,13 +494,14 @@ cdef class Publisher:
         The fields that the publisher assigns are ignored. Stops at the first impossible row.
         """
         cdef Row r
-        cdef size_t i, count = data.shape[0] // sizeof(Row)
+        cdef size_t done = 0, count = data.shape[0] // sizeof(Row)
         with nogil:
-            for i in range(count):
-                memcpy(&r, &data[i * sizeof(Row)], sizeof(Row))
+            while done < count:
+                memcpy(&r, &data[done * sizeof(Row)], sizeof(Row))
                 if self.row(&r):
-                    return i
-        return count
+                    break
+                done += 1
+        return done
 
     def heartbeat(self, now_ns=None):
         """Give a sign of life now, or at `now_ns` on the clock of recv_ns."""
