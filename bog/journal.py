@@ -323,7 +323,10 @@ def recover(
     files = run_files(directory, market) if directory.is_dir() else []
     if not files:
         return Recovered(0, 1, Fold().words)
-    held = lock(directory, market)
+    try:
+        held = lock(directory, market)
+    except OSError as error:
+        raise ConfigError(f"cannot recover {directory}: {error}") from error
     try:
         next_run = files[-1][1] + 1
         void = 0

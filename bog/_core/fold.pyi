@@ -1,5 +1,6 @@
-from typing_extensions import Buffer
 from typing import final
+
+from typing_extensions import Buffer
 
 @final
 class OpenOrder:
@@ -15,7 +16,7 @@ class OpenOrder:
     def filled(self) -> int: ...
     @property
     def state(self) -> int: ...
-    def __eq__(self, other: object) -> bool: ...
+    def __eq__(self, other: object, /) -> bool: ...
     def __hash__(self) -> int: ...
 
 @final

@@ -151,7 +151,8 @@ cdef class Fold:
             self.word[<int> W_HALT] = rec.reason
             self.word[<int> W_HALT_ID] = <int64_t> rec.id
         elif kind == J_CLEAR_HALT:
-            if self.word[<int> W_HALT] == HALT_NONE or <int64_t> rec.id != self.word[<int> W_HALT_ID]:
+            if (self.word[<int> W_HALT] == HALT_NONE or
+                    <int64_t> rec.id != self.word[<int> W_HALT_ID]):
                 doubt = f"halt {rec.id} is cleared and does not stand"
             self.word[<int> W_HALT] = HALT_NONE
         elif kind == J_LEVEL:
@@ -166,7 +167,9 @@ cdef class Fold:
         cdef int at = rec.reason
         if at >= STATE_WORDS:
             return f"state word {at} is unknown"
-        cdef str doubt = "" if not self.ready and at == self.seen else f"state word {at} is misplaced"
+        cdef str doubt = ""
+        if self.ready or at != self.seen:
+            doubt = f"state word {at} is misplaced"
         self.seen += 1
         self.word[at] = rec.val
         if at == W_POS:

@@ -1,6 +1,6 @@
 from enum import IntEnum
 from os import PathLike
-from typing import final
+from typing import Self, final
 
 from typing_extensions import Buffer
 
@@ -26,8 +26,8 @@ def sync_directory(directory: PathLike[str] | str) -> None: ...
 
 @final
 class JournalFile:
-    def __init__(
-        self,
+    def __new__(
+        cls,
         directory: PathLike[str] | str,
         *,
         market: int,
@@ -41,7 +41,7 @@ class JournalFile:
         mode: int = 0,
         segments: PathLike[str] | str = ...,
         capacity: int = 65536,
-    ) -> None: ...
+    ) -> Self: ...
     @property
     def path(self) -> str: ...
     @property

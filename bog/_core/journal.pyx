@@ -154,7 +154,7 @@ cdef class JournalFile:
     `segments` is the folder of the segment, and must be memory-backed: a store to it must not wait.
 
     Raise ConfigError when the market's journal is in use, the directory is not private, the run
-    exists or a value does not fit; OSError when the system refuses.
+    exists, a value does not fit or the system refuses.
     """
 
     def __cinit__(
@@ -190,13 +190,19 @@ cdef class JournalFile:
         header.crc = fastest(0, &header, JOURNAL_PAGE - 4)
 
         directory = os.fspath(directory)
-        private_directory(directory)
-        self.lock_fd = lock(directory, market)
-        self.path = os.path.join(os.path.abspath(directory), file_name(market, run))
-        self.segment = os.path.join(segments, segment_name(directory, market, run))
-        self.create_file(&header)
-        sync_directory(directory)
-        self.create_segment(&header, capacity)
+        try:
+            private_directory(directory)
+            self.lock_fd = lock(directory, market)
+            self.path = os.path.join(os.path.abspath(directory), file_name(market, run))
+            self.segment = os.path.join(segments, segment_name(directory, market, run))
+            self.create_file(&header)
+            sync_directory(directory)
+            self.create_segment(&header, capacity)
+        except OSError as refusal:
+            raise ConfigError(
+                f"cannot create the journal of market {market} in {directory} "
+                f"with its segment in {segments}: {refusal}"
+            ) from refusal
         flusher.page = self.journal.page
         flusher.slots = self.journal.slots
         cdef int error = flusher_start(flusher)

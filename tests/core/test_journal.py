@@ -21,7 +21,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bog._core.fold import Fold
-from bog._core.journal import PAGE, JournalFile, crc32c, crc32c_portable, file_name, verify
+from bog._core.journal import (
+    PAGE,
+    JournalFile,
+    crc32c,
+    crc32c_portable,
+    file_name,
+    segment_name,
+    verify,
+)
 from bog.cli.journal import cli
 from bog.errors import BogError, ConfigError, JournalDamaged
 from bog.journal import (
@@ -225,6 +233,25 @@ def test_a_run_is_never_opened_twice(make: Make) -> None:
     with pytest.raises(ConfigError, match="exists"):
         make()
     assert path.read_bytes() == before
+
+
+def test_what_the_system_refuses_is_said_in_one_line(make: Make, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"cannot create the journal of market 1.*No such file"):
+        make(segments=tmp_path / "nowhere")
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ConfigError, match="cannot create the journal of market 1"):
+        make(directory=tmp_path / "file")
+    # the file of the first attempt died without a record: void
+    assert recover(tmp_path / "journal", 1).next_run == 2
+
+
+def test_the_segment_of_a_directory_that_had_this_inode_is_replaced(make: Make, shm: Path) -> None:
+    make().close()
+    (shm / segment_name(shm.parent / "journal", 1, 2)).write_bytes(b"old")
+    journal = make(run=2)
+    begin(journal)
+    assert journal.close()
+    assert list(shm.iterdir()) == []
 
 
 def test_no_link_is_followed_and_no_open_directory_used(make: Make, tmp_path: Path) -> None:

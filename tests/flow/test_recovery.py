@@ -10,6 +10,7 @@ shares no line with the fold that it judges.
 import os
 import random
 import signal
+import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -17,10 +18,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from bog._core.types import Halt, JournalKind, Level, OrderState, Reject, StateWord
 
 from bog._core.fold import Fold, OpenOrder
-from bog._core.journal import PAGE, JournalFile, segment_name
+from bog._core.journal import PAGE, JournalFile
+from bog._core.types import Halt, JournalKind, Level, OrderState, Reject, StateWord
 from bog.journal import RECORD, WORDS, Recovered, recover
 
 K = JournalKind
@@ -201,8 +202,12 @@ def orders(open_orders: tuple[OpenOrder, ...]) -> dict[int, tuple[int, ...]]:
     return {order.id: (order.side, order.px, order.qty, order.filled) for order in open_orders}
 
 
-def killed_after(work: object, wait_s: float) -> None:
-    """Fork, run work(gate) in the child, and kill it `wait_s` after it opened its gate or began."""
+def killed_after(work: object, wait_s: float) -> float:
+    """Fork, run work(gate) in the child, and kill it `wait_s` after it opened its gate.
+
+    A negative `wait_s` counts from the fork and waits for no gate. Return the seconds to the kill.
+    """
+    began = time.monotonic()
     started, gate = os.pipe()
     pid = os.fork()
     if pid == 0:
@@ -216,25 +221,36 @@ def killed_after(work: object, wait_s: float) -> None:
         time.sleep(wait_s)
     else:
         time.sleep(-wait_s)
+    lived_s = time.monotonic() - began
     os.kill(pid, signal.SIGKILL)
     _, status = os.waitpid(pid, 0)
     os.close(started)
     assert os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL, (
         f"a life ended {status}"
     )
+    return lived_s
+
+
+@pytest.fixture
+def memory(tmp_path: Path) -> Iterator[Path]:
+    """Return a private directory in memory, as the segments of a real run are, if possible."""
+    parent = "/dev/shm" if os.access("/dev/shm", os.W_OK) else tmp_path
+    with tempfile.TemporaryDirectory(prefix="bog-test-", dir=parent) as path:
+        yield Path(path)
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
-def test_a_hundred_kills_lose_nothing(tmp_path: Path, seed: int) -> None:
-    rng = random.Random(seed)
-    shm = Path("/dev/shm" if os.access("/dev/shm", os.W_OK) else tmp_path)
+def test_a_hundred_kills_lose_nothing(tmp_path: Path, memory: Path, seed: int) -> None:
+    rng, shm, starts_s = random.Random(seed), memory, 0.03
     directory = tmp_path / "journal"
     model, run, met = Model(), 0, {"trading": 0, "starting": 0, "recovering": 0}
     for _ in range(100):
         # one in three is killed while it starts (recovers, opens, states), the rest while it trades
-        wait = -rng.uniform(0, 0.03) if rng.random() < 0.33 else rng.uniform(0, 0.004)
+        wait = -rng.uniform(0, starts_s) if rng.random() < 0.33 else rng.uniform(0, 0.004)
         fast = rng.random() < 0.5
-        killed_after(lambda gate, fast=fast: live(directory, shm, gate, fast=fast), wait)
+        lived_s = killed_after(lambda gate, fast=fast: live(directory, shm, gate, fast=fast), wait)
+        # how long it takes to start one: the quickest seen, so that the early kills come early
+        starts_s = min(starts_s, lived_s) if wait >= 0 else starts_s
         for _ in range(rng.choice([0, 0, 0, 1, 3])):  # and recovery is killed, up to three deep
             patience = rng.uniform(0, 0.012)
             killed_after(lambda _: (recover(directory, 1, segments=shm), time.sleep(9)), -patience)
@@ -262,5 +278,4 @@ def test_a_hundred_kills_lose_nothing(tmp_path: Path, seed: int) -> None:
             met["starting"] += 1
         assert (found.words, orders(found.open_orders)) == model.state()
     assert met["trading"] >= 50 and met["starting"] >= 5 and met["recovering"] >= 20, met
-    ours = segment_name(directory, 1, 0).rpartition("-m")[0]
-    assert not list(shm.glob(f"{ours}-*"))
+    assert not list(shm.iterdir())
