@@ -29,6 +29,7 @@ that it names. Exit codes: 0 done, 1 unexpected, 2 usage, 3 orders possibly open
 78 configuration.
 """
 UNITS = {"ms": 1_000_000, "s": 1_000_000_000, "m": 60_000_000_000, "h": 3_600_000_000_000}
+TIMER_NS = 100_000_000  # the clock stops at the last event before the end, at most this long
 MISSING_LIVE = "the gateway that signs and sends, and the arming that permits it"
 
 
@@ -152,7 +153,8 @@ def ended_by(page: dict[str, Any], level: int, spec: run.Spec) -> str:
     if level >= Level.LEVEL_DRAIN:
         return "signal"
     past = page["now_ns"] - page["start_ns"]
-    return "duration" if spec["duration_ns"] and past >= spec["duration_ns"] else "end of data"
+    asked = spec["duration_ns"]
+    return "duration" if asked and past > asked - TIMER_NS else "end of data"
 
 
 def trade(settings: Settings, values: dict[str, Any]) -> int:
