@@ -255,7 +255,12 @@ cdef class Session:
             event.arg = clear_halt
             engine_step(self.engine, &event, self.out)
             self.emit()
+        # the venue holds what we hold, for funding and margin; measuring begins with it
         self.stats.measure.pos = self.engine.position.pos
+        if self.market is not None:
+            self.market.sim.pos = self.engine.position.pos
+        else:
+            self.paper.pos = self.engine.position.pos
         self.copy_stats()
 
     cdef put(self, int kind, unsigned long long id, long long val, int reason, int side, int aux):
@@ -310,11 +315,11 @@ cdef class Session:
             return self.market.report(now, out)
         return paper_report(self.paper, now, out)
 
-    cdef inline void venue_command(self, const Command *command) noexcept nogil:
+    cdef inline int venue_command(self, const Command *command) noexcept nogil:
+        """Hand a command over; nonzero when the executor has no room for it."""
         if self.market is not None:
-            self.market.command(command, self.now_ns)
-        else:
-            paper_command(self.paper, command, self.now_ns)
+            return self.market.command(command, self.now_ns)
+        return paper_command(self.paper, command, self.now_ns)
 
     cdef void trouble(self, int code) noexcept nogil:
         """Tell the engine that the feed lost rows or began a new life; take its book anew."""
@@ -383,7 +388,8 @@ cdef class Session:
                 self.stats.canceled += 1
             else:
                 self.stats.cancel_all += 1
-            self.venue_command(command)
+            if self.venue_command(command):
+                self.failure = 3
 
     cdef void on_report(self) noexcept nogil:
         """Deliver the next report that is due."""
@@ -580,7 +586,9 @@ cdef class Session:
         if self.failure == 1:
             return "the journal failed: its disk is full or refuses writes"
         if self.failure == 2:
-            return self.source.error() if self.source is not None else "the feed is damaged"
+            return self.source.error() if self.source is not None else "the built-in market failed"
+        if self.failure == 3:
+            return "the executor's queue is full: a command did not leave"
         return None
 
     cdef int live_orders(self) noexcept nogil:
