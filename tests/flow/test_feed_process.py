@@ -3,7 +3,6 @@
 import gzip
 import mmap
 import random
-import resource
 import signal
 import struct
 import subprocess
@@ -11,13 +10,14 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from resource import RLIMIT_FSIZE, setrlimit
 
 import pytest
+from bog._core.types import RecordKind, RowKind, Status
 
 from bog._core.feed import Publisher, Reader, layout, object_path
 from bog._core.huginn import FeedRead, FeedState
 from bog._core.source import open_source
-from bog._core.types import RecordKind, RowKind, Status
 
 ROOT = Path(__file__).resolve().parents[2]
 RESET, LEVEL, TRADE = int(RowKind.ROW_RESET), int(RowKind.ROW_LEVEL), int(RowKind.ROW_TRADE)
@@ -487,7 +487,7 @@ def test_file_that_cannot_grow_ends_the_recording_and_not_the_feed(
     arguments = ["--market", 1, "--dir", shm, "--speed", "max", "--duration", 120, "--dump", out]
     done = subprocess.run(
         command(*arguments), cwd=ROOT, capture_output=True, text=True, check=False,
-        timeout=PATIENCE_S, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (most, most)),
+        timeout=PATIENCE_S, preexec_fn=lambda: setrlimit(RLIMIT_FSIZE, (most, most)),
     )  # fmt: skip
     assert done.returncode == 1
     assert "recording ends at row" in done.stderr and "File too large" in done.stderr
