@@ -14,8 +14,8 @@
 #define BOG_SIM_STEP_NS 1000000LL /* one step of the virtual clock */
 #define BOG_SIM_BANDS 9
 #define BOG_SIM_ORDERS 65536      /* pool of resting orders */
-#define BOG_SIM_OWN 256           /* open orders of our account */
-#define BOG_SIM_ROWS 262144       /* rows not yet read; a power of two */
+#define BOG_SIM_OWN 64            /* open orders of our account */
+#define BOG_SIM_ROWS 131072       /* rows not yet read; a power of two */
 #define BOG_SIM_TRADES 65536      /* fills not yet published; a power of two */
 #define BOG_SIM_QUEUE 8192        /* commands under way, and reports not yet read */
 #define BOG_SIM_REQUESTS 65536    /* requests of the last minute that the limit can count */

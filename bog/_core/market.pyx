@@ -14,9 +14,9 @@ from libc.stdlib cimport free
 from libc.string cimport memset
 
 from bog._core.market cimport (
-    FACE_FRAME, FACE_ROW, RNG_CANCEL, RNG_FRAME, RNG_LIMIT, RNG_TAKER, SIM_BANDS, SIM_DIRTY,
-    SIM_ORDERS, SIM_OWN, SIM_QUEUE, SIM_REQUESTS, SIM_ROWS, SIM_SCRIPT, SIM_STEP_NS, SIM_TRADES,
-    Sim, SimLevel, SimOrder, SimOut, SimPending, SimTrade,
+    FACE_FRAME, FACE_ROW, RNG_CANCEL, RNG_LIMIT, RNG_TAKER, SIM_DIRTY, SIM_ORDERS,
+    SIM_QUEUE, SIM_REQUESTS, SIM_ROWS, SIM_SCRIPT, SIM_STEP_NS, SIM_TRADES, Sim, SimLevel,
+    SimOrder, SimOut, SimPending, SimTrade,
 )
 from bog._core.market_flow cimport sim_budget
 from bog._core.market_match cimport sim_level, sim_next
@@ -26,8 +26,8 @@ from bog._core.market_venue cimport sim_send
 from bog._core.memory cimport lines
 from bog._core.rng cimport rng_exponential, rng_seed
 from bog._core.types cimport (
-    ASK, BID, CMD_AMEND, CMD_CANCEL, CMD_CANCEL_ALL, CMD_PLACE, NEVER, PX_MAX, ROW_STATUS,
-    STATUS_END, TIF_GTT, TIF_IOC, TIF_POST_ONLY, Command, Report, Row, ns_t, px_t,
+    ASK, BID, CMD_AMEND, CMD_CANCEL, CMD_CANCEL_ALL, CMD_PLACE, NEVER, ROW_STATUS, STATUS_END,
+    TIF_POST_ONLY, Command, Report, Row, ns_t, px_t,
 )
 
 from bog._core import market_frames
@@ -36,7 +36,8 @@ from bog._core.market_script import parse_script
 BTC_PX = 1210440     # the model is fitted at this price in ticks of 0.1 USD, lots of 0.00001 BTC
 LOG2_E_Q16 = 94548   # log2(e)
 
-# sigma calm/active (ticks per sqrt s), jumps (1e-6 per s), jump size (ticks), mu, kinf, hstale (1e-6 per s)
+# sigma calm/active (ticks per sqrt s), jumps (1e-6 per s) and their size (ticks), mu, kinf, hstale
+# (1e-6 per s)
 PRESETS = {
     "quiet": (14, 55, 50_000, 60, 1_600_000, 600_000, 25_000_000),
     "active": (30, 90, 300_000, 100, 2_000_000, 800_000, 15_000_000),
@@ -69,17 +70,18 @@ ACCOUNT = {"balance": 0, "margin_ppm": 50_000, "feed_ns": 40_000_000, "feed_sigm
 
 @cython.final
 cdef class Market:
-    """One simulated market. Prices in ticks, sizes in lots, times in ns since 1970, money in quanta.
+    """One simulated market: prices in ticks, sizes in lots, times in ns (Unix), money in quanta.
 
     `preset` is quiet, active or toxic. Decimals, `start_px` and `market_id` describe the market;
     distances scale in basis points of `start_px`, sizes by notional, from the BTC market that the
     model was fitted to. `venue` sets fields of VenueParams by name (the defaults stand for a
     premium account without fees), and beside them `balance` (collateral, 0: margin is not checked),
     `margin_ppm` (initial margin), `feed_ns` and `feed_sigma_ppm` (median and log-sigma of the feed
-    latency). After `seconds` (0: never) an END status row is the last. ValueError says what is wrong.
+    latency). After `seconds` (0: never) an END status row is the last. ValueError says what is
+    wrong.
 
     `script` holds one incident a line: the time in seconds after the start, a name, its arguments,
-    all separated by blanks; `#` starts a comment. Numbers are decimal; SIDE is bid or ask.
+    separated by blanks; `#` starts a comment. Numbers are decimal; SIDE is bid or ask.
 
         T gap FRAMES            lose so many book frames; a snapshot follows half a second later
         T stall SECONDS         nothing arrives, then everything at once
@@ -205,8 +207,8 @@ cdef class Market:
             m.par.queue_at[b] = lots(btc * 100_000)
         m.par.gap_median, m.par.gap_cap = 7_000_000, 60_000_000
         m.par.gap_sigma = 1150 * LOG2_E_Q16 // 1000
-        m.par.price_band = start_px // 5
-        m.window = 1 << max((start_px // 2).bit_length(), 16)
+        m.window = 1 << max((start_px // 4).bit_length(), 16)
+        m.par.price_band = m.window >> 2
 
     def _account(self, known, given):
         """Set the venue's treatment of us; an unknown name is an error."""

@@ -14,9 +14,7 @@ from bog._core.market cimport (
 from bog._core.market_match cimport (
     sim_crosses, sim_join, sim_kth, sim_leave, sim_level, sim_orders, sim_take,
 )
-from bog._core.rng cimport (
-    rng_below, rng_exp2, rng_exponential, rng_lognormal, rng_normal, rng_u32,
-)
+from bog._core.rng cimport rng_below, rng_exp2, rng_exponential, rng_lognormal, rng_normal, rng_u32
 from bog._core.types cimport ASK, BID, px_t, qty_t
 
 cdef enum:
@@ -44,7 +42,7 @@ cdef inline int64_t sim_reaction(const Sim *m, int row, int side) noexcept nogil
 
 
 cdef inline void sim_rates(Sim *m) noexcept nogil:
-    """Count the orders per band of distance from their own best and set the rates of adds and cancels.
+    """Count the orders per band of distance from their own best; set the rates of adds and cancels.
 
     Stale orders leave their band: they have a hazard of their own.
     """
@@ -183,7 +181,7 @@ cdef inline void sim_adds(Sim *m) noexcept nogil:
 
 
 cdef inline int32_t sim_victim(Sim *m, int side, int band) noexcept nogil:
-    """Return the node of a random order of a band; at the touch mostly from the end of the queue."""
+    """Return the node of a random order of a band; at the touch mostly from the queue's end."""
     cdef px_t best = m.best[side], limit = m.stale_px[side], px, low, high, near = 0, far
     cdef int64_t rank = 0, n, quarter
     cdef SimLevel *level
@@ -281,7 +279,7 @@ cdef inline void sim_excite(Sim *m, int side) noexcept nogil:
 
 
 cdef inline void sim_impact(Sim *m, int side, qty_t qty) noexcept nogil:
-    """Move the fair price by imp x sqrt(size / 0.05 BTC) in the taker's direction."""
+    """Move the fair price by imp x sqrt(taken size / 0.05 BTC) in the taker's direction."""
     cdef int64_t root = <int64_t>isqrt(<uint64_t>((qty << 20) // m.par.impact_qty))
     cdef int64_t move = (m.par.impact * root) >> 10
     m.x += move if side == BID else -move
@@ -294,7 +292,7 @@ cdef inline void sim_market_order(Sim *m, int side, qty_t qty, int flags) noexce
     if edge > m.par.unit and flags == 0:
         limit = m.x >> 10 if side == BID else -floor_div(-m.x, 1024)
     m.takers += 1
-    sim_take(m, side, qty, limit, flags, -1)
+    qty -= sim_take(m, side, qty, limit, flags, -1)
     sim_excite(m, side)
     sim_impact(m, side, qty)
 

@@ -11,8 +11,8 @@ from bog._core.market cimport (
     ASKS, BIDS, SIM_DIRTY, SIM_QUEUE, SIM_TRADES, Sim, SimLevel, SimOrder, SimOwn, SimTrade,
 )
 from bog._core.types cimport (
-    ASK, BID, F_OWN, FILL_MATCH, FILL_TAKER, REJ_NONE, REJ_SELF_TRADE, REP_CANCELED, REP_FILL,
-    Report, ns_t, px_t, qty_t, quanta_t,
+    ASK, BID, F_OWN, FILL_MATCH, FILL_TAKER, REJ_NONE, REJ_OTHER, REJ_SELF_TRADE, REP_CANCELED,
+    REP_FILL, Report, ns_t, px_t, qty_t, quanta_t,
 )
 
 
@@ -100,7 +100,7 @@ cdef inline void sim_touch(Sim *m, px_t px, SimLevel *level) noexcept nogil:
 cdef inline int32_t sim_join(
     Sim *m, int side, px_t px, qty_t qty, uint64_t order_id, int32_t own
 ) noexcept nogil:
-    """Put an order at the back of the queue of its price; return its node, -1 when the pool is full.
+    """Put an order at the back of the queue of its price; return its node, -1 without room.
 
     The caller makes sure that it crosses nothing and lies inside the window.
     """
@@ -231,6 +231,14 @@ cdef inline void sim_own_fill(
     m.fees += paid
 
 
+cdef inline qty_t sim_reducible(const Sim *m, const SimOwn *own, qty_t qty) noexcept nogil:
+    """Return how much of `qty` an order of ours may trade: a reducing one stops at no position."""
+    cdef qty_t held = m.pos if own.side == ASK else -m.pos
+    if not own.reduce_only or qty <= held:
+        return qty
+    return held if held > 0 else 0
+
+
 cdef inline qty_t sim_take(
     Sim *m, int side, qty_t qty, px_t limit, int flags, int32_t slot
 ) noexcept nogil:
@@ -261,6 +269,11 @@ cdef inline qty_t sim_take(
             sim_own_cancel(m, maker.own, REP_CANCELED, REJ_SELF_TRADE)
             continue
         part = qty if qty < maker.qty else maker.qty
+        if maker.own >= 0:
+            part = sim_reducible(m, &m.own[maker.own], part)
+            if part == 0:
+                sim_own_cancel(m, maker.own, REP_CANCELED, REJ_OTHER)
+                continue
         m.next_trade_id += 1
         m.traded_qty += <uint64_t>part
         if m.n_trade == SIM_TRADES:
@@ -286,7 +299,10 @@ cdef inline qty_t sim_take(
         if maker.own >= 0:
             sim_own_fill(m, maker.own, px, part, m.next_trade_id, 0)
         qty -= part
-        if part == maker.qty:
+        if part == maker.qty and maker.own >= 0 and m.own[maker.own].filled < m.own[maker.own].qty:
+            # a reducing order that was larger than the position when it came
+            sim_own_cancel(m, maker.own, REP_CANCELED, REJ_NONE)
+        elif part == maker.qty:
             if maker.own >= 0:
                 sim_forget(m, maker.own)
             sim_leave(m, node)

@@ -4,19 +4,18 @@ All channels share one connection: a message never overtakes one that left befor
 receive times never decrease.
 """
 
-from libc.stdint cimport int64_t, uint8_t, uint64_t
+from libc.stdint cimport int64_t, uint64_t, uint8_t
 
 from bog._core.fixed cimport fee
 from bog._core.market cimport (
-    ASKS, BIDS, FACE_BOTH, FACE_FRAME, FACE_ROW, RNG_FRAME, SIM_DIRTY, SIM_ROWS, SIM_TRADES, Sim, SimLevel, SimOut,
-    SimTrade,
+    ASKS, BIDS, FACE_BOTH, FACE_FRAME, FACE_ROW, RNG_FRAME, SIM_DIRTY, SIM_ROWS, SIM_TRADES, Sim,
+    SimLevel, SimOut, SimTrade,
 )
 from bog._core.market_match cimport sim_level, sim_next, sim_report
 from bog._core.rng cimport rng_below, rng_lognormal
 from bog._core.types cimport (
     ASK, BID, F_AFTER_GAP, F_SNAPSHOT, REJ_NONE, REP_FUNDING, ROW_LEVEL, ROW_RESET, ROW_STATS,
-    ROW_STATUS, ROW_TRADE, STATUS_DOWN, STATUS_GAP, STATUS_UP, Report, ns_t, ppm_t, px_t, qty_t,
-    quanta_t,
+    ROW_STATUS, ROW_TRADE, STATUS_GAP, STATUS_UP, Report, ns_t, ppm_t, px_t, qty_t, quanta_t,
 )
 
 cdef enum:
@@ -30,7 +29,8 @@ cdef enum:
 cdef inline void sim_message(Sim *m) noexcept nogil:
     """Start a message: set the time at which it is received."""
     cdef ns_t leave = m.clock_ns if m.clock_ns > m.stall_until_ns else m.stall_until_ns
-    cdef ns_t arrival = leave + rng_lognormal(&m.rng[RNG_FRAME], m.par.feed_median, m.par.feed_sigma)
+    cdef ns_t arrival = leave + rng_lognormal(
+        &m.rng[RNG_FRAME], m.par.feed_median, m.par.feed_sigma)
     if arrival > m.last_recv_ns:
         m.last_recv_ns = arrival
 
@@ -344,7 +344,8 @@ cdef inline void sim_publish(Sim *m) noexcept nogil:
         m.offset += 1
         sim_snapshot(m, F_AFTER_GAP)
     if m.clock_ns >= m.next_frame_ns:
-        m.next_frame_ns = m.clock_ns + min(
+        # gaps start where the last one ended, so that whole steps do not lengthen them
+        m.next_frame_ns += min(
             rng_lognormal(&m.rng[RNG_FRAME], m.par.gap_median, m.par.gap_sigma), m.par.gap_cap,
         ) // m.burst_times
         sim_frame(m)

@@ -3,20 +3,19 @@
 from libc.stdint cimport int64_t
 
 from bog._core.market cimport (
-    ASKS, BIDS, INC_BURST, INC_CASCADE, INC_CLOCK, INC_CROSSED, INC_DUPLICATE, INC_GAP, INC_HALT, INC_JUMP,
-    INC_LATE_CANCEL, INC_LOCKED, INC_LOSE_ACK, INC_MALFORMED, INC_ONE_SIDED, INC_RECONNECT,
-    INC_REFUSE, INC_SPREAD, INC_STALL, RNG_LIMIT, SIM_BANDS, SIM_STEP_NS, Incident, Sim,
+    ASKS, BIDS, INC_BURST, INC_CASCADE, INC_CLOCK, INC_CROSSED, INC_DUPLICATE, INC_GAP, INC_HALT,
+    INC_JUMP, INC_LATE_CANCEL, INC_LOCKED, INC_LOSE_ACK, INC_MALFORMED, INC_ONE_SIDED,
+    INC_RECONNECT, INC_REFUSE, INC_SPREAD, INC_STALL, SIM_BANDS, SIM_STEP_NS, Incident, Sim,
     SimLevel,
 )
 from bog._core.market_flow cimport (
     sim_add, sim_adds, sim_cancels, sim_fair, sim_market_order, sim_rates, sim_takers,
 )
 from bog._core.market_match cimport sim_kth, sim_leave, sim_level, sim_orders, sim_own_cancel
-from bog._core.market_out cimport sim_gap, sim_publish, sim_snapshot, sim_status
+from bog._core.market_out cimport sim_publish, sim_snapshot, sim_status
 from bog._core.market_venue cimport sim_account
 from bog._core.types cimport (
-    ASK, BID, F_LIQUIDATION, REJ_PRICE, REP_CANCELED, STATUS_DOWN, STATUS_HALTED, STATUS_UP, ns_t,
-    px_t,
+    BID, F_LIQUIDATION, REJ_PRICE, REP_CANCELED, STATUS_DOWN, STATUS_HALTED, STATUS_UP, px_t,
 )
 
 cdef enum:
@@ -26,9 +25,9 @@ cdef enum:
 cdef inline void sim_fill_side(Sim *m, int side) noexcept nogil:
     """Place the orders that a side starts with."""
     cdef int band
-    cdef int64_t i
+    cdef int64_t _
     for band in range(SIM_BANDS):
-        for i in range(m.par.first[band]):
+        for _ in range(m.par.first[band]):
             sim_add(m, side, band)
 
 
@@ -37,7 +36,7 @@ cdef inline void sim_empty_side(Sim *m, int side) noexcept nogil:
     cdef px_t px = m.best[side], half = (m.window >> 1) - 1, low
     cdef int64_t n, rank, k = 0
     cdef SimLevel *level
-    cdef int node, i
+    cdef int node, _
     if px == 0:
         return
     low = px - half if side == BID else px
@@ -45,7 +44,7 @@ cdef inline void sim_empty_side(Sim *m, int side) noexcept nogil:
     while k < n:
         level = sim_level(m, sim_kth(m, low, k, &rank))
         node = level.head
-        for i in range(rank):
+        for _ in range(rank):
             node = m.order[node].next
         if m.order[node].own >= 0:
             k += 1
@@ -74,6 +73,16 @@ cdef inline void sim_cull(Sim *m) noexcept nogil:
             else:
                 m.cancels += 1
                 sim_leave(m, node)
+
+
+cdef inline void sim_jump(Sim *m, int64_t move) noexcept nogil:
+    """Move the fair price by `move` in pieces that leave no order outside the window."""
+    cdef int64_t most = m.window << 7, piece
+    while move:
+        piece = max(min(move, most), -most)
+        m.x += piece
+        move -= piece
+        sim_cull(m)
 
 
 cdef inline void sim_begin(Sim *m, const Incident *incident) noexcept nogil:
@@ -106,7 +115,7 @@ cdef inline void sim_begin(Sim *m, const Incident *incident) noexcept nogil:
         m.fake_frames = a
         m.fake_cross = 0 if kind == INC_LOCKED else 2
     elif kind == INC_JUMP:
-        m.x += m.x * a // 1000000
+        sim_jump(m, m.x * a // 1000000)
     elif kind == INC_SPREAD:
         m.spread_times = a
         m.spread_until_ns = m.clock_ns + b
@@ -153,7 +162,7 @@ cdef inline void sim_incidents(Sim *m) noexcept nogil:
         elif m.clock_ns >= m.cascade_next_ns:
             m.cascade_next_ns += SIM_CASCADE_NS
             # half a BTC each
-            sim_market_order(m, <int>m.cascade_side, 10 * m.par.impact_qty, F_LIQUIDATION)
+            sim_market_order(m, <int>(1 - m.cascade_side), 10 * m.par.impact_qty, F_LIQUIDATION)
 
 
 cdef inline void sim_step(Sim *m) noexcept nogil:

@@ -4,19 +4,20 @@ A command takes effect at the first step at or after send + network + venue dela
 amend of one order keep no order among each other beyond their delays, as on the real network.
 """
 
-from libc.stdint cimport int32_t, int64_t, uint8_t, uint64_t
+from libc.stdint cimport int32_t, int64_t, uint64_t
 
 from bog._core.fixed cimport mul_div_up, mul_overflows
-from bog._core.market cimport ASKS, BIDS, SIM_OWN, SIM_QUEUE, SIM_REQUESTS, Sim, SimOrder, SimOwn
+from bog._core.market cimport SIM_OWN, SIM_QUEUE, SIM_REQUESTS, Sim, SimOwn
 from bog._core.market_match cimport (
-    sim_crosses, sim_forget, sim_join, sim_leave, sim_own_cancel, sim_report, sim_take,
+    sim_crosses, sim_forget, sim_join, sim_leave, sim_own_cancel, sim_reducible, sim_report,
+    sim_take,
 )
 from bog._core.types cimport (
-    ASK, BID, CMD_AMEND, CMD_CANCEL, CMD_CANCEL_ALL, CMD_PLACE, NEVER, PX_MAX, QTY_MAX,
-    REJ_DUPLICATE, REJ_HALTED, REJ_LOT, REJ_MARGIN, REJ_MIN_SIZE, REJ_NONE, REJ_NOT_FOUND,
-    REJ_OPEN_ORDERS, REJ_OTHER, REJ_POST_ONLY, REJ_PRICE, REJ_RATE, REJ_TICK, REP_ACK,
-    REP_AMEND_REJECT, REP_AMENDED, REP_CANCEL_REJECT, REP_CANCELED, REP_EXPIRED, REP_REJECT,
-    REP_UNKNOWN, TIF_IOC, TIF_POST_ONLY, Command, Report, ns_t, px_t, qty_t, quanta_t,
+    ASK, BID, CMD_AMEND, CMD_CANCEL_ALL, CMD_PLACE, NEVER, PX_MAX, QTY_MAX, REJ_DUPLICATE,
+    REJ_HALTED, REJ_LOT, REJ_MARGIN, REJ_MIN_SIZE, REJ_NONE, REJ_NOT_FOUND, REJ_OPEN_ORDERS,
+    REJ_OTHER, REJ_POST_ONLY, REJ_PRICE, REJ_RATE, REJ_TICK, REP_ACK, REP_AMENDED, REP_AMEND_REJECT,
+    REP_CANCELED, REP_CANCEL_REJECT, REP_EXPIRED, REP_REJECT, REP_UNKNOWN, TIF_IOC, TIF_POST_ONLY,
+    Command, Report, ns_t, px_t, qty_t,
 )
 
 cdef enum:
@@ -79,7 +80,9 @@ cdef inline int sim_over_rate(Sim *m) noexcept nogil:
     return 0
 
 
-cdef inline int sim_over_margin(const Sim *m, int side, px_t px, qty_t qty, int32_t except_slot) noexcept nogil:
+cdef inline int sim_over_margin(
+    const Sim *m, int side, px_t px, qty_t qty, int32_t except_slot
+) noexcept nogil:
     """Return 1 when the initial margin of the worst case exceeds the account's value.
 
     Worst case: everything open on the larger side fills. Value: collateral + cash + position at
@@ -140,8 +143,7 @@ cdef inline int sim_refusal(
 cdef inline void sim_rest(Sim *m, int32_t slot, qty_t rest) noexcept nogil:
     """Match what crosses of an order of ours, then queue the rest or end the order."""
     cdef SimOwn *own = &m.own[slot]
-    if own.reduce_only:
-        rest = min(rest, m.pos if own.side == ASK else -m.pos)
+    rest = sim_reducible(m, own, rest)
     if sim_crosses(m, own.side, own.px):
         rest = sim_take(m, own.side, rest, own.px, 0, slot)
     if rest == 0 and own.filled == own.qty:
@@ -160,7 +162,6 @@ cdef inline void sim_place(Sim *m, const Command *c) noexcept nogil:
     cdef int reason = sim_refusal(m, c, c.side, c.qty, -1)
     cdef SimOwn *own
     cdef Report *report
-    cdef ns_t late = 0
     if sim_over_rate(m):
         reason = REJ_RATE
     elif reason == REJ_NONE:
