@@ -10,10 +10,10 @@ import time
 from pathlib import Path
 
 import pytest
-from bog._core.types import RowKind
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from bog._core.feed import Publisher, Reader
+from bog._core.types import RowKind
 
 ROWS = 8192
 HANDOVERS = 5000

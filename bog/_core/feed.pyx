@@ -454,7 +454,7 @@ cdef class Publisher:
         """
         cdef HgBook *page = &self.page.book
         cdef uint64_t target = self.whole, number
-        if target <= page.rows and self.rows - page.rows < HG_ROWS / 2:
+        if target <= page.rows and self.rows - page.rows < HG_ROWS // 2:
             return
         if page.lock % 2 == 0:
             hg_begin(&page.lock, page.lock + 2)
@@ -493,7 +493,7 @@ cdef class Publisher:
         r.px, r.qty, r.recv_ns, r.exch_ns, r.id = px, qty, recv_ns, exch_ns, id
         answer = self.row(&r)
         if answer == -1:
-            raise ValueError(f"row {chr(kind)!r} side {side} {qty} lots at {px} ticks is impossible")
+            raise ValueError(f"row {chr(kind)!r} side {side} {qty} lots at {px} is impossible")
         if answer:
             raise FeedError(f"{self.path} is closed or was truncated")
 
@@ -820,7 +820,7 @@ cdef class Reader:
         if self.truncated:
             return READ_GONE
         if answer == READ_LAPPED:
-            last = load_acquire(&self.page.header.seq) - HG_RECORDS / 2
+            last = load_acquire(&self.page.header.seq) - HG_RECORDS // 2
             # the count may still be behind the slot that told us of the lap
             if hg_step(self.next_seq + 1, last, &missing) == STEP_BACK:
                 last = self.next_seq + 1
@@ -832,8 +832,8 @@ cdef class Reader:
     cdef int snapshot(self, Depth *out) noexcept nogil:
         """Copy the whole book into `out` and return ROW; `next` is the first row not in it.
 
-        NOTHING: it was being written at every try, ask again. Rows that were delivered already are in
-        the book and are not delivered again; rows that were overwritten unread are counted lost.
+        NOTHING: it was being written at every try, ask again. Rows that were delivered already
+        are in the book and are not delivered again; rows overwritten unread are counted lost.
         """
         cdef uint64_t rows
         cdef int _try, answer, got

@@ -145,7 +145,7 @@ cdef class Lane:
     def progress(self):
         """Return the part of the source that is read, 0 to 1; None for a market without end."""
         if self.duration_ns != NEVER:
-            return min(1.0, (self.last_ns - self.first_ns) / self.duration_ns)
+            return min(1.0, <double> (self.last_ns - self.first_ns) / self.duration_ns)
         if self.source is None:
             return None
         done, whole = self.source.progress

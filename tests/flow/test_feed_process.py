@@ -13,11 +13,11 @@ from pathlib import Path
 from resource import RLIMIT_FSIZE, setrlimit
 
 import pytest
-from bog._core.types import RecordKind, RowKind, Status
 
 from bog._core.feed import Publisher, Reader, layout, object_path
 from bog._core.huginn import FeedRead, FeedState
 from bog._core.source import open_source
+from bog._core.types import RecordKind, RowKind, Status
 
 ROOT = Path(__file__).resolve().parents[2]
 RESET, LEVEL, TRADE = int(RowKind.ROW_RESET), int(RowKind.ROW_LEVEL), int(RowKind.ROW_TRADE)
@@ -424,6 +424,7 @@ def test_built_in_market_says_the_same_for_one_seed(shm: Path, tmp_path: Path) -
                    "--seed", seed, "--dump", out)  # fmt: skip
         assert done.returncode == 0, done.stderr
         texts.append(out.read_bytes())
+        assert ", 100 %" in done.stderr
     assert texts[0] == texts[1] != texts[2]
     assert len(texts[0]) > 10_000
 
@@ -484,7 +485,7 @@ def test_file_that_cannot_grow_ends_the_recording_and_not_the_feed(
 ) -> None:
     out = tmp_path / "out.csv"
     most = WHERE["object"][1] + 4096
-    arguments = ["--market", 1, "--dir", shm, "--speed", "max", "--duration", 120, "--dump", out]
+    arguments = ["--market", 1, "--dir", shm, "--speed", "max", "--duration", 300, "--dump", out]
     done = subprocess.run(
         command(*arguments), cwd=ROOT, capture_output=True, text=True, check=False,
         timeout=PATIENCE_S, preexec_fn=lambda: setrlimit(RLIMIT_FSIZE, (most, most)),
