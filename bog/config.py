@@ -29,6 +29,8 @@ PREFIX = "BOG_"
 # variables of the build, which are not configuration
 BUILD_VARIABLES = frozenset(("BOG_BUILD", "BOG_CAPS", "BOG_MARCH", "BOG_JOBS", "BOG_ANNOTATE"))
 
+NO_DECISION = ("journal.", "monitoring.", "feed.directory", "feed.speed")
+
 Tree = dict[str, Any]
 Layer = tuple[Tree, dict[str, str]]  # the keys of one layer, and the origin of each dotted key
 
@@ -183,11 +185,15 @@ def effective(settings: Settings) -> dict[str, Any]:
 
 
 def config_hash(settings: Settings) -> str:
-    """Return the SHA-256 of the effective configuration without secrets: 10 and 10.0 are equal."""
+    """Return the SHA-256 of what decides a trade: 10 and 10.0 are equal.
+
+    Secrets, places of files and the pace of a replay are left out: they change no decision, so two
+    runs that differ in them only have equal journals.
+    """
     flat = {
         key: units.plain(value) if isinstance(value, Decimal) else value
         for key, value in effective(settings).items()
-        if not isinstance(value, SecretStr)
+        if not isinstance(value, SecretStr) and not key.startswith(NO_DECISION)
     }
     text = json.dumps(flat, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()

@@ -1,4 +1,4 @@
-"""Reading the journal: the layout as numpy types, recovery after a kill, and the fold.
+"""Reading the journal: the layout as numpy types, what a record means, recovery.
 
 The disk file of a run is a page of HEADER and then RECORDs, each sealed by a CRC-32C that continues
 the one before, so that the crc of record k vouches for the header and for records 1 to k.
@@ -9,12 +9,13 @@ import contextlib
 import os
 import stat
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from bog._core.fold import Fold, OpenOrder
 from bog._core.journal import (
     HEADER_MAGIC,
     PAGE,
@@ -26,8 +27,18 @@ from bog._core.journal import (
     segment_name,
     verify,
 )
-from bog._core.types import Halt, JournalKind, OrderState, Reject, Side, StateWord
+from bog._core.types import (
+    FillReason,
+    Halt,
+    JournalKind,
+    Level,
+    Reject,
+    Side,
+    StateWord,
+    Verdict,
+)
 from bog.errors import ConfigError, JournalDamaged
+from bog.units import half_text, text
 
 RECORD = np.dtype(
     [
@@ -79,7 +90,6 @@ SEGMENT = np.dtype(
     }
 )
 WORDS = len(StateWord) - 1  # the last member counts them
-INT64 = range(-(2**63), 2**63)
 
 
 @dataclass(frozen=True)
@@ -108,31 +118,14 @@ class Run:
     torn: int
 
 
-@dataclass
-class OpenOrder:
-    """An order not proven dead: price in ticks, sizes in lots, `state` of enum OrderState."""
-
-    id: int
-    side: int
-    px: int
-    qty: int
-    filled: int = 0
-    state: int = OrderState.ORDER_IN_FLIGHT
-    before: int = OrderState.ORDER_IN_FLIGHT
-    venue_id: int = 0
-    expiry_ns: int = 0
-    amend_px: int = 0
-    amend_qty: int = 0
-
-
 @dataclass(frozen=True)
 class Recovered:
     """What a market's journal says at the moment its last process died.
 
     `run` is the newest run that became ready, 0 when there is none; `next_run` is the number for
-    the next file. `words` are the 18 of enum StateWord. `records` were read of that run, `cut` bytes
-    of torn tail were dropped from the file: a command among them is possibly sent. `void` counts
-    newer runs that died before they were ready.
+    the next file. `words` are the 18 of enum StateWord. `records` were read of that run; `cut`
+    bytes of torn tail were dropped from its file, and a command among them is possibly sent. `void`
+    counts newer runs that died before they were ready.
     """
 
     run: int
@@ -145,190 +138,95 @@ class Recovered:
     header: Header | None = None
 
 
-def fresh_words() -> list[int]:
-    """Return the state words of an account that never traded."""
-    words = [0] * WORDS
-    words[StateWord.W_NEXT_ORDER_ID] = 1
-    return words
+ORDER = ("id", "order", None)
+SIDE = ("side", "side", Side)
+PRICE = ("px", "price", "ticks")
+SIZE = ("qty", "size", "lots")
+REFUSED = ("reason", "reason", Reject)
+# What the fields of each kind hold: (field, name, form), a form being one of value_text(). The
+# fields that a kind does not name are zero. docs/formats.md says the same.
+FIELDS: dict[int, tuple[tuple[str, str, Any], ...]] = {
+    JournalKind.J_RUN: (
+        ("id", "run", None),
+        ("val", "unix_offset_ns", None),
+        ("aux", "mode", None),
+    ),
+    JournalKind.J_STATE: (("reason", "word", StateWord), ("val", "value", None)),
+    JournalKind.J_READY: (),
+    JournalKind.J_PLACE: (ORDER, SIDE, PRICE, SIZE, ("val", "expiry_ns", None)),
+    JournalKind.J_AMEND: (ORDER, SIDE, PRICE, SIZE),
+    JournalKind.J_CANCEL: (ORDER, SIDE),
+    JournalKind.J_CANCEL_ALL: (),
+    JournalKind.J_ACK: (ORDER, SIDE, ("val", "venue_id", None)),
+    JournalKind.J_REJECT: (ORDER, SIDE, REFUSED),
+    JournalKind.J_FILL: (
+        *(ORDER, SIDE, PRICE, SIZE, ("reason", "reason", FillReason)),
+        *(("val", "fee", "quanta"), ("aux", "trade_id_low", None)),
+    ),
+    JournalKind.J_CANCELED: (ORDER, SIDE, REFUSED),
+    JournalKind.J_CANCEL_REJECT: (ORDER, SIDE, REFUSED),
+    JournalKind.J_AMENDED: (ORDER, SIDE, PRICE, SIZE),
+    JournalKind.J_AMEND_REJECT: (ORDER, SIDE, REFUSED),
+    JournalKind.J_EXPIRED: (ORDER, SIDE, REFUSED),
+    JournalKind.J_UNKNOWN: (ORDER, SIDE, REFUSED),
+    JournalKind.J_FUNDING: (
+        *(("val", "paid", "quanta"), ("px", "mark", "ticks"), ("qty", "position", "lots")),
+    ),
+    JournalKind.J_PEAK: (("val", "peak", "half quanta"), ("px", "mark", "half ticks")),
+    JournalKind.J_DAY: (
+        *(("id", "day", None), ("val", "equity", "half quanta"), ("px", "mark", "half ticks")),
+    ),
+    JournalKind.J_HALT: (
+        ("id", "halt", None),
+        ("reason", "reason", Halt),
+        ("val", "evidence", None),
+    ),
+    JournalKind.J_CLEAR_HALT: (("id", "halt", None),),
+    JournalKind.J_LEVEL: (("state", "level", Level), ("reason", "before", Level)),
+    JournalKind.J_DENIED: (SIDE, ("reason", "verdict", Verdict), PRICE, SIZE),
+    JournalKind.J_GAP: (("val", "missing", None),),
+    JournalKind.J_STALE: (("state", "stale", None), ("val", "age_ns", None)),
+    JournalKind.J_EPOCH: (("id", "epoch", None),),
+    JournalKind.J_END: (("val", "exit_code", None),),
+}
 
 
-@dataclass
-class Fold:
-    """The exact replay of one run's records to the state words and the orders alive.
+def value_text(value: int, form: Any, header: Header) -> int | str:
+    """Return a field as people read it: an enum's short name, exact decimals, or the integer."""
+    price, size = header.price_decimals, header.size_decimals
+    match form:
+        case None:
+            return value
+        case "ticks":
+            return text(value, price)
+        case "half ticks":
+            return half_text(value, price)
+        case "lots":
+            return text(value, size)
+        case "quanta":
+            return text(value, price + size)
+        case "half quanta":
+            return half_text(value, price + size)
+    try:
+        name = str(form(value).name)
+    except ValueError:
+        return value
+    return name.lower() if form in (Side, Verdict) else name.partition("_")[2].lower()
 
-    apply() takes records in order, as the tuples of RECORD, and returns "" or, for a record that no
-    sound engine writes, one line that says why. It applies such a record all the same: a fill is
-    money, whatever we think of it.
-    """
 
-    words: list[int] = field(default_factory=fresh_words)
-    orders: dict[int, OpenOrder] = field(default_factory=dict)
-    ready: bool = False
-    seen: int = 0
-    last_ns: int = INT64.start
-
-    def apply(self, record: tuple[int, ...]) -> str:
-        """Apply one record; return "" or what is implausible about it."""
-        _, time_ns, id, px, qty, val, kind, side, reason, state, _, _, _ = record
-        words, orders = self.words, self.orders
-        doubt = ""
-        if kind == JournalKind.J_STATE:
-            if reason >= WORDS:
-                doubt = f"state word {reason} is unknown"
-            else:
-                if self.ready or reason != self.seen:
-                    doubt = f"state word {reason} is out of order"
-                words[reason] = val
-                self.seen += 1
-            return doubt
-        if kind == JournalKind.J_READY:
-            if self.ready or self.seen != WORDS:
-                doubt = f"ready after {self.seen} state words instead of {WORDS}"
-            self.ready = True
-            return doubt
-        if not self.ready:
-            if kind == JournalKind.J_RUN and self.seen == 0:
-                return ""
-            if kind == JournalKind.J_CANCELED and reason == Reject.REJ_RESTART:
-                return ""
-            doubt = f"{kind_name(kind)} before the carried state is complete"
-        elif time_ns < self.last_ns:
-            doubt = f"time goes back by {self.last_ns - time_ns} ns"
-        self.last_ns = words[StateWord.W_LAST_NS] = time_ns
-        match kind:
-            case JournalKind.J_PLACE:
-                words[StateWord.W_COMMANDS] += 1
-                if id < words[StateWord.W_NEXT_ORDER_ID]:
-                    doubt = f"order id {id} is used again"
-                words[StateWord.W_NEXT_ORDER_ID] = max(words[StateWord.W_NEXT_ORDER_ID], id + 1)
-                orders[id] = OpenOrder(id, side, px, qty, expiry_ns=val)
-            case JournalKind.J_CANCEL_ALL:
-                words[StateWord.W_COMMANDS] += 1
-            case JournalKind.J_FILL:
-                doubt = self._fill(id, side, px, qty, val) or doubt
-            case JournalKind.J_FUNDING:
-                words[StateWord.W_CASH] -= val
-                words[StateWord.W_FUNDING] -= val
-            case JournalKind.J_PEAK:
-                words[StateWord.W_PEAK] = val
-                words[StateWord.W_MARK2] = px
-            case JournalKind.J_DAY:
-                if id < words[StateWord.W_DAY]:
-                    doubt = f"the day goes back to {id}"
-                words[StateWord.W_DAY] = id
-                words[StateWord.W_DAY_OPEN] = val
-                words[StateWord.W_PEAK] = 0
-                words[StateWord.W_MARK2] = px
-            case JournalKind.J_HALT:
-                words[StateWord.W_HALT] = reason
-                words[StateWord.W_HALT_ID] = id
-            case JournalKind.J_CLEAR_HALT:
-                if words[StateWord.W_HALT] == Halt.HALT_NONE or id != words[StateWord.W_HALT_ID]:
-                    doubt = f"halt {id} is cleared but does not stand"
-                words[StateWord.W_HALT] = Halt.HALT_NONE
-            case JournalKind.J_LEVEL:
-                words[StateWord.W_LEVEL] = state
-            case _ if JournalKind.J_AMEND <= kind <= JournalKind.J_UNKNOWN:
-                doubt = self._order(kind, id, px, qty, val) or doubt
-            case _ if JournalKind.J_DENIED <= kind <= JournalKind.J_END:
-                pass
-            case _:
-                doubt = f"{kind_name(kind)} is not expected here"
-        return doubt
-
-    def _fill(self, id: int, side: int, px: int, qty: int, fee: int) -> str:
-        """Move the position, then the order, by a fill of ours on `side`."""
-        doubt = "" if self._move(side, px, qty, fee) else "the fill overflows the position"
-        order = self.orders.get(id)
-        if order is None:
-            # a fill that was under way when the order died is late, not wrong
-            known = id < self.words[StateWord.W_NEXT_ORDER_ID]
-            return doubt or ("" if known else f"fill of order {id}, which was never placed")
-        if order.side != side:
-            doubt = f"fill of order {id} on the wrong side"
-        order.filled += qty
-        if order.filled > order.qty and not order.amend_qty:
-            doubt = f"order {id} is filled by {order.filled} of {order.qty} lots"
-        if order.filled >= max(order.qty, order.amend_qty):
-            del self.orders[id]
-        else:
-            self._stand(order)
-        return doubt
-
-    def _move(self, side: int, px: int, qty: int, fee: int) -> bool:
-        """Apply a fill to the position words; return False, nothing changed, past 64 bits.
-
-        A reduction takes floor(cost * closed / |pos|) out of the cost, in signed arithmetic: the
-        engine's rule, which rounds against a long and for a short, and leaves no cost at zero.
-        """
-        words = self.words
-        signed = qty if side == Side.BID else -qty
-        pos, cost = words[StateWord.W_POS], words[StateWord.W_COST]
-        closed = min(qty, abs(pos)) if pos * signed < 0 else 0
-        removed = cost * closed // abs(pos) if closed else 0
-        opened = qty - closed
-        after = {
-            StateWord.W_POS: pos + signed,
-            StateWord.W_COST: cost - removed + (opened if signed > 0 else -opened) * px,
-            StateWord.W_CASH: words[StateWord.W_CASH] - signed * px - fee,
-            StateWord.W_REALIZED: words[StateWord.W_REALIZED]
-            - removed
-            + (-closed if signed > 0 else closed) * px,
-            StateWord.W_FEES: words[StateWord.W_FEES] + fee,
-            StateWord.W_VOLUME: words[StateWord.W_VOLUME] + px * qty,
-        }
-        if any(value not in INT64 for value in after.values()):
-            return False
-        for word, value in after.items():
-            words[word] = value
-        words[StateWord.W_FILLS] += 1
-        return True
-
-    def _order(self, kind: int, id: int, px: int, qty: int, val: int) -> str:
-        """Move one order by an intent or a report of the venue."""
-        if kind in (JournalKind.J_AMEND, JournalKind.J_CANCEL):
-            self.words[StateWord.W_COMMANDS] += 1
-        order = self.orders.get(id)
-        if order is None:
-            if kind in (JournalKind.J_CANCEL_REJECT, JournalKind.J_AMEND_REJECT):
-                return ""  # the order died while we asked
-            return f"{kind_name(kind)} of order {id}, which is not alive"
-        match kind:
-            case JournalKind.J_AMEND:
-                order.before = order.state
-                order.state = OrderState.ORDER_AMEND_SENT
-                order.amend_px, order.amend_qty = px, qty
-            case JournalKind.J_CANCEL:
-                order.before = order.state
-                order.state = OrderState.ORDER_CANCEL_SENT
-            case JournalKind.J_ACK:
-                order.venue_id = val
-                self._stand(order)
-            case JournalKind.J_AMENDED:
-                order.px, order.qty = px, qty
-                order.amend_px = order.amend_qty = 0
-                if order.state == OrderState.ORDER_AMEND_SENT:
-                    order.state = order.before
-                self._stand(order)
-                if order.filled >= order.qty:
-                    del self.orders[id]
-            case JournalKind.J_AMEND_REJECT | JournalKind.J_CANCEL_REJECT:
-                order.state = order.before
-                if kind == JournalKind.J_AMEND_REJECT:
-                    order.amend_px = order.amend_qty = 0
-            case JournalKind.J_UNKNOWN:
-                order.state = OrderState.ORDER_UNKNOWN
-            case _:  # rejected, canceled, expired: dead
-                del self.orders[id]
-        return ""
-
-    def _stand(self, order: OpenOrder) -> None:
-        """The venue has the order: it rests, now or once the request under way is refused."""
-        rests = OrderState.ORDER_PARTIAL if order.filled else OrderState.ORDER_RESTING
-        if order.state in (OrderState.ORDER_CANCEL_SENT, OrderState.ORDER_AMEND_SENT):
-            order.before = rests
-        else:
-            order.state = rests
+def decode(header: Header, record: tuple[int, ...]) -> dict[str, int | str]:
+    """Return one record with its fields named and its numbers in the market's decimals."""
+    named = dict(zip(RECORD.names or (), record, strict=True))
+    row: dict[str, int | str] = {
+        "run": header.run,
+        "seq": named["seq"],
+        "time_ns": named["time_ns"],
+        "market": named["market"],
+        "kind": kind_name(named["kind"]),
+    }
+    for source, name, form in FIELDS.get(named["kind"], ()):
+        row[name] = value_text(named[source], form, header)
+    return row
 
 
 def kind_name(kind: int) -> str:
@@ -424,7 +322,7 @@ def recover(
     directory = Path(directory)
     files = run_files(directory, market) if directory.is_dir() else []
     if not files:
-        return Recovered(0, 1, tuple(fresh_words()))
+        return Recovered(0, 1, Fold().words)
     held = lock(directory, market)
     try:
         next_run = files[-1][1] + 1
@@ -438,7 +336,7 @@ def recover(
                     return Recovered(
                         run,
                         next_run,
-                        tuple(fold.words),
+                        fold.words,
                         tuple(fold.orders.values()),
                         len(whole.records),
                         whole.torn,
@@ -446,19 +344,11 @@ def recover(
                         whole.header,
                     )
             void += 1
-        return Recovered(0, next_run, tuple(fresh_words()), void=void)
+        return Recovered(0, next_run, Fold().words, void=void)
     except OSError as error:
         raise ConfigError(f"cannot recover {directory}: {error}") from error
     finally:
         os.close(held)
-
-
-def fold(records: np.ndarray[Any, np.dtype[np.void]]) -> Fold:
-    """Return the fold of one run's records."""
-    folded = Fold()
-    for record in records.tolist():
-        folded.apply(record)
-    return folded
 
 
 def _finish(
@@ -500,7 +390,8 @@ def _finish(
             if good * RECORD.itemsize != len(tail):
                 raise JournalDamaged(f"{segment} does not continue {path} at record {durable + 1}")
         kept = data[: whole * RECORD.itemsize]
-        folded = fold(np.frombuffer(kept + tail, RECORD))
+        folded = Fold()
+        folded.extend(kept + tail)
         if failed and folded.ready:
             tail += _seal(folded, header, whole + len(tail) // RECORD.itemsize + 1, crc, failed)
         _write(fd, tail, PAGE + len(kept))
@@ -526,8 +417,9 @@ def _seal(folded: Fold, header: Header, seq: int, crc: int, error: int) -> bytes
     record["val"] = error
     record["market"] = header.market
     record["crc"] = crc32c(record.tobytes()[:60], crc)
-    folded.apply(record[0].item())
-    return record.tobytes()
+    sealed = record.tobytes()
+    folded.apply(sealed)
+    return sealed
 
 
 def _ring(segment: Path, header: Header) -> tuple[int, bytes, int] | None:

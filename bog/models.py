@@ -262,7 +262,7 @@ def quota_after(quota: int, *, traded: int = 0, per_usdc: int = 1, creates: int 
 
 
 def funding(pos: int, mark: int, rate_ppm: int) -> int:
-    """Return the quanta that an hour's funding pays us, rounded down; a long pays a positive rate."""
+    """Return the quanta that an hour's funding pays us, rounded down: longs pay a positive rate."""
     return -pos * mark * rate_ppm // MILLION
 
 

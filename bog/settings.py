@@ -82,6 +82,10 @@ class Settings(BaseSettings):
         """The account tier in force."""
         return self.venue.tiers[self.execution.tier]
 
+    def speed_ppm(self) -> int:
+        """Return millionths of real time at which a feed runs; 0 is as fast as possible."""
+        return 0 if self.feed.speed == "max" else self.steps("feed.speed", 6)
+
     def steps(self, key: str, decimals: int, high: int = units.INT64_MAX, times: int = 1) -> int:
         """Return `times` the value of a key in whole steps of 10**-decimals, or refuse it."""
         numerator, denominator = Decimal(self.value(key)).as_integer_ratio()
@@ -153,6 +157,7 @@ class Settings(BaseSettings):
             "max_pos": self.steps(own + "max_inventory_base", m.size_decimals, units.QTY_MAX),
             "min_valid_px": self.steps(own + "min_valid_price", m.price_decimals, units.PX_MAX - 1),
             "max_valid_px": self.steps(own + "max_valid_price", m.price_decimals, units.PX_MAX - 1),
+            "min_order": limits["min_order"],
             "min_touch_qty": self.steps(own + "min_size_threshold", m.size_decimals, units.QTY_MAX),
             "requote_ticks": s.requote_ticks,
             "size_off_ppm": self.steps(own + "resize_fraction", 6),

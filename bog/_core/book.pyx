@@ -45,7 +45,7 @@ cdef class BookProbe:
         free(self.record)
 
     def set(self, bids, asks, int flags=0):
-        """Replace the record: up to ten (price, size) pairs a side, best first, taken as they are."""
+        """Replace the record: up to ten (price, size) pairs a side, best first, unchecked."""
         cdef int side, i
         memset(self.record, 0, sizeof(Record))
         self.record.kind = REC_BOOK

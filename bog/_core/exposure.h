@@ -10,13 +10,13 @@
 #include "types.h"
 
 typedef struct bog_exposure {
-    bog_qty_t rem[2];    /* lots that may still fill, by side; fills under way included */
-    int64_t live;        /* orders not proven dead, the amended one included */
-    bog_px_t best[2];    /* highest live bid, lowest live ask, amend prices included; 0 when none */
-    bog_px_t top[2];     /* highest price that a fill of that side may have; 0 when none */
-    bog_qty_t own_rem;   /* the amended order: lots that may still fill as it stands */
+    bog_qty_t rem[2];  /* lots that may still fill, by side; fills under way included */
+    int64_t live;      /* orders not proven dead, the amended one included */
+    bog_px_t best[2];  /* highest live bid, lowest live ask, amend prices included; 0 when none */
+    bog_px_t top[2];   /* highest price that a fill of that side may have; 0 when none */
+    bog_qty_t own_rem; /* the amended order: lots that may still fill as it stands */
     bog_qty_t own_filled; /* the amended order: lots filled */
-    bog_px_t own_top;    /* the amended order: highest price that a fill of it may have */
+    bog_px_t own_top;     /* the amended order: highest price that a fill of it may have */
 } bog_exposure_t;
 
 #endif

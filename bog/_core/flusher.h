@@ -61,7 +61,7 @@ static int bog_flusher_flush(bog_flusher_t *flusher)
 static void *bog_flusher_run(void *arg)
 {
     bog_flusher_t *flusher = (bog_flusher_t *)arg;
-    const struct timespec pause = {0, 1000000};
+    const struct timespec pause = { 0, 1000000 };
     while (!__atomic_load_n(&flusher->stop, __ATOMIC_ACQUIRE) && !bog_flusher_flush(flusher))
         nanosleep(&pause, NULL);
     return NULL;

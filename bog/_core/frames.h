@@ -143,6 +143,19 @@ static inline void bog_frame_channel(const bog_frames_t *f, bog_text_t channel,
     d->ours = market == f->market;
 }
 
+/* A level in the venue's own spelling: 1 when taken, 0 to read it the general way. */
+static inline int bog_frame_plain(const bog_frames_t *f, bog_json_t *j, int64_t *px, int64_t *qty)
+{
+    const char *here = j->p;
+    if (BOG_LITERAL(j, "{\"price\":") && !bog_json_decimal(j, f->price_decimals, px) &&
+        BOG_LITERAL(j, ",\"size\":") && !bog_json_decimal(j, f->size_decimals, qty) &&
+        BOG_LITERAL(j, "}") && *px > 0 && *px < BOG_PX_MAX && *qty >= 0 && *qty < BOG_QTY_MAX)
+        return 1;
+    j->p = here;
+    *px = *qty = -1;
+    return 0;
+}
+
 static inline int bog_frame_side(bog_frames_t *f, bog_json_t *j, int side)
 {
     const char *what = side == BOG_BID ? "bids" : "asks";
@@ -161,8 +174,9 @@ static inline int bog_frame_side(bog_frames_t *f, bog_json_t *j, int side)
         int first_in = 1;
         if (here >= j->end || *here != '{')
             return bog_json_fail(j, BOG_BAD_VALUE, what, here);
-        j->p++;
-        while ((in = bog_json_member(j, &first_in, &name, what)) > 0) {
+        in = !bog_frame_plain(f, j, &px, &qty);
+        j->p += in;
+        while (in && (in = bog_json_member(j, &first_in, &name, what)) > 0) {
             if (BOG_IS(name, "price")) {
                 if (bog_frame_once(j, &seen, 0, "price") ||
                     bog_json_number(j, f->price_decimals, 1, BOG_PX_MAX - 1, &px, "price"))

@@ -15,7 +15,7 @@ from bog._core.memory cimport lines
 from bog._core.types cimport Row
 
 MarketRow = namedtuple("MarketRow", "recv_ns exch_ns kind side px qty id eom flags")
-MarketRow.__doc__ = """One row as Python sees it: kind is the letter of the file, side 0 bid, 1 ask."""
+MarketRow.__doc__ = """One row as Python sees it: kind is the file's letter, side 0 bid, 1 ask."""
 
 REASONS = {
     BAD_SYNTAX: "is not JSON here",
@@ -88,19 +88,20 @@ cdef class FramesProbe:
         ]
 
     def count(self, const unsigned char[::1] text, long long times=1):
-        """Parse one frame `times` times from the same chain and return its number of rows or error.
+        """Parse one frame `times` times and return its number of rows or error; the chain stays.
 
         For fuzzing and timing: no Python object is made for a row.
         """
         cdef int n = 0
-        cdef long long i
         cdef FrameParser *p = self.parser
         cdef int chain = p.chain
         cdef int64_t last = p.last
-        for i in range(times):
+        for _ in range(times):
             p.chain = chain
             p.last = last
             n = self.read(text, 0)
+        p.chain = chain
+        p.last = last
         return n
 
     cdef int read(self, const unsigned char[::1] text, long long recv_ns):

@@ -16,32 +16,32 @@
 
 /* First page of a disk file. Everything comes from the caller: same run, same bytes. */
 typedef struct bog_journal_header {
-    char magic[8];           /* "BOGJRNL1" */
-    uint32_t version;        /* BOG_JOURNAL_VERSION */
-    uint32_t market;         /* raw market id */
-    uint64_t account;        /* account index at the venue; 0 on paper without one */
-    uint64_t run;            /* run number, from 1, of this market in this directory */
-    uint8_t price_decimals;  /* one tick is 10**-price_decimals */
-    uint8_t size_decimals;   /* one lot is 10**-size_decimals */
-    uint8_t mode;            /* as aux of BOG_J_RUN */
+    char magic[8];          /* "BOGJRNL1" */
+    uint32_t version;       /* BOG_JOURNAL_VERSION */
+    uint32_t market;        /* raw market id */
+    uint64_t account;       /* account index at the venue; 0 on paper without one */
+    uint64_t run;           /* run number, from 1, of this market in this directory */
+    uint8_t price_decimals; /* one tick is 10**-price_decimals */
+    uint8_t size_decimals;  /* one lot is 10**-size_decimals */
+    uint8_t mode;           /* as aux of BOG_J_RUN */
     uint8_t pad[5];
-    char run_id[32];         /* text, zero-padded */
-    char build[56];          /* text, zero-padded */
+    char run_id[32]; /* text, zero-padded */
+    char build[56];  /* text, zero-padded */
     uint8_t config_hash[32];
     uint8_t zero[BOG_JOURNAL_PAGE - 164];
-    uint32_t crc;            /* CRC-32C of the bytes before; seeds the first record */
+    uint32_t crc; /* CRC-32C of the bytes before; seeds the first record */
 } bog_journal_header_t;
 
 /* First page of the memory segment; the ring of records follows. */
 typedef struct bog_segment {
-    char magic[8];       /* "BOGSEGM1", stored last: before it the segment holds nothing */
+    char magic[8]; /* "BOGSEGM1", stored last: before it the segment holds nothing */
     uint32_t version;
     uint32_t market;
     uint64_t account;
     uint64_t run;
-    uint64_t capacity;   /* records in the ring, a power of two */
-    uint32_t header_crc; /* of the disk file it belongs to */
-    uint32_t pid;        /* of the process that writes */
+    uint64_t capacity;                        /* records in the ring, a power of two */
+    uint32_t header_crc;                      /* of the disk file it belongs to */
+    uint32_t pid;                             /* of the process that writes */
     alignas(BOG_CACHE_LINE) uint64_t written; /* owner: the engine's thread */
     alignas(BOG_CACHE_LINE) uint64_t durable; /* owner: the flusher; records on disk and synced */
     int32_t failed;                           /* errno of the first error; never cleared */
@@ -63,11 +63,11 @@ enum bog_journal_result {
 typedef struct bog_journal {
     alignas(BOG_CACHE_LINE) bog_journal_rec_t *slots;
     bog_segment_t *page;
-    uint64_t capacity;     /* 0 when closed */
+    uint64_t capacity; /* 0 when closed */
     uint64_t written;
     uint64_t durable_seen; /* the last value read from the page: spares its line a visit a record */
     bog_crc32c_fn crc32c;
-    uint32_t crc;          /* of the last record, or of the header */
+    uint32_t crc; /* of the last record, or of the header */
     uint32_t market;
 } bog_journal_t;
 

@@ -1,8 +1,8 @@
 """The cold end of the journal: creates its files, runs its flusher, checks its chain.
 
-One run of one market is one disk file, `m<market>-r<run>.journal`. Its memory segment is named after
-the directory (device and inode), the market and the run, so that the disk file holds nothing that
-differs between two equal runs, and a restart still finds the segment of a killed process.
+One run of one market is one disk file, `m<market>-r<run>.journal`. Its memory segment is named
+after the directory (device and inode), the market and the run, so that the disk file holds nothing
+that differs between two equal runs, and a restart still finds the segment of a killed process.
 """
 
 import fcntl
@@ -17,13 +17,23 @@ from libc.stdlib cimport free
 from libc.string cimport memcpy, memset
 
 from bog._core.crc32c cimport crc32c_fn, crc32c_pick, crc32c_table
-from bog._core.flusher cimport Flusher, flusher_flush, flusher_start, flusher_stop
 from bog._core.journal cimport (
     JOURNAL_FULL, JOURNAL_PAGE, JOURNAL_SEALED_BYTES, JOURNAL_VERSION, Journal, JournalHeader,
     Segment, journal_append, journal_durable, journal_room,
 )
 from bog._core.memory cimport lines
 from bog._core.types cimport JournalRec
+
+cdef extern from "flusher.h" nogil:
+    ctypedef struct Flusher "bog_flusher_t":
+        Segment *page
+        const JournalRec *slots
+        int fd
+        int stop
+
+    int flusher_flush "bog_flusher_flush"(Flusher *flusher)
+    int flusher_start "bog_flusher_start"(Flusher *flusher)
+    void flusher_stop "bog_flusher_stop"(Flusher *flusher)
 
 cdef extern from "sys/mman.h" nogil:
     void *mmap_memory "mmap"(void *addr, size_t size, int prot, int flags, int fd, long offset)
@@ -47,7 +57,7 @@ cdef crc32c_fn fastest = crc32c_pick()
 
 
 def crc32c(const uint8_t[::1] data, uint32_t crc=0):
-    """Return the CRC-32C of `data`, continued from `crc`, by the fastest means of this processor."""
+    """Return the CRC-32C of `data`, continued from `crc`, by the fastest means at hand."""
     return fastest(crc, &data[0], data.shape[0]) if data.shape[0] else crc
 
 
@@ -79,7 +89,7 @@ def file_name(market, run):
 
 
 def segment_name(directory, market, run):
-    """Return the name of a run's memory segment: the same for every process that sees `directory`."""
+    """Return the name of a run's memory segment, the same for all who see `directory`."""
     where = os.stat(directory)
     return f"bog-journal-{where.st_dev:x}-{where.st_ino:x}-m{market}-r{run:08d}"
 
@@ -139,8 +149,8 @@ cdef int copy_text(char *to, str text, size_t size, str name) except -1:
 cdef class JournalFile:
     """The journal of one run, open for appending by one thread.
 
-    Creates `directory` (0700) and the disk file (0600; one that exists is refused), writes and syncs
-    the header, makes the segment (`capacity` records, a power of two) and starts the flusher.
+    Creates `directory` (0700) and the disk file (0600; one that exists is refused), writes and
+    syncs the header, makes the segment (`capacity` records, a power of two), starts the flusher.
     `segments` is the folder of the segment, and must be memory-backed: a store to it must not wait.
 
     Raise ConfigError when the market's journal is in use, the directory is not private, the run
@@ -329,8 +339,8 @@ cdef class JournalFile:
     def close(self):
         """Bring everything to disk and let go; return whether everything is there.
 
-        On True the segment is removed. On False the journal is sealed and the segment stays, so that
-        the next start can finish the file. A second call does nothing and returns the same.
+        On True the segment is removed. On False the journal is sealed and the segment stays, so
+        that the next start can finish the file. A second call returns the same.
         """
         cdef Flusher *flusher = <Flusher *> self.owned
         cdef int error

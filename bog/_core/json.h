@@ -106,6 +106,11 @@ static inline size_t bog_utf8(const char *text, const char *end)
     return 0;
 }
 
+/* 1 for the bytes that stand for themselves inside a text. */
+static const uint8_t bog_json_plain[256] = {
+    [' '] = 1, ['!'] = 1, ['#' ... '['] = 1, [']' ... 0x7f] = 1,
+};
+
 /* Step over the rest of a text whose opening quote is behind us; *escaped is set if it has escapes. */
 static inline int bog_json_text(bog_json_t *j, bog_text_t *out, int *escaped, const char *what)
 {
@@ -114,6 +119,10 @@ static inline int bog_json_text(bog_json_t *j, bog_text_t *out, int *escaped, co
     *escaped = 0;
     while (p < end) {
         unsigned char c = (unsigned char)*p;
+        if (bog_json_plain[c]) {
+            p++;
+            continue;
+        }
         if (c == '"') {
             out->n = (size_t)(p - out->s);
             j->p = p + 1;
@@ -139,8 +148,6 @@ static inline int bog_json_text(bog_json_t *j, bog_text_t *out, int *escaped, co
             }
         } else if (c < 0x20) {
             return bog_json_fail(j, BOG_BAD_UTF8, what, p);
-        } else if (c < 0x80) {
-            p++;
         } else {
             size_t n = bog_utf8(p, end);
             if (!n)

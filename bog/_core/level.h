@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 
 #include "types.h"
@@ -99,6 +100,12 @@ static inline int bog_level_follow_parent(void)
 static inline int bog_process_name(const char *name)
 {
     return prctl(PR_SET_NAME, name) ? errno : 0;
+}
+
+/* Keep what is mapped now in memory, so that no turn waits for a page. Return 0, or errno. */
+static inline int bog_lock_memory(void)
+{
+    return mlockall(MCL_CURRENT) ? errno : 0;
 }
 
 #endif

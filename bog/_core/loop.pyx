@@ -25,7 +25,7 @@ from bog._core.huginn cimport (
     READ_EPOCH, READ_GONE, READ_LAPPED, READ_NOTHING, READ_ROW,
 )
 from bog._core.journal cimport Journal, JournalFile, journal_append, journal_durable, journal_room
-from bog._core.level cimport level_get
+from bog._core.level cimport level_follow_parent, level_get, level_lock_memory
 from bog._core.market cimport Market
 from bog._core.measure cimport MeasureMemory, measure_end, measure_fill, measure_mid, measure_time
 from bog._core.memory cimport lines
@@ -123,6 +123,17 @@ cdef fill_venue(VenueParams *out, dict values):
     out.through_full = values["through_full"]
     out.shrink_keeps_place = values["shrink_keeps_place"]
     out.seed = values["seed"]
+
+
+def lock_memory():
+    """Keep this process's pages in memory; return whether the host allows it."""
+    return level_lock_memory() == 0
+
+
+def follow_parent():
+    """Take the parent's death as a request to drain."""
+    if level_follow_parent():
+        raise OSError("cannot follow the parent process")
 
 
 @cython.final

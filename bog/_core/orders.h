@@ -17,10 +17,11 @@
 
 typedef struct bog_orders {
     bog_order_t slot[BOG_ORDERS_CAP];
-    alignas(BOG_CACHE_LINE) uint64_t ids[BOG_ORDERS_CAP]; /* slot[i].id, close together for the search */
-    uint32_t live;       /* bit i: slot i is not proven dead */
-    uint32_t late;       /* bit i: slot i is dead, but fills may still be under way until late_ns */
-    uint32_t market;     /* raw market id */
+    /* slot[i].id, side by side for the search */
+    alignas(BOG_CACHE_LINE) uint64_t ids[BOG_ORDERS_CAP];
+    uint32_t live;   /* bit i: slot i is not proven dead */
+    uint32_t late;   /* bit i: slot i is dead, but fills may still be under way until late_ns */
+    uint32_t market; /* raw market id */
     uint32_t pad;
     uint64_t next_id;    /* id of the next order */
     bog_ns_t keep_ns;    /* how long a dead order keeps its slot */
@@ -57,7 +58,7 @@ enum bog_order_event {
 /* A cell of the table below: a value under 16 is the next state, enum bog_order_state. */
 enum bog_order_cell {
     BOG_CELL_IGNORE = 16, /* says nothing new: stay, count */
-    BOG_CELL_BACK = 17,   /* as it stood before we asked: `before`, resting or filled by its fills */
+    BOG_CELL_BACK = 17,   /* as it stood before we asked, and as its fills say */
     BOG_CELL_LATE = 18,   /* stay dead, apply the fill once, flag it */
     BOG_CELL_FAULT = 19,  /* cannot be true (report: the engine halts) or not allowed (request) */
 };
@@ -88,16 +89,16 @@ enum bog_effect_flag {
 
 /* What a report did. The engine applies the fill to the position and halts on a fault. */
 typedef struct bog_order_effect {
-    uint64_t id;         /* the order */
-    int64_t slot;        /* its slot; -1 when it has none */
-    bog_px_t fill_px;    /* ticks */
-    bog_qty_t fill_qty;  /* lots to apply to the position; 0 when there is nothing to apply */
-    bog_quanta_t fee;    /* of that fill */
-    uint8_t side;        /* enum bog_side */
-    uint8_t was;         /* enum bog_order_state before the report */
-    uint8_t state;       /* and after it */
-    uint8_t fault;       /* enum bog_order_fault */
-    uint8_t flags;       /* enum bog_effect_flag */
+    uint64_t id;        /* the order */
+    int64_t slot;       /* its slot; -1 when it has none */
+    bog_px_t fill_px;   /* ticks */
+    bog_qty_t fill_qty; /* lots to apply to the position; 0 when there is nothing to apply */
+    bog_quanta_t fee;   /* of that fill */
+    uint8_t side;       /* enum bog_side */
+    uint8_t was;        /* enum bog_order_state before the report */
+    uint8_t state;      /* and after it */
+    uint8_t fault;      /* enum bog_order_fault */
+    uint8_t flags;      /* enum bog_effect_flag */
     uint8_t pad[3];
 } bog_order_effect_t;
 
@@ -105,7 +106,7 @@ typedef struct bog_order_effect {
 enum bog_change {
     BOG_CHANGE_KEEP = 0,    /* near enough: leave it in its queue */
     BOG_CHANGE_AMEND = 1,   /* one request, one fate */
-    BOG_CHANGE_REPLACE = 2, /* cancel now, place when it is proven dead: for what no amend can alter */
+    BOG_CHANGE_REPLACE = 2, /* cancel now, place when proven dead: no amend alters it */
 };
 
 enum bog_plan_kind {
@@ -118,38 +119,40 @@ enum bog_plan_kind {
 
 /* The smallest step from what rests to what is wanted. */
 typedef struct bog_plan {
-    int64_t kind;   /* enum bog_plan_kind */
-    int64_t slot;   /* amend, cancel: which; else -1 */
-    bog_px_t px;    /* place, amend */
-    bog_qty_t qty;  /* place: size; amend: new total size, filled part included */
+    int64_t kind;  /* enum bog_plan_kind */
+    int64_t slot;  /* amend, cancel: which; else -1 */
+    bog_px_t px;   /* place, amend */
+    bog_qty_t qty; /* place: size; amend: new total size, filled part included */
 } bog_plan_t;
 
 /*
  * state x event. Rows follow enum bog_order_state, columns enum bog_order_event. Beyond the table,
  * a report is measured against the order: see orders_on_report.
  */
+/* clang-format off */
 static const uint8_t bog_order_next[12][BOG_ORDER_EVENTS] = {
-#define I BOG_CELL_IGNORE
+#define N BOG_CELL_IGNORE
 #define B BOG_CELL_BACK
 #define L BOG_CELL_LATE
-#define F BOG_CELL_FAULT
-    /* SEND ACK REJECT PARTIAL FULL | CANCEL CANCELED C-REJECT | AMEND AMENDED A-REJECT | EXPIRED LOST */
-    /* free */        {F, F, F, F, F, F, F, F, F, F, F, F, F},
-    /* created */     {2, F, 10, F, F, F, F, F, F, F, F, F, 7},
-    /* in flight */   {F, 3, 10, 4, 8, 5, 9, I, F, F, I, 11, 7},
-    /* resting */     {F, I, F, 4, 8, 5, 9, I, 6, I, I, 11, 7},
-    /* partial */     {F, 4, F, 4, 8, 5, 9, I, 6, I, I, 11, 7},
-    /* cancel sent */ {F, 5, 10, 5, 8, 5, 9, B, F, 5, 5, 11, 7},
-    /* amend sent */  {F, 6, F, 6, 8, 5, 9, I, F, B, B, 11, 7},
-    /* unknown */     {F, 3, 10, 7, 8, 5, 9, I, F, 3, 7, 11, 7},
-    /* filled */      {F, I, F, L, L, F, I, I, F, I, I, I, I},
-    /* canceled */    {F, I, I, L, L, F, I, I, F, I, I, I, I},
-    /* rejected */    {F, I, I, L, L, F, I, I, F, I, I, I, I},
-    /* expired */     {F, I, I, L, L, F, I, I, F, I, I, I, I},
-#undef I
+#define X BOG_CELL_FAULT
+    /* SEND ACK REJECT PARTIAL FULL, CANCEL CANCELED REJECT, AMEND AMENDED REJECT, EXPIRED LOST */
+    /* free */        {X, X, X, X, X, X, X, X, X, X, X, X, X},
+    /* created */     {2, X, 10, X, X, X, X, X, X, X, X, X, 7},
+    /* in flight */   {X, 3, 10, 4, 8, 5, 9, N, X, X, N, 11, 7},
+    /* resting */     {X, N, X, 4, 8, 5, 9, N, 6, N, N, 11, 7},
+    /* partial */     {X, 4, X, 4, 8, 5, 9, N, 6, N, N, 11, 7},
+    /* cancel sent */ {X, 5, 10, 5, 8, 5, 9, B, X, 5, 5, 11, 7},
+    /* amend sent */  {X, 6, X, 6, 8, 5, 9, N, X, B, B, 11, 7},
+    /* unknown */     {X, 3, 10, 7, 8, 5, 9, N, X, 3, 7, 11, 7},
+    /* filled */      {X, N, X, L, L, X, N, N, X, N, N, N, N},
+    /* canceled */    {X, N, N, L, L, X, N, N, X, N, N, N, N},
+    /* rejected */    {X, N, N, L, L, X, N, N, X, N, N, N, N},
+    /* expired */     {X, N, N, L, L, X, N, N, X, N, N, N, N},
+#undef N
 #undef B
 #undef L
-#undef F
+#undef X
 };
+/* clang-format on */
 
 #endif

@@ -12,7 +12,7 @@ from bog._core.exposure cimport Exposure
 from bog._core.types cimport (
     ASK, BID, CMD_AMEND, CMD_CANCEL, CMD_PLACE, NEVER, ORDER_AMEND_SENT, ORDER_CANCELED,
     ORDER_CANCEL_SENT, ORDER_CREATED, ORDER_EXPIRED, ORDER_FILLED, ORDER_FREE, ORDER_IN_FLIGHT,
-    ORDER_PARTIAL, ORDER_REJECTED, ORDER_RESTING, ORDER_UNKNOWN, REJ_OTHER, REP_ACK, REP_AMENDED,
+    ORDER_PARTIAL, ORDER_REJECTED, ORDER_RESTING, ORDER_UNKNOWN, REP_ACK, REP_AMENDED,
     REP_AMEND_REJECT, REP_CANCELED, REP_CANCEL_REJECT, REP_EXPIRED, REP_FILL, REP_REJECT,
     REP_UNKNOWN, TIF_POST_ONLY, Command, Order, Report, ns_t, px_t, qty_t, quanta_t,
 )
@@ -123,8 +123,8 @@ cdef inline void orders_init(
 ) noexcept nogil:
     """Begin with an empty table whose first order gets `next_id` (at least 1).
 
-    keep_ns: how long a dead order keeps its slot; retry_ns: when an unanswered cancel is sent again;
-    linger_ns: how long fills may trail the word that an order is dead or smaller (0: never).
+    keep_ns: how long a dead order keeps its slot; retry_ns: when an unanswered cancel is sent
+    again; linger_ns: how long fills may trail the word that an order is dead or smaller (0: never).
     """
     memset(t, 0, sizeof(Orders))
     t.next_id = next_id if next_id > 0 else 1
@@ -154,7 +154,7 @@ cdef inline qty_t orders_rem(const Order *o, ns_t now) noexcept nogil:
 cdef inline void orders_exposure(
     const Orders *t, ns_t now, int64_t skip, Exposure *out
 ) noexcept nogil:
-    """Write what our orders can still do; slot `skip` (-1: none) apart, as the one to be amended."""
+    """Write what our orders can still do; slot `skip` (-1: none) apart, to be amended."""
     cdef uint32_t bits = t.live | t.late
     cdef const Order *o
     cdef int64_t i
@@ -338,13 +338,16 @@ cdef inline int orders_amend(
 ) noexcept nogil:
     """Ask for another price and total size (filled part included) and fill the command.
 
-    Return 0; -1 with nothing changed when the order cannot be amended now, or to that.
+    Return 0; -1 with nothing changed when the order cannot be amended now, or to that: at most what
+    is filled, or what stands already.
     """
     cdef int state = orders_request(t, slot, EV_AMEND)
     cdef Order *o
     if state < 0 or px <= 0 or qty <= t.slot[slot].filled:
         return -1
     o = &t.slot[slot]
+    if px == o.px and qty == o.qty:
+        return -1
     o.before = o.state
     o.state = <uint8_t>state
     o.amend_px = px
@@ -355,7 +358,7 @@ cdef inline int orders_amend(
 
 
 cdef inline int orders_cancel(Orders *t, int64_t slot, ns_t now, Command *out) noexcept nogil:
-    """Ask for a cancel, or ask again, and fill the command; the order stays alive until proven dead.
+    """Ask for a cancel, or ask again, and fill the command; the order lives until proven dead.
 
     Return 0; -1 with nothing changed when there is nothing that could be canceled.
     """
@@ -531,7 +534,7 @@ cdef inline int orders_on_report(Orders *t, const Report *r, OrderEffect *out) n
     earlier one, and word about an order whose slot is gone say nothing new; a reject of an order
     that was acked or filled, and an amended price or size never asked for, cannot be true.
     """
-    cdef int event, cell, i32
+    cdef int event, cell, fault
     cdef int64_t i
     cdef Order *o
     cdef ns_t now = r.time_ns
@@ -547,12 +550,12 @@ cdef inline int orders_on_report(Orders *t, const Report *r, OrderEffect *out) n
     if i >= 0:
         out.was = out.state = t.slot[i].state
     if r.kind == REP_FILL:
-        i32 = orders_on_fill(t, i, r, out)
+        fault = orders_on_fill(t, i, r, out)
         if i >= 0:
             out.state = t.slot[i].state
             if out.was < ORDER_FILLED and out.state >= ORDER_FILLED:
                 out.flags |= EFFECT_DEAD
-        return i32
+        return fault
     if r.kind == REP_ACK:
         event = EV_ACK
     elif r.kind == REP_REJECT:
@@ -579,6 +582,10 @@ cdef inline int orders_on_report(Orders *t, const Report *r, OrderEffect *out) n
     cell = order_next[o.state][event]
     if cell == CELL_FAULT:
         return orders_fault(t, out, FAULT_STATE)
+    if event == EV_AMENDED and o.state < ORDER_FILLED and o.amend_qty == 0:
+        if (r.venue_ns == 0 or r.venue_ns >= o.amend_ns) and (r.px != o.px or r.qty != o.qty):
+            return orders_fault(t, out, FAULT_AMEND)
+        return orders_ignore(t, out)
     if cell == CELL_IGNORE:
         return orders_ignore(t, out)
     if event == EV_ACK:
@@ -594,8 +601,6 @@ cdef inline int orders_on_report(Orders *t, const Report *r, OrderEffect *out) n
         o.reason = r.reason
     elif event == EV_AMENDED or event == EV_AMEND_REJECT:
         if o.amend_qty == 0 or (r.venue_ns != 0 and r.venue_ns < o.amend_ns):
-            if o.amend_qty == 0 and event == EV_AMENDED and (r.px != o.px or r.qty != o.qty):
-                return orders_fault(t, out, FAULT_AMEND)
             return orders_ignore(t, out)
         if event == EV_AMENDED:
             if r.px != o.amend_px or r.qty != o.amend_qty:

@@ -173,6 +173,7 @@ cdef inline Paper *paper_new(
     for i in range(orders):
         paper.spare[i] = <int32_t> (orders - 1 - i)
     paper.next_seq = paper.next_venue_id = paper.next_trade = 1
+    paper.blind_until = -1
     paper.next_expiry = NEVER
     return paper
 

@@ -13,7 +13,7 @@ from bog._core.paper cimport (
     paper_end, paper_free, paper_new, paper_report, paper_row, paper_send,
 )
 from bog._core.types cimport (
-    ASK, BID, CMD_AMEND, CMD_CANCEL, CMD_CANCEL_ALL, CMD_PLACE, Command, MODEL_FRONT, NEVER,
+    ASK, BID, CMD_AMEND, CMD_CANCEL, CMD_CANCEL_ALL, CMD_PLACE, Command, NEVER,
     Report, Row, TIF_POST_ONLY, VenueParams, ns_t,
 )
 
@@ -107,7 +107,7 @@ cdef class PaperProbe:
         self._direct(CMD_CANCEL, id, 0, 0, 0, now, latency_ns, 0)
 
     def amend(self, long long id, int64_t px, int64_t qty, int64_t now, int64_t latency_ns=0):
-        """Send an amend to a new price and total size that takes effect `latency_ns` after `now`."""
+        """Send an amend to a new price and total size; it takes effect `latency_ns` after `now`."""
         self._direct(CMD_AMEND, id, 0, px, qty, now, latency_ns, 0)
 
     def cancel_all(self, int64_t now, int64_t latency_ns=0):

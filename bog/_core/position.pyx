@@ -13,7 +13,7 @@ from bog._core.types cimport Position
 
 @cython.final
 cdef class PositionProbe:
-    """One position. Prices in ticks, sizes in lots, money in quanta, values at a mark in half quanta."""
+    """One position. Prices in ticks, sizes in lots, money in quanta; at a mark, half quanta."""
 
     cdef Position *p
 

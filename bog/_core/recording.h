@@ -39,8 +39,10 @@ typedef struct bog_order_line {
     bog_qty_t qty;
     int64_t id;
     int64_t taker;
+    const char *text; /* the line, for a message about it */
+    size_t n;
     uint8_t kind; /* A M D T */
-    uint8_t side;
+    uint8_t side; /* of the order; of a trade, the aggressor's */
 } bog_order_line_t;
 
 static inline int bog_lines_fail(bog_lines_t *l, const char *what, const char *right, const char *p,
@@ -172,9 +174,10 @@ static inline int bog_order_read(bog_lines_t *l, bog_order_line_t *o)
         bog_column(l, &p, end, ',', l->last_ns, INT64_MAX, &o->exch_ns, "exch_ns", BOG_RIGHT_NS) ||
         bog_letter(l, &p, end, "AMDT", &kind, "kind", "A, M, D or T") ||
         bog_letter(l, &p, end, "ba", &side, "side", "b or a") ||
-        bog_column(l, &p, end, ',', 1, BOG_PX_MAX - 1, &o->px, "price", BOG_RIGHT_PX) ||
-        bog_column(l, &p, end, ',', kind == 'D' ? 0 : 1, BOG_QTY_MAX - 1, &o->qty, "size",
-                   BOG_RIGHT_QTY ", and not 0") ||
+        bog_column(l, &p, end, ',', kind == 'T', BOG_PX_MAX - 1, &o->px, "price",
+                   "whole ticks, below 2**40, and not 0 in a trade") ||
+        bog_column(l, &p, end, ',', kind == 'T', BOG_QTY_MAX - 1, &o->qty, "size",
+                   BOG_RIGHT_QTY ", and not 0 in a trade") ||
         bog_column(l, &p, end, ',', 1, INT64_MAX, &o->id, "order_id", "a number from 1") ||
         bog_column(l, &p, end, '\n', 0, INT64_MAX, &o->taker, "taker_id",
                    "a number and the end of the line"))
@@ -183,6 +186,8 @@ static inline int bog_order_read(bog_lines_t *l, bog_order_line_t *o)
         return bog_lines_fail(l, "line", "eight columns", line, end - 1);
     o->kind = (uint8_t)kind;
     o->side = side == 'b' ? BOG_BID : BOG_ASK;
+    o->text = line;
+    o->n = (size_t)(end - line - 1);
     l->last_ns = o->exch_ns;
     return 1;
 }

@@ -10,7 +10,7 @@
 #include "fixed.h"
 #include "types.h"
 
-#define BOG_TOKEN 1000000000LL          /* one request, in the bucket's unit */
+#define BOG_TOKEN 1000000000LL                /* one request, in the bucket's unit */
 #define BOG_BURST_MAX (INT64_MAX / BOG_TOKEN) /* a larger bucket counts as this */
 
 #ifdef BOG_CAPS_CONSERVATIVE
@@ -22,30 +22,30 @@
 typedef struct bog_risk {
     alignas(BOG_CACHE_LINE) int64_t tokens; /* in the bucket, 1e-9 tokens */
     bog_ns_t refilled_ns;                   /* event time up to which the bucket is filled */
-    uint64_t halt_id;                       /* id of the last halt, 0 before the first; only grows */
+    uint64_t halt_id;                       /* id of the last halt, from 1; only grows */
     uint32_t halts;                         /* bit 1 << enum bog_halt for each reason that stands */
-    uint8_t halt;                           /* enum bog_halt: the newest reason; 0 when none stands */
+    uint8_t halt;                           /* enum bog_halt: the newest reason that stands */
     uint8_t pad[3];
-    uint64_t denied[BOG_VERDICTS];          /* refusals by reason; [BOG_ALLOW] counts what passed */
+    uint64_t denied[BOG_VERDICTS]; /* refusals by reason; [BOG_ALLOW] counts what passed */
 } bog_risk_t;
 
 /* The moment that the gate judges. Owner: engine, once a turn. */
 typedef struct bog_moment {
-    bog_ns_t now;        /* event time */
-    bog_ns_t alive_ns;   /* last sign of life of the feed, on the same clock */
-    bog_half_t equity2;  /* what the account earned, at the mark, half quanta */
-    bog_half_t daily2;   /* the part of it earned today */
-    bog_half_t peak2;    /* the day's highest daily2 */
-    bog_qty_t pos;       /* lots held */
-    int64_t level;       /* enum bog_level; an unknown one reads as KILLED */
-    int64_t connected;   /* 1: the executor can be reached; anything else reads as lost */
+    bog_ns_t now;       /* event time */
+    bog_ns_t alive_ns;  /* last sign of life of the feed, on the same clock */
+    bog_half_t equity2; /* what the account earned, at the mark, half quanta */
+    bog_half_t daily2;  /* the part of it earned today */
+    bog_half_t peak2;   /* the day's highest daily2 */
+    bog_qty_t pos;      /* lots held */
+    int64_t level;      /* enum bog_level; an unknown one reads as KILLED */
+    int64_t connected;  /* 1: the executor can be reached; anything else reads as lost */
 } bog_moment_t;
 
 /* Bounds that no configuration can exceed. */
 typedef struct bog_caps {
-    bog_qty_t position;  /* lots, either side */
-    bog_qty_t order;     /* lots */
-    bog_quanta_t loss;   /* daily, quanta */
+    bog_qty_t position; /* lots, either side */
+    bog_qty_t order;    /* lots */
+    bog_quanta_t loss;  /* daily, quanta */
 } bog_caps_t;
 
 /* Which limit a cap refuses. */
@@ -71,7 +71,7 @@ static inline int bog_product_past(int64_t a, int64_t b, int64_t bound)
     return (bog_i128)a * b > bound;
 }
 
-/* qty x px > (balance + equity2 / 2) x ppm / 1e6, exactly; the account value counts as 0 below 0. */
+/* qty x px > (balance + equity2 / 2) x ppm / 1e6, exactly; a negative account counts as 0. */
 static inline int bog_leverage_past(bog_qty_t qty, bog_px_t px, bog_quanta_t balance,
                                     bog_half_t equity2, int64_t ppm)
 {

@@ -16,7 +16,7 @@ from bog._core.types cimport (
     DENY_DAILY_LOSS, DENY_DRAWDOWN, DENY_HALTED, DENY_KILLED, DENY_LOT, DENY_MAX_SIZE,
     DENY_MIN_SIZE, DENY_NOTIONAL, DENY_OPEN_ORDERS, DENY_OVERFLOW, DENY_PAUSED, DENY_POSITION,
     DENY_PX, DENY_RATE, DENY_SELF_MATCH, DENY_STALE, DENY_TICK, HALT_KILLED, HALT_NONE,
-    LEVEL_PAUSED, LEVEL_RUN, PX_MAX, VERDICTS, Limits, Record, half_t, ns_t, ppm_t, px_t, qty_t,
+    LEVEL_PAUSED, LEVEL_RUN, PX_MAX, Limits, Record, half_t, ns_t, ppm_t, px_t, qty_t,
     quanta_t,
 )
 
@@ -71,14 +71,14 @@ cdef inline int risk_caps(int px_decimals, int qty_decimals, Caps *out) noexcept
     Rounded down to whole lots. Return 0, or CAP_DECIMALS for decimals outside 0..9.
     """
     cdef int64_t lots = 1, unit = 1
-    cdef int i
+    cdef int _
     memset(out, 0, sizeof(Caps))
     if px_decimals < 0 or px_decimals > 9 or qty_decimals < 0 or qty_decimals > 9:
         return CAP_DECIMALS
-    for i in range(qty_decimals):
+    for _ in range(qty_decimals):
         lots *= 10
     # 100 x 10^18 does not fit; a loss cap that large binds nothing, hence the bound on the sum
-    for i in range(px_decimals + qty_decimals):
+    for _ in range(px_decimals + qty_decimals):
         unit = unit * 10 if unit <= INT64_MAX // 10 else INT64_MAX
     out.position = lots // 2
     out.order = lots // 10

@@ -7,7 +7,7 @@ from libc.string cimport memset
 from bog._core.exposure cimport Exposure
 from bog._core.memory cimport lines
 from bog._core.risk cimport (
-    HARD_CAPS, TOKEN, Caps, Moment, Risk, risk_caps, risk_check, risk_clear_halt, risk_halt,
+    HARD_CAPS, Caps, Moment, Risk, risk_caps, risk_check, risk_clear_halt, risk_halt,
     risk_init, risk_over_caps, risk_refill, risk_restore, risk_standing, risk_take,
 )
 from bog._core.types cimport BID, VERDICTS, Limits, Record, ns_t
@@ -86,7 +86,7 @@ def conservative_caps(int px_decimals, int qty_decimals):
 
 
 def over_caps(limits, int px_decimals, int qty_decimals):
-    """Return which of `limits` (a dict) passes the conservative caps: a member of Cap, 0 for none."""
+    """Return which of `limits` passes the conservative caps: a member of Cap, 0 for none."""
     cdef Caps found
     cdef Limits given
     cdef int code = risk_caps(px_decimals, qty_decimals, &found)

@@ -32,6 +32,8 @@ cdef extern from "recording.h" nogil:
         qty_t qty
         int64_t id
         int64_t taker
+        const char *text
+        size_t n
         uint8_t kind
         uint8_t side
 
@@ -107,6 +109,7 @@ cdef class Source:
     cdef int fill_orders(self) noexcept nogil
     cdef int apply_order(self, const OrderLine *o) noexcept nogil
     cdef int touch(self, int side, px_t px, qty_t change) noexcept nogil
+    cdef int refuse(self, const OrderLine *o, const char *what, const char *right) noexcept nogil
     cdef Row *room(self) noexcept nogil
 
 

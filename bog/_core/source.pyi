@@ -9,6 +9,7 @@ UNPACKED_MAX: int
 CHUNK: int
 HEAD: int
 
+@final
 class Source:
     path: str
     name: str
@@ -22,15 +23,15 @@ class Source:
     messages: int
     first_recv_ns: int
     last_recv_ns: int
-    def __init__(
-        self,
+    def __new__(
+        cls,
         path: str,
         data: Any,
         kind: int,
         market: int | None,
         price_decimals: int | None,
         size_decimals: int | None,
-    ) -> None: ...
+    ) -> Self: ...
     def measure_tape(self) -> None: ...
     def scan(self) -> None: ...
     def error(self) -> str: ...
@@ -58,12 +59,13 @@ def open_source(
     progress: Callable[[int, int], object] | None = None,
 ) -> Source: ...
 def read_head(path: str, data: Any) -> dict[str, Any]: ...
+
 @final
 class TapeWriter:
     path: str
     rows: int
-    def __init__(
-        self,
+    def __new__(
+        cls,
         path: str | PathLike[str],
         market: int,
         price_decimals: int,
@@ -71,7 +73,7 @@ class TapeWriter:
         unix_offset_ns: int = 0,
         created_by: str = "bog",
         created_ns: int | None = None,
-    ) -> None: ...
+    ) -> Self: ...
     def append(self, row: MarketRow) -> None: ...
     def copy(self, source: Source) -> int: ...
     def flush(self) -> None: ...
@@ -79,12 +81,13 @@ class TapeWriter:
     def check(self, code: int, recv_ns: int) -> None: ...
     def __enter__(self) -> Self: ...
     def __exit__(self, *exception: object) -> None: ...
+
 @final
 class CsvWriter:
     path: str
     rows: int
     left_out: int
-    def __init__(self, path: str | PathLike[str], replace: bool = False) -> None: ...
+    def __new__(cls, path: str | PathLike[str], replace: bool = False) -> Self: ...
     def append(self, row: MarketRow) -> None: ...
     def copy(self, source: Source) -> int: ...
     def close(self) -> None: ...

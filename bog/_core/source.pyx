@@ -15,9 +15,9 @@ from pathlib import Path
 cimport cython
 from cpython.bytes cimport PyBytes_FromStringAndSize
 from libc.errno cimport EINTR, errno
-from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
+from libc.stdint cimport int64_t, uint8_t, uint64_t
 from libc.stdlib cimport free, malloc, realloc
-from libc.string cimport memcmp, memcpy, memset, strlen
+from libc.string cimport memcpy, memset, strlen
 from posix.unistd cimport write as posix_write
 
 from bog._core.frames cimport (
@@ -28,8 +28,7 @@ from bog._core.frames cimport (
 from bog._core.frames import MarketRow
 from bog._core.memory cimport lines as cache_lines
 from bog._core.types cimport (
-    ASK, BID, F_SNAPSHOT, NEVER, PX_MAX, QTY_MAX, ROW_LEVEL, ROW_RESET, ROW_STATS, ROW_STATUS,
-    ROW_TOUCH, ROW_TRADE, Row, ns_t, px_t, qty_t,
+    F_SNAPSHOT, NEVER, PX_MAX, QTY_MAX, ROW_LEVEL, ROW_RESET, ROW_TRADE, Row, ns_t, px_t, qty_t,
 )
 
 cdef enum:
@@ -52,6 +51,7 @@ HEAD = sizeof(TapeHead)
 crc_start()
 
 
+@cython.final
 cdef class Source:
     """One recording of one market as rows in receive order. Made by `open_source`.
 
@@ -299,7 +299,7 @@ cdef class Source:
             self.batch_cap = cap
         cdef Row *row = self.batch + self.batch_n
         memset(row, 0, sizeof(Row))
-        row.recv_ns = self.seen_ns if self.held.recv_ns < self.seen_ns else self.held.recv_ns
+        row.recv_ns = self.held.recv_ns
         row.exch_ns = self.held.exch_ns
         self.batch_n += 1
         return row
@@ -327,46 +327,53 @@ cdef class Source:
         level.a += change
         return 0
 
+    cdef int refuse(self, const OrderLine *o, const char *what, const char *right) noexcept nogil:
+        """Note that a whole line of format 2 cannot be; return -1."""
+        return lines_fail(&self.lines, what, right, o.text, o.text + o.n)
+
     cdef int apply_order(self, const OrderLine *o) noexcept nogil:
-        """Apply one line of format 2 to orders and levels; a trade becomes a row at once."""
+        """Apply one line of format 2 to orders and levels; a trade becomes a row at once.
+
+        An order stays at the price of its `A` line: the price of an `M` or `D` line is that of the
+        execution. Orders at price 0 (bids under one tick) stand in no level.
+        """
         cdef Entry *order = map_find(&self.orders, o.id)
-        cdef const char *value = self.lines.data + self.lines.at - 1
         cdef Row *row
-        if o.kind == c"A":
-            if order != NULL:
-                return lines_fail(&self.lines, "order_id", "an order that was not added before",
-                                  value, value)
-            order = map_add(&self.orders, o.id)
-            if order == NULL or self.touch(o.side, o.px, o.qty) < 0:
-                return lines_fail(&self.lines, "line", "fewer orders: no memory", value, value)
-            order.a = 2 * o.px + o.side
-            order.b = o.qty
-            return 0
-        if order == NULL:
-            return lines_fail(&self.lines, "order_id", "an order that was added before", value,
-                              value)
-        if order.a != 2 * o.px + o.side:
-            return lines_fail(&self.lines, "price", "side and price of the order as it was added",
-                              value, value)
+        cdef px_t px
         if o.kind == c"T":
+            # within a millisecond a trade may stand before the line that adds its order
+            if order != NULL and (order.a & 1) == o.side:
+                return self.refuse(o, "trade", "on the other side than its resting order")
             row = self.room()
             if row == NULL:
-                return lines_fail(&self.lines, "line", "fewer trades: no memory", value, value)
+                return self.refuse(o, "line", "fewer trades: no memory")
             self.prints += 1
             row.kind = ROW_TRADE
-            row.side = ASK if o.side == BID else BID  # the resting order's opposite took
+            row.side = o.side
             row.px = o.px
             row.qty = o.qty
             row.id = self.prints
             return 0
-        if o.kind == c"M":
-            if self.touch(o.side, o.px, o.qty - order.b) < 0:
-                return lines_fail(&self.lines, "line", "fewer levels: no memory", value, value)
+        if o.kind == c"A":
+            if order != NULL:
+                return self.refuse(o, "line", "of an order_id that was not added before")
+            order = map_add(&self.orders, o.id)
+            if order == NULL or (o.px and self.touch(o.side, o.px, o.qty) < 0):
+                return self.refuse(o, "line", "fewer orders: no memory")
+            order.a = 2 * o.px + o.side
             order.b = o.qty
             return 0
-        if self.touch(o.side, o.px, -order.b) < 0:
-            return lines_fail(&self.lines, "line", "fewer levels: no memory", value, value)
-        map_drop(&self.orders, order)
+        if order == NULL:
+            return self.refuse(o, "line", "of an order_id that was added before")
+        if (order.a & 1) != o.side:
+            return self.refuse(o, "line", "on the side of its order")
+        px = order.a >> 1
+        if px and self.touch(o.side, px, (o.qty if o.kind == c"M" else 0) - order.b) < 0:
+            return self.refuse(o, "line", "fewer levels: no memory")
+        if o.kind == c"M":
+            order.b = o.qty
+        else:
+            map_drop(&self.orders, order)
         return 0
 
     cdef int fill_orders(self) noexcept nogil:
@@ -411,7 +418,7 @@ cdef class Source:
             if self.group == 1:
                 row = self.room()
                 if row == NULL:
-                    return lines_fail(&self.lines, "line", "less: no memory", NULL, NULL)
+                    return self.refuse(&self.held, "line", "fewer levels: no memory")
                 row.kind = ROW_RESET
                 row.flags = F_SNAPSHOT
                 row.id = 1
@@ -421,7 +428,7 @@ cdef class Source:
                 if level.a != level.b:
                     row = self.room()
                     if row == NULL:
-                        return lines_fail(&self.lines, "line", "less: no memory", NULL, NULL)
+                        return self.refuse(&self.held, "line", "fewer levels: no memory")
                     row.kind = ROW_LEVEL
                     row.side = <uint8_t> (self.touched[i] & 1)
                     row.px = self.touched[i] >> 1
@@ -478,7 +485,7 @@ cdef class Source:
         if self.frame_error:
             return place + frame_message(self.frame_error, self.frame_what, self.frame_at)
         bad = PyBytes_FromStringAndSize(self.lines.data + self.lines.bad_at, self.lines.bad_n)
-        text = bad[:60].decode("ascii", "backslashreplace")
+        text = bad[:60].decode("latin-1")
         what, right = (<bytes> self.lines.what).decode(), (<bytes> self.lines.right).decode()
         return f"{place}{what} is {text!r}, must be {right}"
 
@@ -501,7 +508,7 @@ cdef class Source:
         return iter(self.next_row, None)
 
     def raw(self, long long count):
-        """Return at most `count` rows as bytes, 64 each, in the layout of types.h; b"" at the end."""
+        """Return at most `count` rows as bytes, 64 each as in types.h; b"" at the end."""
         if count < 1:
             raise ValueError(f"{count} rows make no sense: ask for 1 or more")
         left = self.rows if count > self.rows else count
@@ -591,6 +598,8 @@ def unpack(path, progress=None):
                         chunk = file.read(CHUNK)
                         done += len(chunk)
                         if not chunk:
+                            if progress is not None:
+                                progress(done, total)
                             return whole(path, parts)
             if progress is not None:
                 progress(done, total)
@@ -669,7 +678,7 @@ def open_source(path, market=None, price_decimals=None, size_decimals=None, prog
             raise ValueError(f"{path}: Lighter frames need {', '.join(missing)}: give them, or "
                              f"write them into {path}.toml")
     else:
-        line = bytes(data[:80]).split(b"\n")[0].decode("ascii", "backslashreplace")
+        line = bytes(data[:80]).split(b"\n")[0].decode("latin-1")
         raise ValueError(
             f"{path}: line 1: header is {line!r}, must be {ROWS_HEADER.decode().rstrip()!r}, "
             f"{ORDERS_HEADER.decode().rstrip()!r}, a Lighter frame or the magic of a tape")

@@ -92,7 +92,7 @@ cdef inline px_t strategy_floor_ratio(i128 num, i128 den) noexcept nogil:
 cdef inline void strategy_side(
     const StrategyParams *params, qty_t room, px_t px, px_t *out_px, qty_t *out_qty, uint8_t *why
 ) noexcept nogil:
-    """Write one side of the quote, cut to the `room` that the position leaves, or why there is none."""
+    """Write one side of the quote, cut to the `room` the position leaves, or why there is none."""
     cdef qty_t qty = params.order_qty if params.order_qty < room else room
     if qty <= 0 or qty < params.min_order:
         why[0] = QUIET_INVENTORY
@@ -193,7 +193,9 @@ cdef inline void strategy_quote(
         )
 
 
-cdef inline px_t strategy_threshold(const StrategyParams *params, const Quote *quote) noexcept nogil:
+cdef inline px_t strategy_threshold(
+    const StrategyParams *params, const Quote *quote
+) noexcept nogil:
     """Return the ticks from which a better price is worth the queue place that a move loses."""
     cdef px_t quarter = quote.half_ticks // 4
     if params.requote_ticks > 0:

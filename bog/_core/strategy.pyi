@@ -32,7 +32,7 @@ class StrategyProbe:
         self,
         bids: Sequence[tuple[int, int]],
         asks: Sequence[tuple[int, int]],
-        kind: int = 1,
+        kind: int = ...,
     ) -> None: ...
     def order(
         self,

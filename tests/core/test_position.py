@@ -216,17 +216,21 @@ def test_law_the_books_balance_at_every_mark(fills, mark2):
         assert position.holds()
         assert (state["cost"] > 0) == (pos > 0) or state["cost"] == 0
         assert position.equity2(mark2) == 2 * cash + pos * mark2
-        assert position.equity2(mark2) == 2 * (
-            state["realized"] - paid
-        ) + position.unrealized2(mark2)
+        assert position.equity2(mark2) == 2 * (state["realized"] - paid) + position.unrealized2(
+            mark2
+        )
         if pos == 0:
             assert state["cost"] == 0
 
 
 @given(
     st.lists(
-        st.tuples(st.sampled_from([BUY, SELL]), st.integers(1, MAX), st.integers(1, MAX),
-                  st.integers(-(2**63), MAX)),
+        st.tuples(
+            st.sampled_from([BUY, SELL]),
+            st.integers(1, MAX),
+            st.integers(1, MAX),
+            st.integers(-(2**63), MAX),
+        ),
         max_size=20,
     )
 )

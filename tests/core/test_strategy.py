@@ -6,7 +6,7 @@ from math import ceil, floor
 from pathlib import Path
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from bog._core.strategy import Move, Quiet, StrategyProbe, floor_ratio
@@ -96,6 +96,14 @@ def test_long_lowers_both_sides_and_short_raises_both():
 def test_skew_is_full_at_the_limit_and_not_more_beyond():
     probe = quoting(half_ppm=500, skew_ppm=300)
     assert probe.quote(100_000)["ask_px"] == probe.quote(250_000)["ask_px"]
+    assert probe.quote(-100_000)["bid_px"] == probe.quote(-250_000)["bid_px"]
+
+
+def test_a_quote_skewed_onto_the_other_side_stays_a_tick_away_from_it():
+    # mid 1001 and 1500 ppm of skew: r is 1002.5 when short and 999.5 when long
+    probe = quoting([(1000, 5)], [(1002, 5)], half_ppm=0, skew_ppm=1500)
+    assert probe.quote(-100_000)["bid_px"] == 1001
+    assert probe.quote(100_000)["ask_px"] == 1001
 
 
 def test_a_fill_leaves_a_remainder_that_is_quoted_anew_past_a_quarter():
@@ -399,6 +407,7 @@ def positions(draw, params):
     )
 
 
+@settings(max_examples=500)
 @given(markets(), PARAMS, st.data())
 def test_law_the_quote_is_the_text_in_exact_arithmetic(market, params, data):
     bids, asks = market

@@ -62,7 +62,7 @@ ARRIVES: dict[str, tuple[object, str, dict[str, object]]] = {
     "feed.source": ("replay:tape.csv", "get", {"feed.source": "replay:tape.csv"}),
     "feed.preset": ("toxic", "get", {"feed.preset": "toxic"}),
     "feed.seed": (2**64 - 1, "venue", {"seed": 2**64 - 1}),
-    "feed.speed": ("20.0", "get", {"feed.speed": "20"}),
+    "feed.speed": ("20.0", "speed", {"ppm": 20_000_000}),
     "feed.directory": ("/tmp/shm", "get", {"feed.directory": "/tmp/shm"}),
     "journal.directory": ("/tmp/journal", "get", {"journal.directory": "/tmp/journal"}),
     "monitoring.prometheus_port": (9464, "get", {"monitoring.prometheus_port": 9464}),
@@ -133,6 +133,7 @@ def use(settings: Settings, market: int) -> dict[str, Any]:
         "strategy": settings.strategy_params(market),
         "venue": settings.venue_params(market),
         "get": config.effective(settings),
+        "speed": {"ppm": settings.speed_ppm()},
         "tier": dict(settings.tier),
         "market": dict(settings.market(market)),
         "secret": {"": settings.monitoring.alert_webhook_url.get_secret_value()},
@@ -206,9 +207,9 @@ LEGITIMATE: dict[str, set[str]] = {
         "*.maker_fee_ppm", "*.taker_fee_ppm", "feed.seed",
     },
     # used as decimals, never as steps
-    "off step": {"feed.speed", "monitoring.metrics_interval_sec", ALERTS + "spread_threshold_bps",
+    "off step": {"monitoring.metrics_interval_sec", ALERTS + "spread_threshold_bps",
                  ALERTS + "huginn_disconnect_threshold_sec", ALERTS + "daily_loss_alert_threshold"},
-    "long": {"feed.speed", "monitoring.metrics_interval_sec", ALERTS + "spread_threshold_bps",
+    "long": {"monitoring.metrics_interval_sec", ALERTS + "spread_threshold_bps",
              ALERTS + "huginn_disconnect_threshold_sec", ALERTS + "daily_loss_alert_threshold"},
 }  # fmt: skip
 
@@ -238,7 +239,7 @@ def test_every_bad_value_of_every_key_is_refused_in_one_line(key: str) -> None:
         if "webhook" in key:
             assert config.MASK in line
         elif isinstance(value, int | float | Decimal) and value is not True:
-            assert f" = {value!s}"[:50] in line, (name, line)
+            assert str(value)[:50] in line, (name, line)
 
 
 def test_every_key_has_one_line_with_its_meaning() -> None:
@@ -270,14 +271,70 @@ def test_flags_beat_variables_beat_the_file_beat_the_default(tmp_path: Path) -> 
     assert settings.origins["risk.max_short"] == "variable BOG_RISK__MAX_SHORT"
 
 
-@pytest.mark.parametrize("name", [None, "development", "production"])
+@pytest.mark.parametrize("name", [None, "development", "production", "binance"])
 def test_every_file_that_ships_loads_for_bitcoin(name: str | None) -> None:
-    assert use(config.load(name, environ={}), 1)["strategy"]["order_qty"] > 0
+    source = {"feed": {"source": "replay:x"}}
+    assert use(config.load(name, source, environ={}), 1)["strategy"]["order_qty"] > 0
+
+
+def test_ether_trades_with_the_defaults_too() -> None:
+    assert use(config.load(environ={}), 0)["strategy"]["order_qty"] == 100
+
+
+def test_a_recording_of_another_scale_has_a_file() -> None:
+    m = config.load("binance", {"feed": {"source": "replay:x"}}, {}).market(1)
+    assert (m.price_decimals, m.size_decimals) == (1, 3)
+    assert "want 6 decimals" in refusal({}, name="binance")  # the built-in market is Lighter's
+
+
+GUIDE = """
+[risk]
+max_position = 1.0
+max_short = 1.0
+max_order_size = 0.5
+min_order_size = 0.01
+max_daily_loss = 5000.0
+rate_limit_orders_per_sec = 10
+rate_limit_burst = 20
+[strategy.simple_spread]
+spread_bps = 10
+order_size = 0.1
+min_spread_bps = 2
+min_valid_price = 1.0
+max_valid_price = 1000000.0
+max_spread_bps = 50
+min_size_threshold = 0.001
+[monitoring]
+prometheus_port = 9090
+metrics_interval_sec = 1
+alert_webhook_url = "https://hooks.slack.com/..."
+log_file = "/var/log/bog/bog.log"
+[monitoring.alerts]
+spread_threshold_bps = 100
+latency_threshold_ns = 1000
+huginn_disconnect_threshold_sec = 5
+daily_loss_alert_threshold = 500.0
+[execution]
+mode = "simulated"
+dry_run = true
+"""
+
+
+def test_the_files_of_the_operations_guide_load_as_printed(tmp_path: Path) -> None:
+    file = tmp_path / "production.toml"
+    file.write_text(GUIDE)
+    core = use(config.load(str(file), environ={}), 1)
+    assert core["limits"]["max_long"] == 100_000
+    assert core["strategy"]["half_ppm"] == 500
+    # its order is not refused by a limit that the guide does not know
+    worth = core["strategy"]["order_qty"] * 1_210_436
+    assert worth < core["limits"]["max_notional"]
+    assert worth < core["limits"]["max_exposure"]
 
 
 def test_shipped_files_hold_only_keys_that_exist_and_live_limits_are_all_in_production() -> None:
     shipped = {p.stem: tomllib.loads(p.read_text()) for p in config.FOLDER.glob("*.toml")}
-    assert set(shipped) == {"default", "development", "production"}
+    assert set(shipped) == {"default", "development", "production", "binance"}
     for one in shipped.values():
         assert {key for key, _ in config._leaves(one)} <= DEFAULTS.keys()
     assert shipped["production"]["risk"].keys() == keys.Risk.model_fields.keys()
@@ -450,6 +507,11 @@ def test_the_tier_table_is_the_one_of_the_protocol_document() -> None:
         found = (v["maker_ppm"], v["taker_ppm"], *ms, v["requests_per_min"], v["max_open_orders"])
         assert found == numbers
         assert v["amend_ns"] == v["cancel_ns"]
+
+
+def test_as_fast_as_possible_is_speed_zero() -> None:
+    assert config.load(flags={"feed": {"speed": "max"}}, environ={}).speed_ppm() == 0
+    assert config.load(flags={"feed": {"speed": "0.5"}}, environ={}).speed_ppm() == 500_000
 
 
 def test_the_slower_of_tier_and_limit_holds() -> None:

@@ -13,7 +13,7 @@ CODES = {
     errors.OrdersOpenError: 3,
     errors.DataError: 1,
     errors.FeedError: 1,
-    errors.JournalError: 75,
+    errors.JournalDamaged: 75,
     errors.ConfigError: 78,
 }
 

@@ -1,0 +1,49 @@
+from collections.abc import Iterable
+from enum import IntEnum
+from typing import final
+
+from bog._core.feed import Publisher
+from bog._core.market import Market
+from bog._core.source import CsvWriter, Source, TapeWriter
+
+class LaneState(IntEnum):
+    LANE_RUNS = 0
+    LANE_ENDED = 1
+    LANE_DAMAGED = 2
+    LANE_LOST = 3
+
+def name_process(name: str) -> None: ...
+@final
+class Lane:
+    publisher: Publisher
+    source: Source | None
+    market: Market | None
+    tape: TapeWriter | None
+    dump: CsvWriter | None
+    state: int
+    file_error: int
+    rows: int
+    messages: int
+    first_ns: int
+    last_ns: int
+    def __init__(
+        self,
+        publisher: Publisher,
+        source: Source | Market,
+        *,
+        tape: TapeWriter | None = ...,
+        dump: CsvWriter | None = ...,
+        duration_ns: int = ...,
+    ) -> None: ...
+    @property
+    def trouble(self) -> str: ...
+    @property
+    def progress(self) -> float | None: ...
+
+@final
+class Pump:
+    lanes: list[Lane]
+    def __init__(
+        self, lanes: Iterable[Lane], *, num: int = ..., den: int = ..., spin: bool = ...
+    ) -> None: ...
+    def run(self, slice_ns: int) -> bool: ...

@@ -1,0 +1,265 @@
+"""The engine's process: choose the plugs, recover, trade, say how it ended.
+
+`python -m bog.run` reads one spec (JSON, integers in the core's units) from standard input and
+writes one line of JSON when it is ready and one when it is done. bog-live starts it and gives
+signals their meaning; this process takes only TERM, as a drain, also when its parent dies.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import sys
+import time
+from typing import Any, TypedDict
+
+from bog._core.feed import FeedError, Publisher, Reader
+from bog._core.journal import JournalFile
+from bog._core.loop import Session, follow_parent, lock_memory
+from bog._core.market import Market
+from bog._core.source import Source, open_source
+from bog._core.stats import StatsPage, name_process
+from bog.errors import BogError, ConfigError, DataError
+from bog.journal import Recovered, recover
+
+DEX = 1  # Lighter
+MARKETS = 1_000_000  # raw id = dex * MARKETS + market
+SIM_START_NS = 1_767_225_600_000_000_000  # 2026-01-01: a virtual clock that no host clock moves
+VENUE_FIELDS_OF_MARKET = (
+    *("net_ns", "response_ns", "maker_ns", "cancel_ns", "amend_ns", "taker_ns", "maker_ppm"),
+    *("taker_ppm", "min_qty", "min_notional", "requests_per_min", "max_open_orders"),
+)
+
+
+class FeedSpec(TypedDict):
+    """Where the rows come from. `kind` is sim, replay or huginn; the others as the kind needs."""
+
+    kind: str
+    preset: str
+    seed: int
+    start_ns: int
+    script: str
+    path: str
+    directory: str
+    publish: bool
+
+
+class Spec(TypedDict):
+    """All that an engine process is told: what it trades, by which limits, from what, into what."""
+
+    market: int  # as people say it; the core has dex and market in one number
+    symbol: str
+    price_decimals: int
+    size_decimals: int
+    limits: dict[str, int]
+    strategy: dict[str, int]
+    venue: dict[str, int]
+    balance: int
+    feed: FeedSpec
+    speed_ppm: int  # 1_000_000 is real time, 0 as fast as possible
+    duration_ns: int  # of the feed's clock; 0: until the feed ends or someone says so
+    spin: bool
+    cpu: int  # -1: wherever the kernel likes
+    mode: int
+    journal: str
+    segments: str
+    run_id: str
+    build: str
+    config_hash: str
+    account: int
+    clear_halt: int
+    page: str
+
+
+def raw_market(market: int) -> int:
+    """Return the number that names a market of this venue everywhere in the core."""
+    return DEX * MARKETS + market
+
+
+def open_market(spec: Spec) -> Market:
+    """Return the built-in market; its funding, margin and fees are those of the venue's tier."""
+    feed = spec["feed"]
+    venue = {name: spec["venue"][name] for name in VENUE_FIELDS_OF_MARKET}
+    try:
+        return Market(
+            feed["seed"],
+            feed["preset"],
+            price_decimals=spec["price_decimals"],
+            size_decimals=spec["size_decimals"],
+            start_ns=feed["start_ns"],
+            market_id=spec["market"],
+            symbol=spec["symbol"],
+            venue=venue,
+            script=feed["script"],
+        )
+    except ValueError as error:
+        raise ConfigError(f"built-in market: {error}") from None
+
+
+def open_recording(spec: Spec) -> Source:
+    """Return the recording, read at the scale of its own or of the configured market."""
+    try:
+        return open_source(
+            spec["feed"]["path"],
+            spec["market"],
+            price_decimals=spec["price_decimals"],
+            size_decimals=spec["size_decimals"],
+        )
+    except (OSError, ValueError) as error:
+        raise DataError(f"replay:{spec['feed']['path']}: {error}") from None
+
+
+def open_reader(spec: Spec) -> Reader:
+    """Return a reader of the running feed's shared memory."""
+    try:
+        return Reader(
+            spec["market"],
+            directory=spec["feed"]["directory"],
+            price_decimals=spec["price_decimals"],
+            size_decimals=spec["size_decimals"],
+        )
+    except (FeedError, OSError, ValueError) as error:
+        raise DataError(
+            f"no feed of market {spec['market']}: {error} (start one with"
+            f" `bog-feed --market {spec['market']}`, or use --feed sim)"
+        ) from None
+
+
+def open_publisher(spec: Spec) -> Publisher | None:
+    """Return the embedded feed's publisher, so that others see the market that we trade on."""
+    if not spec["feed"]["publish"]:
+        return None
+    try:
+        return Publisher(
+            spec["market"],
+            directory=spec["feed"]["directory"],
+            price_decimals=spec["price_decimals"],
+            size_decimals=spec["size_decimals"],
+        )
+    except (FeedError, OSError, ValueError) as error:
+        raise DataError(f"cannot publish market {spec['market']}: {error}") from None
+
+
+def prepare(spec: Spec, page: StatsPage) -> tuple[Session, JournalFile, Recovered, Any]:
+    """Return a session that is recovered and ready to run, its journal, what it recovered, its feed."""
+    raw = raw_market(spec["market"])
+    recovered = recover(
+        spec["journal"], raw, account=spec["account"], segments=spec["segments"]
+    )
+    plugs: dict[str, Any] = {}
+    kind = spec["feed"]["kind"]
+    if kind == "sim":
+        plugs["market"] = open_market(spec)
+    elif kind == "replay":
+        plugs["source"] = open_recording(spec)
+    else:
+        plugs["reader"] = open_reader(spec)
+        spec["limits"]["unix_offset_ns"] = time.time_ns() - time.monotonic_ns()
+    (feed,) = plugs.values()
+    plugs["publisher"] = open_publisher(spec)
+    journal = JournalFile(
+        spec["journal"],
+        market=raw,
+        run=recovered.next_run,
+        price_decimals=spec["price_decimals"],
+        size_decimals=spec["size_decimals"],
+        account=spec["account"],
+        run_id=spec["run_id"],
+        build=spec["build"],
+        config_hash=bytes.fromhex(spec["config_hash"]),
+        mode=spec["mode"],
+        segments=spec["segments"],
+    )
+    core = {
+        "market": raw,
+        "run": recovered.next_run,
+        "limits": spec["limits"],
+        "strategy": spec["strategy"],
+        "venue": spec["venue"],
+        "price_decimals": spec["price_decimals"],
+        "size_decimals": spec["size_decimals"],
+        "speed_ppm": spec["speed_ppm"],
+        "duration_ns": spec["duration_ns"],
+        "spin": spec["spin"],
+        "mode": spec["mode"],
+    }
+    try:
+        session = Session(core, page, journal, **plugs)
+        session.start(recovered, spec["clear_halt"])
+    except ValueError as error:
+        journal.close()
+        raise ConfigError(str(error)) from None
+    return session, journal, recovered, feed
+
+
+def serve(spec: Spec, say: Any) -> int:
+    """Run one engine to its end and return its exit code; `say` takes one dict a line."""
+    page = StatsPage.open(spec["page"], writable=True)
+    page.install_signals(whole=False)
+    follow_parent()
+    if spec["cpu"] >= 0:
+        try:
+            os.sched_setaffinity(0, {spec["cpu"]})
+        except OSError as error:
+            allowed = ", ".join(map(str, sorted(os.sched_getaffinity(0))))
+            raise ConfigError(f"--cpu {spec['cpu']}: {error.strerror}: want one of {allowed}") from None
+    session, journal, recovered, feed = prepare(spec, page)
+    locked = lock_memory()
+    say(
+        {
+            "event": "ready",
+            "journal": journal.path,
+            "run": recovered.next_run,
+            "recovered_run": recovered.run,
+            "cut": recovered.cut,
+            "void": recovered.void,
+            "canceled": len(recovered.open_orders),
+            "position": recovered.words[0],
+            "locked": locked,
+        }
+    )
+    code = int(session.run())
+    failed = session.failed()
+    sealed = journal.close()
+    say(
+        {
+            "event": "done",
+            "code": code,
+            "failed": failed or ("" if sealed else "the journal could not be flushed to disk"),
+            "words": session.words(),
+            "paper": session.paper_counts(),
+            "feed": _feed_facts(feed),
+        }
+    )
+    return code
+
+
+def _feed_facts(feed: Any) -> dict[str, Any]:
+    """Return what identifies the data of this run, for its report."""
+    if isinstance(feed, Source):
+        return {"name": feed.name, "format": feed.format, "rows": feed.rows, "note": feed.note}
+    if isinstance(feed, Market):
+        return {"name": "built-in market", **feed.counters}
+    return {"name": feed.path, "epochs": feed.epochs, "laps": feed.laps, "torn": feed.torn}
+
+
+def main() -> None:
+    """Entry of the engine process."""
+    name_process("bog-engine")
+
+    def say(line: dict[str, Any]) -> None:
+        with contextlib.suppress(BrokenPipeError):  # a parent that died needs no answer
+            print(json.dumps(line), flush=True)
+
+    spec: Spec = json.load(sys.stdin)
+    try:
+        code = serve(spec, say)
+    except BogError as error:
+        say({"event": "error", "code": error.exit_code, "message": str(error)})
+        code = error.exit_code
+    sys.exit(code)
+
+
+if __name__ == "__main__":
+    main()

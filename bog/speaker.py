@@ -1,0 +1,197 @@
+"""Says the journal in the log: one line of words and decimals for every record that people ask for.
+
+The hot thread logs nothing; whoever follows the journal hands each record to a JournalSpeaker.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any, cast
+
+import numpy as np
+
+from bog import facts
+from bog._core.types import JournalKind as J
+from bog._core.types import Level, Side, StateWord, Verdict
+from bog.log import Value, emit
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+Said = tuple[str, str, str, dict[str, Value]]  # level, event, message, fields
+LEVEL_WORDS = {
+    Level.LEVEL_RUN: ("INFO", "Resumed"),
+    Level.LEVEL_PAUSED: ("INFO", "Paused"),
+    Level.LEVEL_DRAIN: ("INFO", "Draining"),
+    Level.LEVEL_KILLED: ("ERROR", "Killed"),
+}
+
+
+class JournalSpeaker:
+    """Turns records of one market's journal into log lines.
+
+    `price_decimals` and `size_decimals` are the market's; `unix_offset_ns` is Unix time less the
+    engine's clock, which a run record corrects. Keeps the position, so that each line about a fill
+    says what was held after it.
+    """
+
+    def __init__(
+        self,
+        price_decimals: int,
+        size_decimals: int,
+        unix_offset_ns: int = 0,
+        write: Callable[..., None] = emit,
+    ) -> None:
+        self.price_decimals = price_decimals
+        self.size_decimals = size_decimals
+        self.unix_offset_ns = unix_offset_ns
+        self.position = 0  # lots
+        self.write = write
+
+    def say(self, record: Mapping[str, int] | np.void) -> None:
+        """Log one record: a row of the journal's numpy type, or a dict of its fields."""
+        # numpy's scalars become plain integers: sums of them would wrap
+        rec = {name: int(cast(Any, record)[name]) for name in self.FIELDS}
+        said = self._words(rec)
+        if said is None:
+            return
+        level, event, message, fields = said
+        when = EPOCH + timedelta(microseconds=(rec["time_ns"] + self.unix_offset_ns) // 1000)
+        stamp = when.isoformat(timespec="microseconds").replace("+00:00", "Z")
+        self.write(level, event, message, event_time=stamp, market=rec["market"], **fields)
+
+    FIELDS = (
+        "time_ns",
+        "id",
+        "px",
+        "qty",
+        "val",
+        "kind",
+        "side",
+        "reason",
+        "state",
+        "market",
+        "aux",
+    )
+
+    def _price(self, ticks: int) -> Decimal:
+        return Decimal(ticks).scaleb(-self.price_decimals)
+
+    def _size(self, lots: int) -> Decimal:
+        return Decimal(lots).scaleb(-self.size_decimals)
+
+    def _money(self, quanta: int) -> Decimal:
+        return Decimal(quanta).scaleb(-self.price_decimals - self.size_decimals)
+
+    def _half(self, halves: int) -> Decimal:
+        return self._money(halves * 5).scaleb(-1)
+
+    def _words(self, rec: dict[str, int]) -> Said | None:
+        """Return what to say, or None for a record that only machines need."""
+        kind, reason = rec["kind"], rec["reason"]
+        order: dict[str, Value] = {"order": rec["id"], "side": facts.side_name(rec["side"])}
+        quote = order | {"price": self._price(rec["px"]), "size": self._size(rec["qty"])}
+        refused = {"reason": facts.reject_name(reason)} if reason else {}
+        match kind:
+            case J.J_PLACE:
+                return "INFO", "place", "Placing order", quote
+            case J.J_AMEND:
+                return "INFO", "amend", "Amending order", quote
+            case J.J_CANCEL:
+                return "INFO", "cancel", "Canceling order", order
+            case J.J_CANCEL_ALL:
+                return "WARNING", "cancel_all", "Canceling all orders", {}
+            case J.J_ACK:
+                return "DEBUG", "ack", "Order rests", order | {"venue_order": rec["val"]}
+            case J.J_REJECT:
+                return "WARNING", "reject", "Order rejected by the venue", order | refused
+            case J.J_FILL:
+                return self._fill(rec, quote)
+            case J.J_CANCELED:
+                return "INFO", "canceled", "Order canceled", order | refused
+            case J.J_CANCEL_REJECT:
+                return "WARNING", "reject", "Cancel rejected by the venue", order | refused
+            case J.J_AMENDED:
+                return "INFO", "amended", "Order amended", quote
+            case J.J_AMEND_REJECT:
+                return "WARNING", "reject", "Amend rejected by the venue", order | refused
+            case J.J_EXPIRED:
+                return "INFO", "expired", "Order expired", order
+            case J.J_UNKNOWN:
+                return "ERROR", "unknown", "Order of unknown fate, counted as live", order
+            case J.J_DENIED if reason == Verdict.ALLOW:
+                return "INFO", "allowed", "Orders pass the gate again", {"side": quote["side"]}
+            case J.J_DENIED:
+                gate: dict[str, Value] = {k: quote[k] for k in ("side", "price", "size")}
+                return (
+                    "WARNING",
+                    "denied",
+                    "Order rejected by the gate",
+                    gate | {"reason": facts.verdict_name(reason)},
+                )
+            case _:
+                return self._state_words(rec)
+
+    def _state_words(self, rec: dict[str, int]) -> Said | None:
+        """Return what to say of a record that is about the run, not about one order."""
+        kind, reason, state, val = rec["kind"], rec["reason"], rec["state"], rec["val"]
+        match kind:
+            case J.J_RUN:
+                self.unix_offset_ns, self.position = val, 0
+                return "INFO", "run", "Run started", {"run": rec["id"]}
+            case J.J_STATE:
+                if reason == StateWord.W_POS:
+                    self.position = val
+                return None
+            case J.J_READY:
+                return "INFO", "ready", "Ready to trade", {"position": self._size(self.position)}
+            case J.J_FUNDING:
+                paid: dict[str, Value] = {
+                    "amount": self._money(val),
+                    "price": self._price(rec["px"]),
+                    "position": self._size(rec["qty"]),
+                }
+                return "INFO", "funding", "Funding paid", paid
+            case J.J_PEAK:
+                return "DEBUG", "peak", "New peak of the day's profit", {"profit": self._half(val)}
+            case J.J_DAY:
+                return "INFO", "day", "New UTC day", {"amount": self._half(val)}
+            case J.J_HALT:
+                name = facts.halt_name(reason)
+                remedy = f"clear with --clear-halt {rec['id']} once it is understood"
+                return "ERROR", "halt", f"CIRCUIT BREAKER {name}: trading halted, {remedy}", {
+                    "halt": rec["id"], "reason": name, "value": val}  # fmt: skip
+            case J.J_CLEAR_HALT:
+                return "WARNING", "clear_halt", "CIRCUIT BREAKER cleared", {"halt": rec["id"]}
+            case J.J_LEVEL:
+                unknown = ("ERROR", "Killed")  # the strictest reading
+                level, word = LEVEL_WORDS.get(cast(Level, state), unknown)
+                return level, "level", word, {"state": facts.level_name(state)}
+            case J.J_GAP:
+                return "WARNING", "gap", "Sequence gap", {"missed": val}
+            case J.J_STALE if state:
+                return "WARNING", "stale", "Feed is stale", {"age_ms": Decimal(val).scaleb(-6)}
+            case J.J_STALE:
+                return "INFO", "fresh", "Feed is fresh again", {}
+            case J.J_EPOCH:
+                return "WARNING", "epoch", "Feed writer restarted", {"epoch": rec["id"]}
+            case J.J_END:
+                return "INFO", "end", "Run ended", {"exit_code": val}
+            case _:
+                return "ERROR", "unknown_record", f"Journal record of unknown kind {kind}", {}
+
+    def _fill(self, rec: dict[str, int], quote: dict[str, Value]) -> Said:
+        self.position += rec["qty"] if rec["side"] == Side.BID else -rec["qty"]
+        verb = "bought" if rec["side"] == Side.BID else "sold"
+        text = f"fill: {verb} {quote['size']} at {quote['price']}"
+        return (
+            "INFO",
+            "fill",
+            text,
+            quote
+            | {
+                "fee": self._money(rec["val"]),
+                "reason": facts.fill_reason(rec["reason"]),
+                "position": self._size(self.position),
+            },
+        )

@@ -1,0 +1,205 @@
+"""bog-live's own process: starts the engine, follows what it does, says how it ended.
+
+The engine trades in a process of its own; here live the screen, the log and the report, fed by the
+stats page and the journal's file. A Ctrl-C lands in C handlers that raise one shared word.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+
+import bog
+from bog._core.stats import StatsPage, name_process
+from bog._core.types import Level
+from bog.errors import BogError, ConfigError, DataError, JournalDamaged, UsageError
+from bog.journal import RECORD
+from bog.facts import About
+from bog.run import Spec, raw_market
+from bog.speaker import JournalSpeaker
+from bog.units import text
+
+POLL_SEC = 0.05
+START_SEC = 30.0  # an engine that is not ready by then is stuck
+DRAIN_SEC = 40.0  # the engine gives up draining after 30 s of its clock
+PAGE = 4096  # bytes of a journal before its first record
+ERRORS = {e.exit_code: e for e in (BogError, DataError, UsageError, JournalDamaged, ConfigError)}
+
+
+def build_id() -> str:
+    """Return the version and a digest of the compiled core: two builds that differ, differ here."""
+    digest = hashlib.sha256()
+    for path in sorted((Path(bog.__file__).parent / "_core").glob("*.so")):
+        digest.update(path.name.encode())
+        digest.update(path.read_bytes())
+    try:
+        release = version("bog-mm")
+    except PackageNotFoundError:
+        release = "0"
+    return f"bog-mm {release} {digest.hexdigest()[:12]}"
+
+
+def page_path(directory: str, market: int) -> str:
+    """Return the name of a new stats page, after removing those of dead processes of ours."""
+    prefix = f"bog_m{raw_market(market)}."
+    for old in Path(directory).glob(f"{prefix}*"):
+        pid = old.name.removeprefix(prefix)
+        if pid.isdigit() and not Path(f"/proc/{pid}").exists():
+            with contextlib.suppress(OSError):  # another user's: theirs to remove
+                old.unlink()
+    return str(Path(directory) / f"{prefix}{os.getpid()}")
+
+
+class JournalTail:
+    """The records of a journal file as they become durable."""
+
+    def __init__(self, path: str) -> None:
+        self.file: IO[bytes] = open(path, "rb")  # noqa: SIM115 - closed by close()
+        self.file.seek(PAGE)
+        self.rest = b""
+
+    def records(self) -> Iterator[np.void]:
+        """Yield the whole records that were added since the last call."""
+        data = self.rest + self.file.read()
+        whole = len(data) - len(data) % RECORD.itemsize
+        self.rest = data[whole:]
+        yield from np.frombuffer(data[:whole], RECORD)
+
+    def close(self) -> None:
+        self.file.close()
+
+
+class Engine:
+    """One engine process and its page, from start to exit."""
+
+    def __init__(self, spec: Spec) -> None:
+        self.spec = spec
+        self.page = StatsPage.create(spec["page"], raw_market(spec["market"]))
+        self.ready: dict[str, Any] = {}
+        self.done: dict[str, Any] = {}
+        self.page.install_signals(whole=True)
+        self.child = subprocess.Popen(
+            [sys.executable, "-m", "bog.run"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            process_group=0,  # a Ctrl-C in the terminal reaches bog-live only
+        )
+        assert self.child.stdin is not None and self.child.stdout is not None
+        self.child.stdin.write(json.dumps(spec).encode())
+        self.child.stdin.close()
+        os.set_blocking(self.child.stdout.fileno(), False)
+        self.unread = b""
+
+    def listen(self) -> None:
+        """Take what the engine says; an error of its becomes the same error here."""
+        assert self.child.stdout is not None
+        self.unread += self.child.stdout.read() or b""
+        *said, self.unread = self.unread.split(b"\n")
+        for text in said:
+            line = json.loads(text)
+            if line["event"] == "error":
+                self.child.wait()
+                raise ERRORS.get(line["code"], BogError)(line["message"])
+            if line["event"] == "ready":
+                self.ready = line
+            else:
+                self.done = line
+
+    def wait_ready(self) -> None:
+        """Return when the engine has recovered and is about to trade."""
+        until = time.monotonic() + START_SEC
+        while not self.ready:
+            self.listen()
+            if self.ready:
+                return
+            if self.child.poll() is not None:
+                self.listen()
+                if not self.ready:
+                    raise BogError(f"the engine died while starting, {self.end()}")
+            if time.monotonic() > until:
+                raise BogError(f"the engine is not ready after {START_SEC:.0f} s")
+            time.sleep(0.005)
+
+    def end(self) -> str:
+        """Return how the process ended, in words."""
+        code = self.child.returncode
+        return f"by signal {signal.Signals(-code).name}" if code < 0 else f"with exit code {code}"
+
+    def follow(self, watch: Callable[[dict[str, Any]], None], speaker: JournalSpeaker | None) -> int:
+        """Show and log until the engine has ended; return its exit code."""
+        tail = JournalTail(self.ready["journal"])
+        drain_since = 0.0
+        try:
+            while True:
+                over = self.child.poll() is not None
+                self.listen()
+                for record in tail.records():
+                    if speaker is not None:
+                        speaker.say(record)
+                watch(self.page.snapshot())
+                if over:
+                    break
+                self.page.shell_beat(time.monotonic_ns())
+                if self.page.level >= Level.LEVEL_DRAIN:
+                    drain_since = drain_since or time.monotonic()
+                    if time.monotonic() - drain_since > DRAIN_SEC:
+                        self.child.kill()
+                time.sleep(POLL_SEC)
+        finally:
+            tail.close()
+        if not self.done:
+            raise BogError(
+                f"the engine died {self.end()}; its journal is whole, start again to recover"
+            )
+        if self.done["failed"]:
+            raise DataError(self.done["failed"])
+        return self.child.returncode
+
+    def close(self) -> None:
+        """Leave nothing behind: no process, no page."""
+        if self.child.poll() is None:
+            self.page.raise_level(Level.LEVEL_DRAIN)
+            try:
+                self.child.wait(DRAIN_SEC)
+            except subprocess.TimeoutExpired:
+                self.child.kill()
+                self.child.wait()
+        if self.child.stdout is not None:
+            self.child.stdout.close()
+        with contextlib.suppress(FileNotFoundError):
+            Path(self.spec["page"]).unlink()
+
+
+def name_me(name: str) -> None:
+    """Name this process so that the operations guide's pkill and pgrep find it."""
+    name_process(name)
+
+
+def welcome(ready: dict[str, Any], about: About) -> str:
+    """Return what the start found and did, a line each."""
+    lines = [
+        f"market {about['market']} {about['symbol']}, {about['feed']}, {about['strategy']},"
+        f" tier {about['tier']}, fill model {about['fill_model']}",
+        f"journal {ready['journal']}",
+    ]
+    if ready["recovered_run"]:
+        position = text(ready["position"], about["size_decimals"])
+        lines.append(
+            f"recovered run {ready['recovered_run']}: position {position}"
+            f" {about['symbol']}, {ready['canceled']} paper orders canceled"
+        )
+    if ready["cut"]:
+        lines.append(f"cut {ready['cut']} torn bytes from its end: what they said is lost")
+    return "\n".join(lines)
