@@ -10,7 +10,7 @@ LIMITS = {
     "max_notional": 10**13, "max_exposure": 10**14, "min_px": 1, "max_px": 10_000_000,
     "px_step": 1, "qty_step": 1, "collar_ppm": 50_000, "drawdown_ppm": 50_000,
     "drawdown_min_peak": 10**7, "max_daily_loss": 10**9, "balance": 10**12,
-    "max_leverage_ppm": 5_000_000, "max_open_orders": 10, "rate_per_sec": 10, "rate_burst": 20,
+    "max_leverage_ppm": 5_000_000, "max_open_orders": 10, "rate_per_min": 600, "rate_burst": 20,
     "rate_reserve": 2, "stale_after_ns": 500_000_000,
 }  # fmt: skip
 

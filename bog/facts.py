@@ -15,6 +15,8 @@ from bog._core.types import FillReason, Halt, Level, OrderState, Reject, Verdict
 QUIET = ("quoting", "no_book", "one_sided", "crossed", "price_range", "thin", "spread_min",
          "spread_max", "inventory")  # fmt: skip
 WHY_VERDICTS = 32  # from here on a reason of the page is a verdict of the gate
+WHY_IN_FLIGHT = 63  # wanted and allowed, and nothing rests yet
+WAITING = 63  # a quote is wanted, and its order does not stand yet
 
 
 class About(TypedDict):
@@ -235,6 +237,10 @@ def level_name(code: int) -> str:
 
 def why_name(code: int) -> str:
     """Return why a side is not quoted: a word of the strategy, or a verdict of the gate."""
+    if code == WAITING:
+        return "waiting"
+    if code == WHY_IN_FLIGHT:
+        return "in_flight"
     if code >= WHY_VERDICTS:
         return verdict_name(code - WHY_VERDICTS)
     return QUIET[code] if code < len(QUIET) else f"quiet {code}"

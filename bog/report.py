@@ -14,7 +14,7 @@ from typing import Any, TypedDict
 
 from bog import facts
 from bog.errors import BogError
-from bog.facts import About, Markout, Page
+from bog.facts import About, Latency, Markout, Page
 from bog.units import half_text, text
 
 SIDES = ("bid", "ask")
@@ -48,7 +48,7 @@ def build(result: RunResult) -> dict[str, Any]:
             "exit_code": result["exit_code"],
             "open_orders": result["open_orders"],
             "wall_sec": round(result["wall_sec"], 3),
-            "market_sec": str(Decimal(span_ns).scaleb(-9)),
+            "market_sec": _sec(span_ns),
             "books": page["books"],
             "prints": page["trades"],
             "gaps": page["gaps"],
@@ -84,7 +84,7 @@ def build(result: RunResult) -> dict[str, Any]:
                 side: _ratio(ns, span_ns, 4) for side, ns in zip(SIDES, m["touch_ns"], strict=True)
             },
             "not_quoting_sec": {
-                side: {facts.why_name(why): str(Decimal(ns).scaleb(-9)) for why, ns in idle.items()}
+                side: {facts.why_name(w): _sec(ns) for w, ns in idle.items() if w}  # 0: quoting
                 for side, idle in zip(SIDES, m["idle_ns"], strict=True)
             },
         },
@@ -103,7 +103,7 @@ def check(page: Page) -> None:
     change = 2 * held["cash"] + held["pos"] * m["mid2"] - m["start"]
     if parts != change:
         raise BogError(
-            f"the report does not add up: parts make {parts} half quanta, equity changed by {change}"
+            f"the report does not add up: parts make {parts} half quanta, equity moved by {change}"
         )
     cash = held["realized"] - held["cost"] - held["fees"] + held["funding"]
     if cash != held["cash"]:
@@ -140,6 +140,11 @@ def _ratio(part: int, whole: int, decimals: int) -> str | None:
         return None
     scaled = (2 * abs(part) * 10**decimals + abs(whole)) // (2 * abs(whole))
     return text(-scaled if (part < 0) != (whole < 0) else scaled, decimals)
+
+
+def _sec(ns: int) -> str:
+    """Return ns as seconds, exactly."""
+    return text(ns, 9)
 
 
 def _pnl(page: Page, money: int) -> dict[str, Any]:
@@ -227,14 +232,16 @@ def table(report: dict[str, Any]) -> str:
     ms = ", ".join(f"{leg} {ns / 1e6:g}" for leg, ns in a["latency_ns"].items())
     rows: list[tuple[str, str]] = [
         ("data", f"{a['feed']}, {a['symbol']} (market {a['market']}), seed {a['seed']}"),
-        ("time", f"{r['market_sec']} s of the market in {r['wall_sec']} s, ended by {r['ended']}"),
+        ("time", f"{Decimal(r['market_sec']):.3f} s of the market in {r['wall_sec']} s,"
+                 f" ended by {r['ended']}"),
         ("account", f"tier {a['tier']}: maker {a['maker_ppm']} ppm, taker {a['taker_ppm']} ppm"),
         ("fill model", f"{a['fill_model']}; latency in ms: {ms}"),
         ("strategy", f"{a['strategy']}, config {a['config_hash'][:12]}, version {a['version']}"),
         *(("note", label) for label in report["labels"]),
         ("", ""),
         ("fills", f"{f['count']}: {_words(f['by_side'])}; {_words(f['by_reason'])}"),
-        ("volume", f"{f['volume']}; fill ratio {f['ratio'] or '-'}, an hour {f['per_hour'] or '-'}"),
+        ("volume", f"{f['volume']}; fill ratio {f['ratio'] or '-'},"
+                   f" fills an hour {f['per_hour'] or '-'}"),
         ("pnl", f"{p['total']} = capture {p['capture']} + inventory {p['inventory']}"
                 f" + fees {p['fees']} + funding {p['funding']}"),
         ("", f"{p['total_bps_of_volume'] or '-'} bps of volume, worst fall {p['worst_drawdown']}"),
@@ -246,8 +253,10 @@ def table(report: dict[str, Any]) -> str:
         ("", f"by the venue: {_words(report['refused']['venue'])}"),
         ("quoting", f"both sides {q['both_sides'] or '-'} of the time; at the touch"
                     f" {_words(q['at_touch'])}"),
-        *(("" if side else "not quoting", f"{name}, s: {_words(q['not_quoting_sec'][name])}")
+        *(("" if side else "not quoting", f"{name}, s: {_seconds(q['not_quoting_sec'][name])}")
           for side, name in enumerate(SIDES)),
+        ("latency", f"tick {_latency(report['latency_ns']['tick'])}"),
+        ("", f"with orders {_latency(report['latency_ns']['with_orders'])}"),
         ("", ""),
     ]  # fmt: skip
     lines = [f"{name:12}{words}".rstrip() for name, words in rows]
@@ -262,6 +271,18 @@ def table(report: dict[str, Any]) -> str:
     if r["open_orders"]:
         lines.append(f"WARNING: {r['open_orders']} orders may still be open at the venue")
     return "\n".join(lines) + "\n"
+
+
+def _seconds(times: dict[str, str]) -> str:
+    """Return the reasons, longest first, in milliseconds of precision; the file has all digits."""
+    ordered = sorted(times.items(), key=lambda item: -Decimal(item[1]))
+    return ", ".join(f"{name} {Decimal(sec):.3f}" for name, sec in ordered) or "none"
+
+
+def _latency(h: Latency) -> str:
+    if not h["count"]:
+        return "none"
+    return f"p50 {h['p50']} ns, p99 {h['p99']} ns, p99.9 {h['p999']} ns, most {h['max']} ns"
 
 
 def _words(counts: dict[str, Any]) -> str:

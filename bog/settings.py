@@ -102,6 +102,8 @@ class Settings(BaseSettings):
         """Return bog_limits_t by field. unix_offset_ns is 0: only the run knows its clock."""
         m = self.market(market)
         px, qty, money = m.price_decimals, m.size_decimals, m.price_decimals + m.size_decimals
+        # burst and refill together stay within any rolling minute of the tier
+        burst = min(self.risk.rate_limit_burst, max(1, self.tier.requests_per_min // 2))
         limits = {
             "max_long": self.steps("risk.max_position", qty, units.QTY_MAX),
             "max_short": self.steps("risk.max_short", qty, units.QTY_MAX),
@@ -124,10 +126,10 @@ class Settings(BaseSettings):
             "balance": self.steps("risk.balance", money),
             "max_leverage_ppm": self.steps("risk.max_leverage", 6),
             "max_open_orders": min(self.risk.max_open_orders, self.tier.max_open_orders),
-            "rate_per_sec": min(
-                self.risk.rate_limit_orders_per_sec, self.tier.requests_per_min // 60
+            "rate_per_min": min(
+                60 * self.risk.rate_limit_orders_per_sec, self.tier.requests_per_min - burst
             ),
-            "rate_burst": min(self.risk.rate_limit_burst, self.tier.requests_per_min),
+            "rate_burst": burst,
             "rate_reserve": self.risk.rate_limit_reserve,
             "stale_after_ns": self.steps("risk.stale_after_ms", 6),
             "unix_offset_ns": 0,

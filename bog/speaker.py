@@ -56,9 +56,12 @@ class JournalSpeaker:
         if said is None:
             return
         level, event, message, fields = said
-        when = EPOCH + timedelta(microseconds=(rec["time_ns"] + self.unix_offset_ns) // 1000)
-        stamp = when.isoformat(timespec="microseconds").replace("+00:00", "Z")
-        self.write(level, event, message, event_time=stamp, market=rec["market"], **fields)
+        stamp = None  # the records before the first event have no time
+        if rec["time_ns"]:
+            when = EPOCH + timedelta(microseconds=(rec["time_ns"] + self.unix_offset_ns) // 1000)
+            stamp = when.isoformat(timespec="microseconds").replace("+00:00", "Z")
+        # the number that people use; the journal's says the exchange, too
+        self.write(level, event, message, event_time=stamp, market=rec["market"] % 10**6, **fields)
 
     FIELDS = (
         "time_ns",

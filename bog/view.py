@@ -111,7 +111,7 @@ def line(status: Status) -> str:
     money = about["price_decimals"] + about["size_decimals"]
     position = text(page["position"]["pos"], about["size_decimals"])
     quotes = "/".join(
-        text(ours["px"], about["price_decimals"]) if ours else facts.why_name(page["why"][side])
+        text(ours["px"], about["price_decimals"]) if ours else quiet(page, side)
         for side in (0, 1)
         for ours in [best_order(page, side)]
     )
@@ -132,6 +132,11 @@ def best_order(page: Page, side: int) -> Order | None:
     """Return the order of ours that is nearest to a fill, dead ones aside; None without one."""
     alive = [o for o in page["orders"] if o["side"] == side and facts.is_alive(o["state"])]
     return min(alive, key=lambda o: o["px"] if side else -o["px"], default=None)
+
+
+def quiet(page: Page, side: int) -> str:
+    """Return why no order of ours stands on a side."""
+    return facts.why_name(page["why"][side] or facts.WAITING)
 
 
 def _state(page: Page) -> str:
@@ -202,7 +207,7 @@ def _quotes(about: About, page: Page) -> list[Text]:
             row.append(f" {text(ours['qty'] - ours['filled'], qty_decimals):>11}  {off:+} ticks")
             row.append(f"  {facts.order_state(ours['state'])}", style="dim")
         else:
-            row.append(f"{'none:':>12} {facts.why_name(page['why'][side])}", style="yellow")
+            row.append(f"{'none:':>12} {quiet(page, side)}", style="yellow")
         rows.append(row)
     return rows
 

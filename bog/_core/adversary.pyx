@@ -534,7 +534,7 @@ cdef void begin(World *w, uint64_t seed, int plant) noexcept nogil:
     w.limits.px_step = w.limits.qty_step = 1
     w.limits.collar_ppm = 50_000
     w.limits.max_open_orders = 1 + <int64_t>draw(w, 10)
-    w.limits.rate_per_sec = 10_000_000
+    w.limits.rate_per_min = 600_000_000
     w.limits.rate_burst = 4 + <int64_t>draw(w, 30)
     w.limits.rate_reserve = <int64_t>draw(w, 3)
     w.limits.stale_after_ns = 1

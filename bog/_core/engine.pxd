@@ -489,7 +489,7 @@ cdef inline int engine_init(
     memcpy(&e.params, params, sizeof(StrategyParams))
     e.market = market
     # a slot is kept as long as a late fill may be told, a cancel is asked again after two seconds
-    orders_init(&e.orders, 1, market, 10_000_000_000LL, 2_000_000_000LL, 0)
+    orders_init(&e.orders, 1, market, 3_000_000_000LL, 2_000_000_000LL, 0)
     return risk_init(&e.risk, &e.limits, px_decimals, qty_decimals, 0)
 
 

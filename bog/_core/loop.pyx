@@ -74,7 +74,7 @@ cdef fill_limits(Limits *out, dict values):
     out.balance = values["balance"]
     out.max_leverage_ppm = values["max_leverage_ppm"]
     out.max_open_orders = values["max_open_orders"]
-    out.rate_per_sec = values["rate_per_sec"]
+    out.rate_per_min = values["rate_per_min"]
     out.rate_burst = values["rate_burst"]
     out.rate_reserve = values["rate_reserve"]
     out.stale_after_ns = values["stale_after_ns"]

@@ -10,7 +10,7 @@
 #include "fixed.h"
 #include "types.h"
 
-#define BOG_TOKEN 1000000000LL                /* one request, in the bucket's unit */
+#define BOG_TOKEN 60000000000LL                /* one request: nanoseconds at one a minute */
 #define BOG_BURST_MAX (INT64_MAX / BOG_TOKEN) /* a larger bucket counts as this */
 
 #ifdef BOG_CAPS_CONSERVATIVE
@@ -20,7 +20,7 @@
 #endif
 
 typedef struct bog_risk {
-    alignas(BOG_CACHE_LINE) int64_t tokens; /* in the bucket, 1e-9 tokens */
+    alignas(BOG_CACHE_LINE) int64_t tokens; /* in the bucket, BOG_TOKEN each */
     bog_ns_t refilled_ns;                   /* event time up to which the bucket is filled */
     uint64_t halt_id;                       /* id of the last halt, from 1; only grows */
     uint32_t halts;                         /* bit 1 << enum bog_halt for each reason that stands */
@@ -65,6 +65,13 @@ static inline int bog_past_collar(bog_px_t px, bog_px_t mid2, bog_ppm_t ppm)
     return (gap < 0 ? -gap : gap) * 1000000 > (bog_i128)mid2 * ppm;
 }
 
+/* More than `limit` lies between two times, either way: old, or of another clock. */
+static inline int bog_apart(bog_ns_t a, bog_ns_t b, bog_ns_t limit)
+{
+    bog_i128 gap = (bog_i128)a - b;
+    return (gap < 0 ? -gap : gap) > limit;
+}
+
 /* a x b > bound, exactly. */
 static inline int bog_product_past(int64_t a, int64_t b, int64_t bound)
 {
@@ -78,6 +85,8 @@ static inline int bog_leverage_past(bog_qty_t qty, bog_px_t px, bog_quanta_t bal
     bog_i128 value2 = 2 * (bog_i128)balance + equity2;
     if (qty >= BOG_QTY_MAX || px >= BOG_PX_MAX)
         return 1;
+    if (ppm > 1LL << 40)
+        ppm = 1LL << 40; /* a leverage of a million binds nothing, and the product must fit */
     return (bog_i128)qty * px * 2000000 > (value2 > 0 ? value2 : 0) * ppm;
 }
 

@@ -57,6 +57,7 @@ cdef extern from "risk.h" nogil:
         CAP_DAILY_LOSS "BOG_CAP_DAILY_LOSS"
 
     int past_collar "bog_past_collar"(px_t px, px_t mid2, ppm_t ppm)
+    int apart "bog_apart"(ns_t a, ns_t b, ns_t limit)
     int product_past "bog_product_past"(int64_t a, int64_t b, int64_t bound)
     int leverage_past "bog_leverage_past"(
         qty_t qty, px_t px, quanta_t balance, half_t equity2, int64_t ppm)
@@ -100,7 +101,7 @@ cdef inline int risk_over_caps(const Limits *limits, const Caps *caps) noexcept 
 
 
 cdef inline int64_t risk_bucket(const Limits *limits) noexcept nogil:
-    """Return the size of the token bucket in 1e-9 tokens."""
+    """Return the size of the token bucket, TOKEN for each request."""
     cdef int64_t burst = limits.rate_burst
     if burst <= 0:
         return 0
@@ -167,8 +168,8 @@ cdef inline int risk_clear_halt(Risk *r, uint64_t halt_id) noexcept nogil:
 
 
 cdef inline void risk_refill(Risk *r, const Limits *limits, ns_t now) noexcept nogil:
-    """Fill the bucket up to `now`: ns x rate, exactly; time that goes back gives nothing."""
-    cdef int64_t full = risk_bucket(limits), rate = limits.rate_per_sec
+    """Fill the bucket up to `now`: ns x requests a minute, exactly; time that goes back gives nothing."""
+    cdef int64_t full = risk_bucket(limits), rate = limits.rate_per_min
     cdef ns_t passed = now - r.refilled_ns
     if r.tokens > full:
         r.tokens = full
@@ -177,7 +178,7 @@ cdef inline void risk_refill(Risk *r, const Limits *limits, ns_t now) noexcept n
     r.refilled_ns = now
     if rate <= 0:
         return
-    if passed >= (full - r.tokens + rate - 1) // rate:
+    if passed > (full - r.tokens) // rate:
         r.tokens = full
     else:
         r.tokens += passed * rate
@@ -186,7 +187,7 @@ cdef inline void risk_refill(Risk *r, const Limits *limits, ns_t now) noexcept n
 cdef inline int64_t risk_needed(
     const Limits *limits, int64_t live_after, int is_cancel
 ) noexcept nogil:
-    """Return the 1e-9 tokens that must be there for one request.
+    """Return what must be in the bucket (TOKEN for each request) for one request.
 
     A create or amend leaves enough to cancel every order that then lives, and the reserve.
     """
@@ -214,14 +215,12 @@ cdef inline int risk_authority(
     const Limits *limits, const Risk *r, const Record *book, const Moment *m
 ) noexcept nogil:
     """Return the first of level, halt, feed and book that forbids trading."""
-    cdef ns_t age
     if m.level != LEVEL_RUN:
         return DENY_PAUSED if m.level == LEVEL_PAUSED else DENY_KILLED
     if r.halt != HALT_NONE:
         return DENY_HALTED
     # a sign of life may be newer than the event; one far ahead is another clock, not life
-    age = m.now - m.alive_ns if m.now >= m.alive_ns else m.alive_ns - m.now
-    if limits.stale_after_ns <= 0 or age < 0 or age > limits.stale_after_ns:
+    if limits.stale_after_ns <= 0 or apart(m.now, m.alive_ns, limits.stale_after_ns):
         return DENY_STALE
     if book.bid <= 0 or book.ask >= PX_MAX or book.bid >= book.ask:
         return DENY_BOOK
@@ -312,11 +311,10 @@ cdef inline int risk_worst(
     The position plus everything on that side that may still fill, this order included; an amended
     order counts at the larger of what it is and what it becomes. Return 1 when a sum does not fit.
     """
-    cdef qty_t held = m.pos if side == BID else -m.pos
     cdef qty_t own = open.own_rem if is_amend and open.own_rem > rest else rest
-    if held == -INT64_MAX - 1 or add_overflows(open.rem[side], own, &own):
+    if m.pos < -INT64_MAX or add_overflows(open.rem[side], own, &own):
         return 1
-    return add_overflows(held, own, worst)
+    return add_overflows(m.pos if side == BID else -m.pos, own, worst)
 
 
 cdef inline px_t risk_worst_px(

@@ -52,8 +52,8 @@ cdef int fill_limits(Limits *limits, dict fields) except -1:
             limits.max_leverage_ppm = value
         elif name == "max_open_orders":
             limits.max_open_orders = value
-        elif name == "rate_per_sec":
-            limits.rate_per_sec = value
+        elif name == "rate_per_min":
+            limits.rate_per_min = value
         elif name == "rate_burst":
             limits.rate_burst = value
         elif name == "rate_reserve":
@@ -184,7 +184,7 @@ cdef class RiskProbe:
         return risk_take(self.r, self.limits, now, live_after, is_cancel)
 
     def tokens(self, ns_t now):
-        """Return the tokens in the bucket at `now`, in 1e-9 tokens."""
+        """Return the tokens in the bucket at `now`, in 1 / TOKEN."""
         risk_refill(self.r, self.limits, now)
         return self.r.tokens
 

@@ -103,7 +103,7 @@ cdef class Source:
     cdef int next(self, Row *out) noexcept nogil:
         """Take the next row: 1 and the row, 0 at the end, -1 when the recording is damaged."""
         cdef int more = self.load()
-        if more == 1:
+        if more > 0:
             out[0] = self.one[0]
             self.seen_ns = out.recv_ns
             self.state = UNREAD
@@ -825,6 +825,7 @@ cdef class TapeWriter:
         cdef Row row
         cdef int more, failed = 0
         cdef unsigned long long before = self.rows
+        row.recv_ns = 0
         with nogil:
             while True:
                 more = source.next(&row)

@@ -325,7 +325,7 @@ typedef struct bog_limits {
     bog_quanta_t balance;        /* collateral, quanta; leverage bounds the exposure */
     int64_t max_leverage_ppm;    /* worst-case exposure / balance, ppm; 0 = not checked */
     int64_t max_open_orders;
-    int64_t rate_per_sec;        /* tokens per second */
+    int64_t rate_per_min;        /* tokens a minute, refilled evenly */
     int64_t rate_burst;          /* tokens */
     int64_t rate_reserve;        /* tokens that only cancels may take */
     bog_ns_t stale_after_ns;

@@ -325,7 +325,7 @@ cdef extern from "types.h" nogil:
         quanta_t balance
         int64_t max_leverage_ppm
         int64_t max_open_orders
-        int64_t rate_per_sec
+        int64_t rate_per_min
         int64_t rate_burst
         int64_t rate_reserve
         ns_t stale_after_ns

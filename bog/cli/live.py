@@ -77,10 +77,9 @@ def spec_of(settings: Settings, values: dict[str, Any]) -> run.Spec:
     source = settings.feed.source
     kind, _, path = source.partition(":")
     speed = settings.feed.speed
-    speed_ppm = 0 if speed == "max" else int(float(speed) * 1_000_000)
-    real_time = kind == "sim" and speed == "1"
+    speed_ppm = settings.speed_ppm()
+    real_time = kind == "sim" and speed_ppm == 1_000_000
     limits, strategy = settings.limits(market), settings.strategy_params(market)
-    strategy.setdefault("min_order", limits["min_order"])
     if kind == "sim" and speed_ppm == 0 and not values["duration"]:
         raise UsageError("--speed max on the built-in market never ends: give a --duration")
     return run.Spec(

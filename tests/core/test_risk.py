@@ -13,7 +13,7 @@ from bog._core.risk import Cap, RiskProbe, caps, conservative_caps, over_caps
 
 BUY, SELL = 0, 1
 SECOND = 1_000_000_000
-TOKEN = 1_000_000_000
+TOKEN = 60_000_000_000
 USD = 1_000_000
 MAX = 2**63 - 1
 CORE = Path(__file__).parents[2] / "bog" / "_core"
@@ -24,7 +24,7 @@ LIMITS = {
     "min_notional": 10 * USD, "max_notional": 10**13, "max_exposure": 10**14,
     "min_px": 100_000, "max_px": 10_000_000, "px_step": 1, "qty_step": 1, "collar_ppm": 50_000,
     "drawdown_ppm": 50_000, "drawdown_min_peak": 10 * USD, "max_daily_loss": 5000 * USD,
-    "balance": 10**12, "max_leverage_ppm": 0, "max_open_orders": 10, "rate_per_sec": 10,
+    "balance": 10**12, "max_leverage_ppm": 0, "max_open_orders": 10, "rate_per_min": 600,
     "rate_burst": 20, "rate_reserve": 2, "stale_after_ns": 500_000_000,
 }  # fmt: skip
 BID, ASK = 500_000, 500_010
@@ -435,11 +435,11 @@ def test_without_limits_nothing_passes():
     probe.moment(now=0, alive_ns=0, connected=1)
     assert bid(probe) != Verdict.ALLOW
     for name in set(LIMITS) - {"balance", "max_leverage_ppm", "min_order", "min_notional",
-                               "min_px", "drawdown_ppm", "drawdown_min_peak", "rate_per_sec",
+                               "min_px", "drawdown_ppm", "drawdown_min_peak", "rate_per_min",
                                "rate_reserve", "max_daily_loss", "max_short"}:  # fmt: skip
         assert bid(gate(**{name: 0})) != Verdict.ALLOW, name
     assert ask(gate(max_short=0)) == Verdict.DENY_POSITION
-    assert bid(gate(rate_burst=0, rate_per_sec=0)) == Verdict.DENY_RATE
+    assert bid(gate(rate_burst=0, rate_per_min=0)) == Verdict.DENY_RATE
     broke = gate(max_daily_loss=0)
     broke.moment(daily2=-1)
     assert bid(broke) == Verdict.DENY_DAILY_LOSS
@@ -463,7 +463,7 @@ def test_time_that_goes_back_fills_nothing():
         probe.take(SECOND)
     assert probe.tokens(0) == 0
     assert probe.tokens(SECOND) == 0
-    assert probe.tokens(SECOND + 1) == 10
+    assert probe.tokens(SECOND + 1) == 600
 
 
 def test_the_reserve_is_for_cancels():
@@ -476,7 +476,7 @@ def test_the_reserve_is_for_cancels():
 
 
 def test_a_create_leaves_a_token_to_cancel_every_order_that_then_lives():
-    probe = gate(rate_burst=5, rate_per_sec=0, rate_reserve=0)
+    probe = gate(rate_burst=5, rate_per_min=0, rate_reserve=0)
     probe.exposure(live=3)
     assert bid(probe) == Verdict.ALLOW  # 5 - 1 = 4 = 3 live and the new one
     probe.exposure(live=4, own_rem=1)
@@ -491,7 +491,7 @@ def test_a_create_leaves_a_token_to_cancel_every_order_that_then_lives():
     st.lists(st.integers(0, 3 * SECOND), min_size=1, max_size=200),
 )  # fmt: skip
 def test_law_no_window_sees_more_than_burst_and_rate(burst, rate, gaps):
-    probe = RiskProbe(rate_burst=burst, rate_per_sec=rate)
+    probe = RiskProbe(rate_burst=burst, rate_per_min=60 * rate)
     now, sent = 0, []
     for gap in gaps:
         now += gap % 200_000_000
@@ -504,8 +504,8 @@ def test_law_no_window_sees_more_than_burst_and_rate(burst, rate, gaps):
 
 @given(st.integers(0, 10**12), st.integers(0, 10**6), st.lists(st.integers(0, 2**40), max_size=20))
 def test_law_filling_in_steps_is_filling_at_once(burst, rate, gaps):
-    steps = RiskProbe(rate_burst=burst, rate_per_sec=rate)
-    once = RiskProbe(rate_burst=burst, rate_per_sec=rate)
+    steps = RiskProbe(rate_burst=burst, rate_per_min=60 * rate)
+    once = RiskProbe(rate_burst=burst, rate_per_min=60 * rate)
     for probe in (steps, once):
         for _ in range(min(burst, 30)):
             probe.take(0, 0, True)

@@ -195,6 +195,13 @@ def test_frames_of_the_asked_market_are_read_from_a_file_with_several(put):
     )
 
 
+def test_a_gap_in_the_frames_is_a_status_row_and_no_damage(put):
+    path = put(FRAMES.replace('"offset":2', '"offset":3'))
+    source = open_source(path, 1, 1, 0)
+    assert [(r.recv_ns, r.kind, r.px) for r in source] == [(5, "R", 0), (5, "L", 10), (7, "X", 3)]
+    assert source.frame_counters["gaps"] == 1
+
+
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [

@@ -3,7 +3,6 @@
 from typing import Any
 
 from bog._core.types import FillReason, Verdict
-
 from bog.facts import About, Fill, Latency, Measure, Order, Page, Position
 
 
@@ -56,8 +55,10 @@ def measure(**changed: Any) -> Measure:
         ],
         "markout_excluded": [0, 0, 1, 2], "first_ns": 0, "last_ns": 60_000_000_000,
         "both_ns": 45_000_000_000, "touch_ns": [30_000_000_000, 15_000_000_000],
-        "idle_ns": [{1: 6_000_000_000, 32 + int(Verdict.DENY_RATE): 3_000_000_000},
-                    {8: 15_000_000_000}],
+        "idle_ns": [
+            {0: 51_000_000_000, 1: 6_000_000_000, 32 + int(Verdict.DENY_RATE): 3_000_000_000},
+            {8: 15_000_000_000},
+        ],
         "limit_ns": 600_000_000, "pos_dt": 3e11, "abs_dt": 3e11, "sq_dt": 3e12,
     }  # fmt: skip
     return Measure(**(base | changed))  # type: ignore[typeddict-item]

@@ -24,7 +24,7 @@ ARRIVES: dict[str, tuple[object, str, dict[str, object]]] = {
     "risk.max_drawdown": ("0.25", "limits", {"drawdown_ppm": 250_000}),
     "risk.drawdown_min_peak": ("10", "limits", {"drawdown_min_peak": 10_000_000}),
     "risk.max_open_orders": (2, "limits", {"max_open_orders": 2}),
-    "risk.rate_limit_orders_per_sec": (7, "limits", {"rate_per_sec": 7}),
+    "risk.rate_limit_orders_per_sec": (7, "limits", {"rate_per_min": 420}),
     "risk.rate_limit_burst": (8, "limits", {"rate_burst": 8}),
     "risk.rate_limit_reserve": (3, "limits", {"rate_reserve": 3}),
     "risk.collar": ("0.005", "limits", {"collar_ppm": 5000}),
@@ -515,10 +515,10 @@ def test_as_fast_as_possible_is_speed_zero() -> None:
 
 
 def test_the_slower_of_tier_and_limit_holds() -> None:
-    assert config.load(environ={}).limits(1)["rate_per_sec"] == 1
+    assert config.load(environ={}).limits(1)["rate_per_min"] == 40
     premium = {"execution": {"tier": "premium"}, "risk": {"max_open_orders": 30}}
     limits = config.load(flags=premium, environ={}).limits(1)
-    assert (limits["rate_per_sec"], limits["max_open_orders"]) == (10, 30)
+    assert (limits["rate_per_min"], limits["max_open_orders"]) == (600, 30)
 
 
 def fields(struct: str) -> set[str]:

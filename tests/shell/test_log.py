@@ -13,9 +13,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from bog._core.types import FillReason, Halt, JournalKind, Level, Reject, Side, StateWord, Verdict
 
 from bog import facts, log
+from bog._core.types import FillReason, Halt, JournalKind, Level, Reject, Side, StateWord, Verdict
 from bog.errors import ConfigError
 from bog.journal import RECORD
 from bog.speaker import JournalSpeaker
@@ -25,7 +25,7 @@ T0 = 1_763_834_400_000_000_000
 
 def record(kind: int, **fields: int) -> dict[str, int]:
     empty = dict.fromkeys(JournalSpeaker.FIELDS, 0)
-    return empty | {"kind": kind, "time_ns": T0, "market": 1} | fields
+    return empty | {"kind": kind, "time_ns": T0, "market": 1_000_001} | fields
 
 
 DAY = [
@@ -193,11 +193,12 @@ def test_a_row_of_the_journals_numpy_type_is_said_like_a_dict() -> None:
 
 
 def test_the_clock_of_the_run_becomes_unix_time() -> None:
-    said: list[str] = []
+    said: list[str | None] = []
     speaker = JournalSpeaker(1, 5, write=lambda *_, event_time, **__: said.append(event_time))
     speaker.say(record(JournalKind.J_RUN, val=T0, time_ns=1_500_000_000))
     speaker.say(record(JournalKind.J_READY, time_ns=2_500_000_000))
-    assert said == ["2025-11-22T18:00:01.500000Z", "2025-11-22T18:00:02.500000Z"]
+    speaker.say(record(JournalKind.J_READY, time_ns=0))
+    assert said == ["2025-11-22T18:00:01.500000Z", "2025-11-22T18:00:02.500000Z", None]
 
 
 def test_control_and_bidi_characters_are_escaped(file: Path) -> None:
@@ -292,4 +293,7 @@ def test_names_of_quiet_reasons_are_those_of_the_strategy() -> None:
     assert facts.why_name(facts.WHY_VERDICTS + Verdict.DENY_STALE) == "DENY_STALE"
     assert facts.why_name(3) == "crossed"
     assert facts.why_name(31) == "quiet 31"
+    loop = (Path(log.__file__).parent / "_core" / "loop.pyx").read_text()
+    assert f"else {facts.WAITING}" in loop
+    assert facts.why_name(facts.WAITING) == "waiting"
     assert facts.verdict_name(77) == "Verdict 77"

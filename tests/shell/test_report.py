@@ -67,10 +67,10 @@ def test_markouts_are_weighted_by_volume_and_split_by_side_and_reason() -> None:
 @pytest.mark.parametrize(
     ("page", "says"),
     [
-        ({"measure": factory.measure(capture=61)}, "make 41 half quanta, equity changed by 40"),
+        ({"measure": factory.measure(capture=61)}, "make 41 half quanta, equity moved by 40"),
         ({"measure": factory.measure(fees=1)}, "make 38 half quanta"),
-        ({"measure": factory.measure(start=1)}, "equity changed by 39"),
-        ({"position": factory.position(cash=21, realized=21)}, "equity changed by 42"),
+        ({"measure": factory.measure(start=1)}, "equity moved by 39"),
+        ({"position": factory.position(cash=21, realized=21)}, "equity moved by 42"),
         ({"position": factory.position(realized=19)}, "cash is 20 quanta, not 19"),
         ({"measure": factory.measure(by_reason=[0, 1, 0, 0, 0, 0])}, "2 fills, 1 by reason"),
     ],
@@ -129,15 +129,17 @@ def test_the_table_says_what_the_result_assumes_and_how_it_came_about() -> None:
     text = report.table(report.build(result()))
     for part in (
         "data        sim active, BTC (market 1), seed 1",
-        "60.000000000 s of the market in 1.5 s, ended by duration",
+        "60.000 s of the market in 1.5 s, ended by duration",
         "tier standard 2026-09-26: maker 0 ppm, taker 0 ppm",
         "queue; latency in ms: net 40, response 40, maker 0, cancel 300, amend 300, taker 300",
         "fills       2: bid 1, ask 1; queue 1, through 1",
         "pnl         0.000020 = capture 0.000030 + inventory -0.000010 + fees 0.000000",
         "by the gate: DENY_RATE 12",
         "by the venue: REJ_POST_ONLY 3",
-        "not quoting bid, s: no_book 6.000000000, DENY_RATE 3.000000000",
-        "ask, s: inventory 15.000000000",
+        "not quoting bid, s: no_book 6.000, DENY_RATE 3.000",
+        "ask, s: inventory 15.000",
+        "latency     tick p50 850 ns, p99 12300 ns, p99.9 4000000 ns, most 5000000 ns",
+        "            with orders none",
         "   1000 ms   ask  through       1   -14.9701",
     ):
         assert part in text, part

@@ -112,6 +112,10 @@ def test_the_entry_price_is_the_average_to_a_tenth_of_a_tick(
     assert view.entry_text(cost, pos, 1) == entry
 
 
+def test_a_quote_that_does_not_stand_yet_is_waited_for() -> None:
+    assert " quotes waiting/inventory " in view.line(status(orders=[]))
+
+
 def test_a_pipe_gets_one_plain_line_at_a_time() -> None:
     out = io.StringIO()
     with view.Watch(out) as watch:
