@@ -32,7 +32,7 @@ cdef extern from "market.h" nogil:
         RNG_TAKER "BOG_RNG_TAKER"
         RNG_FRAME "BOG_RNG_FRAME"
 
-    cpdef enum IncidentKind "bog_incident_kind":
+    cdef enum IncidentKind "bog_incident_kind":
         INC_GAP "BOG_INC_GAP"
         INC_STALL "BOG_INC_STALL"
         INC_RECONNECT "BOG_INC_RECONNECT"

@@ -3,7 +3,7 @@
 Each preset runs for 5 seeds, 10 s of warm-up and then 240 s, read through its rows as any
 client would; the mean over the seeds must lie in the band. Volatility and spread are sampled every
 100 ms on the venue's clock. A day instead of four minutes, outside CI:
-`BOG_BANDS_SECONDS=86400 BOG_BANDS_SEEDS=1 pytest tests/core/test_market_bands.py --timeout 0`.
+`BOG_BANDS_SECONDS=86400 BOG_BANDS_SEEDS=1 pytest -s --timeout 0 tests/core/test_market_bands.py`.
 """
 
 import os
