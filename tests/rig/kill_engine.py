@@ -165,10 +165,14 @@ def main() -> None:
                 differences.append(f"life {life}: recovering twice differs")
             if after.run == before.run:
                 counts["void"] += 1
+                whole *= 1.1  # the machine has become slower than it was measured
                 if after.words != before.words:
                     differences.append(f"life {life}: a life that was not ready changed the state")
                 continue
             counts["ready"] += 1
+            ended = int(read(newest(folder)).records["kind"][-1] == JournalKind.J_END)
+            counts["ended"] += ended
+            whole *= 0.9 if ended else 1
             compare(life, folder, twin, before, after, counts, differences)
         shutil.rmtree(folder)
     counts["lives"] = life
@@ -219,7 +223,6 @@ def compare(life, folder, twin, before, after, counts, differences) -> None:  # 
     counts["canceled"] += len(dead)
     counts["records"] += len(records)
     counts["fills"] += int((records["kind"] == JournalKind.J_FILL).sum())
-    counts["ended"] += int((records["kind"] == JournalKind.J_END).sum())
     counts["trading"] += int(len(records) > 40)
 
 
