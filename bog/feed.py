@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
+from typing import Any
 
 from bog import config
 from bog._core import feed as huginn
@@ -234,12 +235,17 @@ def open_lanes(
 
 @contextmanager
 def stop_on_signals() -> Iterator[list[int]]:
-    """Give a list that is empty until SIGINT or SIGTERM arrives; restore the handlers after."""
+    """Give a list that is empty until SIGINT or SIGTERM arrives; restore the handlers after.
+
+    USR1 and USR2 stop and pause a bot. Sent to every process named bog, they must leave the feed alone.
+    """
     seen: list[int] = []
-    before = {
+    before: dict[signal.Signals, Any] = {
         number: signal.signal(number, lambda received, _: seen.append(received))
         for number in (signal.SIGINT, signal.SIGTERM)
     }
+    for number in (signal.SIGUSR1, signal.SIGUSR2):
+        before[number] = signal.signal(number, signal.SIG_IGN)
     try:
         yield seen
     finally:

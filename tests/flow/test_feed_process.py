@@ -497,3 +497,19 @@ def test_file_that_cannot_grow_ends_the_recording_and_not_the_feed(
     header = Reader(1, directory=shm).header()
     assert header["state"] == FeedState.HG_CLOSED
     assert f"{header['rows'] - 1} rows" in done.stderr
+
+
+def test_a_pause_sent_to_every_process_named_bog_leaves_the_feed_running(shm: Path) -> None:
+    process = subprocess.Popen(
+        command("--market", 1, "--dir", shm), cwd=ROOT, stderr=subprocess.PIPE, text=True
+    )
+    reader = attach(shm)
+    wait_for(lambda: reader.header()["rows"] > 0)
+    for number in (signal.SIGUSR2, signal.SIGUSR1):
+        process.send_signal(number)
+    rows = reader.header()["rows"]
+    wait_for(lambda: process.poll() is not None or reader.header()["rows"] > rows)
+    assert process.poll() is None
+    process.terminate()
+    _, said = process.communicate(timeout=PATIENCE_S)
+    assert process.returncode == 0 and "SIGTERM: closing" in said

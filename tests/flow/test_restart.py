@@ -9,16 +9,17 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
+TIGHT = {"BOG_STRATEGY__SIMPLE_SPREAD__SPREAD_BPS": "0.5"}
 
 
 def run(tmp_path: Path, report: str) -> dict[str, Any]:
-    """Trade twenty seconds, tightly, of the built-in market on the account of `tmp_path`; return the report."""
+    """Trade twenty seconds on the account of `tmp_path`, tightly; return the report."""
     (tmp_path / "shm").mkdir(mode=0o700, exist_ok=True)
     done = subprocess.run(
         [sys.executable, "-m", "bog.cli.live", "--market", "1", "--speed", "max", "--duration",
          "20s", "--journal", "journal", "--feed-dir", "shm", "--report", report],
         cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(ROOT), "BOG_STRATEGY__SIMPLE_SPREAD__SPREAD_BPS": "0.5"},
+        env={**os.environ, "PYTHONPATH": str(ROOT), **TIGHT},
         capture_output=True, text=True,
         timeout=120, check=False,
     )  # fmt: skip
