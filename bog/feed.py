@@ -237,7 +237,7 @@ def open_lanes(
 def stop_on_signals() -> Iterator[list[int]]:
     """Give a list that is empty until SIGINT or SIGTERM arrives; restore the handlers after.
 
-    USR1 and USR2 stop and pause a bot. Sent to every process named bog, they must leave the feed alone.
+    USR1 and USR2 are meant for a bot: sent to every process named bog, they leave a feed alone.
     """
     seen: list[int] = []
     before: dict[signal.Signals, Any] = {
