@@ -54,55 +54,6 @@ cdef ns_t SPIN_NS = 50_000LL           # and spins this long before it sleeps
 cdef uint64_t ROOM = 256               # records that one turn may need
 
 
-cdef fill_limits(Limits *out, dict values):
-    """Copy the integers of `values` by field name; KeyError names a missing one."""
-    out.max_long = values["max_long"]
-    out.max_short = values["max_short"]
-    out.min_order = values["min_order"]
-    out.max_order = values["max_order"]
-    out.min_notional = values["min_notional"]
-    out.max_notional = values["max_notional"]
-    out.max_exposure = values["max_exposure"]
-    out.min_px = values["min_px"]
-    out.max_px = values["max_px"]
-    out.px_step = values["px_step"]
-    out.qty_step = values["qty_step"]
-    out.collar_ppm = values["collar_ppm"]
-    out.drawdown_ppm = values["drawdown_ppm"]
-    out.drawdown_min_peak = values["drawdown_min_peak"]
-    out.max_daily_loss = values["max_daily_loss"]
-    out.balance = values["balance"]
-    out.max_leverage_ppm = values["max_leverage_ppm"]
-    out.max_open_orders = values["max_open_orders"]
-    out.rate_per_min = values["rate_per_min"]
-    out.rate_burst = values["rate_burst"]
-    out.rate_reserve = values["rate_reserve"]
-    out.stale_after_ns = values["stale_after_ns"]
-    out.unix_offset_ns = values["unix_offset_ns"]
-
-
-cdef fill_strategy(StrategyParams *out, dict values):
-    """Copy the integers of `values` by field name; KeyError names a missing one."""
-    out.half_ppm = values["half_ppm"]
-    out.skew_ppm = values["skew_ppm"]
-    out.maker_ppm = values["maker_ppm"]
-    out.edge_ppm = values["edge_ppm"]
-    out.min_spread_ppm = values["min_spread_ppm"]
-    out.max_spread_ppm = values["max_spread_ppm"]
-    out.order_qty = values["order_qty"]
-    out.min_order = values["min_order"]
-    out.max_pos = values["max_pos"]
-    out.min_valid_px = values["min_valid_px"]
-    out.max_valid_px = values["max_valid_px"]
-    out.min_touch_qty = values["min_touch_qty"]
-    out.requote_ticks = values["requote_ticks"]
-    out.size_off_ppm = values["size_off_ppm"]
-    out.min_interval_ns = values["min_interval_ns"]
-    out.order_life_ns = values["order_life_ns"]
-    out.expiry_margin_ns = values["expiry_margin_ns"]
-    out.own_in_book = values["own_in_book"]
-
-
 cdef fill_venue(VenueParams *out, dict values):
     """Copy the integers of `values` by field name; KeyError names a missing one."""
     memset(out, 0, sizeof(VenueParams))
@@ -195,12 +146,11 @@ cdef class Session:
         self.end_ns = self.timer_ns = self.drain_until_ns = NEVER
 
     def __init__(self, dict spec, *_args, **_plugs):
-        cdef Limits limits
-        cdef StrategyParams params
+        # every field by its name: a missing one is a ValueError that says which
+        cdef Limits limits = spec["limits"]
+        cdef StrategyParams params = spec["strategy"]
         cdef VenueParams venue
         cdef int cap
-        fill_limits(&limits, spec["limits"])
-        fill_strategy(&params, spec["strategy"])
         cap = engine_init(
             self.engine, &limits, &params, self.market_id, spec["price_decimals"],
             spec["size_decimals"],
