@@ -116,7 +116,7 @@ cdef class Session:
     cdef int failure
     cdef uint32_t market_id
     cdef uint8_t book_flags
-    cdef ns_t now_ns, timer_ns, end_ns, drain_until_ns, first_ns, wall_ns, seen_ns, idle_ns
+    cdef ns_t now_ns, timer_ns, end_ns, drain_until_ns, first_ns, wall_ns, seen_ns, look_ns
     cdef ns_t duration_ns, paid_ns
     cdef int64_t speed_ppm
     cdef uint64_t turns
@@ -205,7 +205,12 @@ cdef class Session:
             event.arg = clear_halt
             engine_step(self.engine, &event, self.out)
             self.emit()
+        # the venue holds what we hold, for funding and margin; measuring begins with it
         self.stats.measure.pos = self.engine.position.pos
+        if self.market is not None:
+            self.market.sim.pos = self.engine.position.pos
+        else:
+            self.paper.pos = self.engine.position.pos
         self.copy_stats()
 
     cdef put(self, int kind, unsigned long long id, long long val, int reason, int side, int aux):
@@ -238,6 +243,10 @@ cdef class Session:
             return self.row.recv_ns
         if got != READ_NOTHING:
             self.trouble(got)
+        elif self.engine.stale and mono_ns() >= self.look_ns:
+            # an object that was unlinked and made again has another inode under the same name
+            self.look_ns = mono_ns() + TIMER_NS
+            self.trouble(READ_GONE)
         return NEVER
 
     cdef inline int take(self, Row *row) noexcept nogil:
@@ -260,35 +269,44 @@ cdef class Session:
             return self.market.report(now, out)
         return paper_report(self.paper, now, out)
 
-    cdef inline void venue_command(self, const Command *command) noexcept nogil:
+    cdef inline int venue_command(self, const Command *command) noexcept nogil:
+        """Hand a command over; nonzero when the executor has no room for it."""
         if self.market is not None:
-            self.market.command(command, self.now_ns)
-        else:
-            paper_command(self.paper, command, self.now_ns)
+            return self.market.command(command, self.now_ns)
+        return paper_command(self.paper, command, self.now_ns)
 
     cdef void trouble(self, int code) noexcept nogil:
-        """Tell the engine that the feed lost rows or began a new life; take its book anew."""
+        """Take the book anew after lost rows, or after the writer began a new life; tell the engine.
+
+        Until a whole book could be taken the feed says so again at every look.
+        """
         cdef Event event
         memset(&event, 0, sizeof(Event))
         event.time_ns = self.now_ns
         if code == READ_EPOCH or code == READ_GONE:
-            if not self.reader.follow() and code == READ_GONE:
+            if self.reader.follow() <= 0:
                 # nothing to follow yet: the feed goes stale by its heartbeat
                 return
             event.kind = EVENT_EPOCH
             event.arg = self.reader.epoch
-        else:
-            event.kind = EVENT_GAP
-            event.arg = self.reader.lost_rows - self.stats.laps
-            self.stats.laps = self.reader.lost_rows
-            self.stats.gaps += 1
+            self.step(&event)
+            self.attach()
+            return
+        if not self.attach():
+            return
+        # how many were lost is known once the book was taken
+        event.kind = EVENT_GAP
+        event.arg = self.reader.lost_rows - self.stats.laps
+        self.stats.laps = self.reader.lost_rows
+        self.stats.gaps += 1
         self.step(&event)
-        self.attach()
 
-    cdef void attach(self) noexcept nogil:
-        """Begin with the whole book of the feed's page, as one that attaches mid-stream must."""
-        if self.reader.snapshot(self.depth) == READ_ROW:
-            self.book_moved = self.depth.n[0] + self.depth.n[1] > 0
+    cdef bint attach(self) noexcept nogil:
+        """Take the whole book of the feed's page, as one that attaches mid-stream must."""
+        if self.reader.snapshot(self.depth) != READ_ROW:
+            return False
+        self.book_moved = self.depth.n[0] + self.depth.n[1] > 0
+        return True
 
     # one turn
 
@@ -333,7 +351,8 @@ cdef class Session:
                 self.stats.canceled += 1
             else:
                 self.stats.cancel_all += 1
-            self.venue_command(command)
+            if self.venue_command(command):
+                self.failure = 3
 
     cdef void on_report(self) noexcept nogil:
         """Deliver the next report that is due."""
@@ -530,7 +549,9 @@ cdef class Session:
         if self.failure == 1:
             return "the journal failed: its disk is full or refuses writes"
         if self.failure == 2:
-            return self.source.error() if self.source is not None else "the feed is damaged"
+            return self.source.error() if self.source is not None else "the built-in market failed"
+        if self.failure == 3:
+            return "the executor's queue is full: a command did not leave"
         return None
 
     cdef int live_orders(self) noexcept nogil:
