@@ -37,11 +37,11 @@ LIMITS = {
     "max_open_orders": 8, "rate_per_min": 60_000, "rate_burst": 1000, "rate_reserve": 2,
     "stale_after_ns": 500 * MS, "unix_offset_ns": 0,
 }  # fmt: skip
-# at a mid of 10,000 half a spread is 10 ticks, and a quote moves when it is 2 ticks off
+# at a mid of 10,000 half a spread is 10 ticks, and a quote moves when it is 3 ticks off
 STRATEGY = {
     "half_ppm": 1000, "skew_ppm": 0, "maker_ppm": 0, "edge_ppm": 0, "min_spread_ppm": 0,
     "max_spread_ppm": 1_000_000, "order_qty": 10, "min_order": 1, "max_pos": 100,
-    "min_valid_px": 1, "max_valid_px": 1_000_000, "min_touch_qty": 1, "requote_ticks": 0,
+    "min_valid_px": 1, "max_valid_px": 1_000_000, "min_touch_qty": 1, "requote_ticks": 3,
     "size_off_ppm": 250_000, "min_interval_ns": 0, "order_life_ns": 0, "expiry_margin_ns": 0,
     "own_in_book": 0,
 }  # fmt: skip
@@ -110,16 +110,16 @@ def test_a_touch_that_moves_less_than_the_threshold_holds_both_quotes() -> None:
 
 def test_a_touch_that_moves_past_the_threshold_replaces_both_quotes() -> None:
     probe = quoting()
-    turn = probe.book(SECOND + MS, *around(10_050))
-    half = 11  # 1000 ppm of 10,050, rounded away from the mid
-    assert said(turn) == [(AMEND, 0, 10_050 - half, 10), (AMEND, 1, 10_050 + half, 10)]
+    turn = probe.book(SECOND + MS, *around(10_005))
+    half = 11  # 1000 ppm of 10,005, rounded away from the mid
+    assert said(turn) == [(AMEND, 0, 10_005 - half, 10), (AMEND, 1, 10_005 + half, 10)]
     assert kinds(turn) == [JournalKind.J_AMEND, JournalKind.J_AMEND]
 
 
 def test_a_change_that_is_under_way_is_not_asked_for_twice() -> None:
     probe = quoting()
-    probe.book(SECOND + MS, *around(10_050))
-    assert said(probe.book(SECOND + 2 * MS, *around(10_100))) == []
+    probe.book(SECOND + MS, *around(10_005))
+    assert said(probe.book(SECOND + 2 * MS, *around(10_010))) == []
     assert {o["state"] for o in probe.orders()} == {OrderState.ORDER_AMEND_SENT}
 
 
@@ -213,7 +213,7 @@ def test_a_fill_moves_the_position_and_then_the_quote() -> None:
     position = probe.position()
     assert (position["pos"], position["cash"], position["fees"]) == (10, -99_907, 7)
     # a tenth of the largest position shifts the fair price by a tenth of 10,000 ppm: 10 ticks
-    assert said(turn) == [(PLACE, 0, 9_980, 10), (AMEND, 1, 10_001, 10)]
+    assert said(turn) == [(PLACE, 0, 9_980, 10), (AMEND, 1, 10_000, 10)]
 
 
 def test_a_fill_told_twice_counts_once() -> None:
@@ -236,19 +236,14 @@ def test_a_fill_that_cannot_be_true_halts_and_pulls(
     assert [c[0] for c in said(turn)] == [CANCEL, CANCEL]
 
 
-def test_a_quote_that_would_meet_our_own_order_is_refused() -> None:
+def test_a_bid_that_would_meet_our_own_ask_is_refused_and_pulled() -> None:
     probe = quoting()
-    # the ask stays behind: its amend is refused by the venue again and again
     turn = probe.book(SECOND + MS, *around(10_050))
-    for c in turn[1]:
-        kind = ReportKind.REP_AMENDED if c["side"] == 0 else ReportKind.REP_AMEND_REJECT
-        probe.report(SECOND + MS, kind, c["order_id"], c["side"], c["px"], c["qty"])
-    assert probe.denied()[Verdict.DENY_SELF_MATCH] >= 1
-    prices = {o["side"]: o["px"] for o in probe.orders()}
-    assert all(
-        o["state"] == OrderState.ORDER_CANCEL_SENT or o["px"] < 10_010 or o["side"] == 1
-        for o in probe.orders()
-    ), prices
+    # the ask at 10,010 is still ours to be filled until the venue has moved it
+    assert said(turn) == [(CANCEL, 0, 9_990, 0), (AMEND, 1, 10_061, 10)]
+    assert probe.denied()[Verdict.DENY_SELF_MATCH] == 1
+    ack(probe, turn, SECOND + 2 * MS)
+    assert {(o["side"], o["px"]) for o in probe.orders()} == {(0, 10_039), (1, 10_061)}
 
 
 @pytest.mark.parametrize("what", ["gap", "epoch"])
@@ -310,7 +305,7 @@ def test_without_tokens_a_quote_stays_and_is_tried_again() -> None:
     turn = probe.book(SECOND, *around(10_000))
     ack(probe, turn, SECOND)
     assert len(turn[1]) == 2
-    assert said(probe.book(SECOND + 1, *around(10_003))) == []
+    assert said(probe.book(SECOND + 1, *around(10_005))) == []
     assert probe.denied()[Verdict.DENY_RATE] >= 1
     assert len(probe.orders()) == 2
     turn = probe.timer(3 * SECOND)
@@ -344,7 +339,7 @@ def test_a_missing_limit_is_named() -> None:
 
 def test_again_repeats_the_last_turn_from_the_state_before_it() -> None:
     probe = quoting()
-    probe.book(SECOND + MS, *around(10_050))
+    probe.book(SECOND + MS, *around(10_005))
     image = probe.image()
     assert probe.again(100) == (200, 200)
     assert probe.image() == image
@@ -352,7 +347,7 @@ def test_again_repeats_the_last_turn_from_the_state_before_it() -> None:
 
 def test_alternate_requotes_both_sides_on_every_book() -> None:
     probe = quoting(rate_per_min=10**9)
-    assert probe.alternate(100, SECOND, around(10_050), around(10_000)) == (200, 200)
+    assert probe.alternate(100, SECOND, around(10_005), around(10_000)) == (200, 200)
     assert sum(probe.denied()[1:]) == 0
 
 
@@ -368,8 +363,8 @@ class Schedule:
         self.rng = rng = random.Random(seed)
         self.changed = {
             "max_long": rng.choice((5, 12, 40)), "max_short": rng.choice((5, 12, 40)),
-            "max_pos": rng.choice((8, 40)), "max_open_orders": rng.choice((1, 2, 4)),
-            "max_daily_loss": rng.choice((300, 10**9)), "skew_ppm": rng.choice((0, 2000)),
+            "max_pos": rng.choice((8, 40)), "order_qty": rng.choice((2, 5)), "max_open_orders": rng.choice((1, 2, 4)),
+            "max_daily_loss": rng.choice((3000, 10**9)), "skew_ppm": rng.choice((0, 2000)),
             "rate_burst": rng.choice((6, 1000)), "rate_per_min": rng.choice((600, 60_000)),
             "min_interval_ns": rng.choice((0, 50 * MS)),
             "order_life_ns": rng.choice((0, 5 * SECOND)), "expiry_margin_ns": SECOND,
