@@ -117,6 +117,7 @@ cdef class Session:
     cdef uint32_t market_id
     cdef uint8_t book_flags
     cdef ns_t now_ns, timer_ns, end_ns, drain_until_ns, first_ns, wall_ns, seen_ns, look_ns
+    cdef ns_t row_ns
     cdef ns_t duration_ns, paid_ns
     cdef int64_t speed_ppm
     cdef uint64_t turns
@@ -314,7 +315,10 @@ cdef class Session:
         """Let the engine take one event, then journal, then act."""
         if self.live:
             event.alive_ns = self.reader.heartbeat()
+        elif self.market is not None:
+            event.alive_ns = self.row_ns
         elif not self.ended:
+            # a recording has no heartbeat: its silence may be a quiet market
             event.alive_ns = event.time_ns
         if journal_room(self.journal) < ROOM:
             self.wait_for_disk()
@@ -422,6 +426,7 @@ cdef class Session:
                 depth_reset(self.depth)
             if self.publisher is not None:
                 self.publish(&row)
+            self.row_ns = row.recv_ns
             self.now_ns = row.recv_ns if row.recv_ns > self.now_ns else self.now_ns
             if row.kind == ROW_LEVEL or row.kind == ROW_RESET:
                 self.book_moved = True
