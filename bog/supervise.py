@@ -86,7 +86,10 @@ class Engine:
 
     def __init__(self, spec: Spec) -> None:
         self.spec = spec
-        self.page = StatsPage.create(spec["page"], raw_market(spec["market"]))
+        try:
+            self.page = StatsPage.create(spec["page"], raw_market(spec["market"]))
+        except OSError as error:
+            raise ConfigError(f"feed.directory: {spec['page']}: {error.strerror}") from None
         self.ready: dict[str, Any] = {}
         self.done: dict[str, Any] = {}
         self.page.install_signals(whole=True)

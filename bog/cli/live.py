@@ -151,8 +151,10 @@ def ended_by(page: dict[str, Any], level: int, spec: run.Spec) -> str:
         return "halt"
     if level >= Level.LEVEL_DRAIN:
         return "signal"
+    # the built-in market has no end, and its last event is before that of the duration
     past = page["now_ns"] - page["start_ns"]
-    return "duration" if spec["duration_ns"] and past >= spec["duration_ns"] else "end of data"
+    in_time = spec["feed"]["kind"] == "sim" or spec["duration_ns"] and past >= spec["duration_ns"]
+    return "duration" if in_time else "end of data"
 
 
 def trade(settings: Settings, values: dict[str, Any]) -> int:
