@@ -257,6 +257,7 @@ cdef class Session:
             engine_step(self.engine, &event, self.out)
             self.emit()
         self.stats.measure.pos = self.engine.position.pos
+        self.stats.measure.start = 2 * self.engine.position.cash
         self.copy_stats()
 
     cdef put(self, int kind, unsigned long long id, long long val, int reason, int side, int aux):
