@@ -185,7 +185,17 @@ class Progress:
             say(f"{self.what}: {100 * done // whole} %")
 
 
-def open_lanes(plan: Plan, settings: Settings, stack: ExitStack) -> list[Lane]:
+def finish(file: TapeWriter | CsvWriter, unwritten: list[str]) -> None:
+    """Close a file; when its end cannot be written, add its path to `unwritten`."""
+    try:
+        file.close()
+    except OSError as error:
+        unwritten.append(f"{file.path}: {error.strerror}")
+
+
+def open_lanes(
+    plan: Plan, settings: Settings, stack: ExitStack, unwritten: list[str]
+) -> list[Lane]:
     """Open source, object and files of every market; `stack` closes them, the objects first."""
     opened = [open_market(plan, settings, order) for order in range(len(plan.markets))]
     lanes = []
@@ -196,10 +206,10 @@ def open_lanes(plan: Plan, settings: Settings, stack: ExitStack) -> list[Lane]:
                 tape = TapeWriter(
                     file_of(plan.record, market), market, price, size, created_by="bog-feed"
                 )
-                stack.callback(tape.close)
+                stack.callback(finish, tape, unwritten)
             if plan.dump is not None:
                 dump = CsvWriter(file_of(plan.dump, market))
-                stack.callback(dump.close)
+                stack.callback(finish, dump, unwritten)
         except FileExistsError as error:
             raise UsageError(f"{error.filename} exists already: choose another name") from None
         except OSError as error:
@@ -257,8 +267,9 @@ def run(plan: Plan) -> None:
     settings = config.load()
     name_process("bog-feed")
     num, den = plan.speed
+    unwritten: list[str] = []
     with stop_on_signals() as stopped, ExitStack() as stack:
-        lanes = open_lanes(plan, settings, stack)
+        lanes = open_lanes(plan, settings, stack, unwritten)
         pump = Pump(lanes, num=num, den=den, spin=plan.spin)
         more, failed = True, set[int]()
         next_s = time.monotonic() + STATUS_S
@@ -285,5 +296,5 @@ def run(plan: Plan) -> None:
     trouble = [lane.trouble for lane in lanes if lane.trouble]
     if trouble:
         raise DataError("; ".join(trouble))
-    if failed:
-        raise BogError("not everything was recorded, see above")
+    if failed or unwritten:
+        raise BogError(f"not everything was recorded: {'; '.join(unwritten) or 'see above'}")

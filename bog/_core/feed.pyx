@@ -24,10 +24,10 @@ from bog._core.atomic cimport load_acquire, pause, store_release
 from bog._core.depth cimport Depth, depth_reset, depth_set, depth_top
 from bog._core.guard cimport guard_add, guard_drop
 from bog._core.huginn cimport (
-    READ_BACKWARDS, HG_CLOSED, READ_EPOCH, READ_GARBAGE, READ_GONE, READ_LAPPED, HG_MAGIC, HG_MARKETS,
-    READ_NOTHING, READ_ROW, HG_OPEN, HG_PAGE, HG_RECORDS, HG_REPLACED, HG_ROWS, HG_SYNC, HG_VERSION,
-    STEP_BACK, HgBook, HgHeader, Huginn, hg_begin, hg_book_read, hg_end, hg_read, hg_row_ok,
-    hg_step,
+    HG_CLOSED, HG_MAGIC, HG_MARKETS, HG_OPEN, HG_PAGE, HG_RECORDS, HG_REPLACED, HG_ROWS, HG_SYNC,
+    HG_VERSION, READ_BACKWARDS, READ_EPOCH, READ_GARBAGE, READ_GONE, READ_LAPPED, READ_NOTHING,
+    READ_ROW, STEP_BACK, HgBook, HgHeader, Huginn, hg_begin, hg_book_read, hg_end, hg_read,
+    hg_row_ok, hg_step,
 )
 from bog._core.memory cimport lines
 from bog._core.types cimport (
@@ -120,10 +120,12 @@ def process_start(long long pid):
 
 def layout():
     """Return {field: (offset, bytes)} of the object as the compiler has laid it out."""
-    cdef Huginn *zero = NULL
+    # any page will do as its address: nothing is read, and a null pointer has no members
+    cdef size_t base = HG_PAGE
+    cdef Huginn *zero = <Huginn *> base
     cdef HgHeader *h = &zero.header
     cdef HgBook *b = &zero.book
-    return {
+    fields = {
         "header.magic": (<size_t> &h.magic, sizeof(h.magic)),
         "header.version": (<size_t> &h.version, sizeof(h.version)),
         "header.header_size": (<size_t> &h.header_size, sizeof(h.header_size)),
@@ -161,8 +163,9 @@ def layout():
         "book.rows": (<size_t> &b.rows, sizeof(b.rows)),
         "book.reserved": (<size_t> &b.reserved, sizeof(b.reserved)),
         "book.depth": (<size_t> &b.depth, sizeof(b.depth)),
-        "object": (0, sizeof(Huginn)),
+        "object": (<size_t> zero, sizeof(Huginn)),
     }
+    return {name: (at - base, size) for name, (at, size) in fields.items()}
 
 
 cdef ns_t clock_ns(int clock) noexcept nogil:
@@ -173,7 +176,7 @@ cdef ns_t clock_ns(int clock) noexcept nogil:
 
 
 cdef void apply(Depth *book, const Row *r) noexcept nogil:
-    """Apply a row that hg_row_ok has passed to a whole book; prints and statistics change nothing."""
+    """Apply a row that hg_row_ok has passed to a whole book; only levels and resets change it."""
     if r.kind == ROW_LEVEL:
         depth_set(book, r.side, r.px, r.qty)
     elif r.kind == ROW_RESET:
@@ -192,7 +195,8 @@ cdef retire(str path, uint32_t dex, uint32_t market):
     except FileNotFoundError:
         return 0
     except OSError as error:
-        what = "is a symbolic link" if error.errno == errno.ELOOP else f"cannot be opened: {error.strerror}"
+        link = error.errno == errno.ELOOP
+        what = "is a symbolic link" if link else f"cannot be opened: {error.strerror}"
         raise FeedError(f"{path} {what}; expected nothing or an object of ours") from None
     try:
         found = os.fstat(fd)
@@ -212,13 +216,17 @@ cdef retire(str path, uint32_t dex, uint32_t market):
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise FeedError(f"{path} has a live writer, process {pid}; stop that one first") from None
+            raise FeedError(
+                f"{path} has a live writer, process {pid}; stop that one first"
+            ) from None
         if magic == 0:
             epoch = 0
         elif magic != HG_MAGIC:
             raise FeedError(f"{path} is no Huginn object; remove it if nothing needs it")
         elif (of_dex, of_market) != (dex, market):
-            raise FeedError(f"{path} holds DEX {of_dex} market {of_market}, expected {dex} and {market}")
+            raise FeedError(
+                f"{path} holds DEX {of_dex} market {of_market}, expected {dex} and {market}"
+            )
         elif state != HG_CLOSED and process_start(pid) == pid_start != 0:
             raise FeedError(f"{path} has a live writer, process {pid}; stop that one first")
         try:
@@ -294,9 +302,9 @@ cdef class Publisher:
         h.record_slots = HG_RECORDS
         h.row_size = sizeof(Row)
         h.row_slots = HG_ROWS
-        h.record_offset = <size_t> &(<Huginn *> NULL).records
-        h.row_offset = <size_t> &(<Huginn *> NULL).rows
-        h.book_offset = <size_t> &(<Huginn *> NULL).book
+        h.record_offset = <size_t> &self.page.records - <size_t> mapped
+        h.row_offset = <size_t> &self.page.rows - <size_t> mapped
+        h.book_offset = <size_t> &self.page.book - <size_t> mapped
         h.book_size = sizeof(HgBook)
         h.start_ns = start_ns
         h.unix_offset_ns = unix_offset_ns
@@ -306,7 +314,7 @@ cdef class Publisher:
         store_release(&h.magic, HG_MAGIC)
 
     def claim(self, dex, market, directory):
-        """Create the object, of full size and filled with zeros; return the epoch before this one."""
+        """Create the object, of full size and all zeros; return the epoch before this one."""
         folder = os.stat(directory)
         if folder.st_uid not in (0, os.geteuid()) or (
             folder.st_mode & 0o022 and not folder.st_mode & stat.S_ISVTX
@@ -413,7 +421,8 @@ cdef class Publisher:
         slot.recv_ns = r.recv_ns
         slot.exch_ns = r.exch_ns
         slot.flags = <uint8_t> flags
-        slot.pub_delta_ns = 0 if late < 0 else UINT32_MAX if late > UINT32_MAX else <uint32_t> late
+        late = 0 if late < 0 else UINT32_MAX if late > UINT32_MAX else late
+        slot.pub_delta_ns = <uint32_t> late
         slot.n_bids = slot.n_asks = 0
         if r.kind == ROW_TRADE:
             slot.kind = REC_TRADE
@@ -445,7 +454,7 @@ cdef class Publisher:
         """
         cdef HgBook *page = &self.page.book
         cdef uint64_t target = self.whole, number
-        if target <= page.rows and self.rows - page.rows < HG_ROWS / 2:
+        if target <= page.rows and self.rows - page.rows < HG_ROWS // 2:
             return
         if page.lock % 2 == 0:
             hg_begin(&page.lock, page.lock + 2)
@@ -484,7 +493,7 @@ cdef class Publisher:
         r.px, r.qty, r.recv_ns, r.exch_ns, r.id = px, qty, recv_ns, exch_ns, id
         answer = self.row(&r)
         if answer == -1:
-            raise ValueError(f"row {chr(kind)!r} side {side} {qty} lots at {px} ticks is impossible")
+            raise ValueError(f"row {chr(kind)!r} side {side} {qty} lots at {px} is impossible")
         if answer:
             raise FeedError(f"{self.path} is closed or was truncated")
 
@@ -656,8 +665,10 @@ cdef class Reader:
         """Return 1 when every field of the header is what this build and this market expect."""
         cdef const HgHeader *h = &page.header
         cdef const uint8_t *byte = <const uint8_t *> h
-        cdef Huginn *zero = NULL
-        cdef size_t at
+        cdef size_t base = <size_t> page, at
+        cdef size_t records = <size_t> &page.records - base
+        cdef size_t rows = <size_t> &page.rows - base
+        cdef size_t book = <size_t> &page.book - base
         if load_acquire(&h.magic) != HG_MAGIC:
             return self.refuse(REFUSE_MAGIC, 0, 0)
         if h.version != HG_VERSION:
@@ -674,12 +685,12 @@ cdef class Reader:
             return self.refuse(REFUSE_GEOMETRY, h.row_size, sizeof(Row))
         if h.row_slots != HG_ROWS:
             return self.refuse(REFUSE_GEOMETRY, h.row_slots, HG_ROWS)
-        if h.record_offset != <size_t> &zero.records:
-            return self.refuse(REFUSE_GEOMETRY, <long long> h.record_offset, <size_t> &zero.records)
-        if h.row_offset != <size_t> &zero.rows:
-            return self.refuse(REFUSE_GEOMETRY, <long long> h.row_offset, <size_t> &zero.rows)
-        if h.book_offset != <size_t> &zero.book:
-            return self.refuse(REFUSE_GEOMETRY, <long long> h.book_offset, <size_t> &zero.book)
+        if h.record_offset != records:
+            return self.refuse(REFUSE_GEOMETRY, <long long> h.record_offset, records)
+        if h.row_offset != rows:
+            return self.refuse(REFUSE_GEOMETRY, <long long> h.row_offset, rows)
+        if h.book_offset != book:
+            return self.refuse(REFUSE_GEOMETRY, <long long> h.book_offset, book)
         if h.book_size != sizeof(HgBook):
             return self.refuse(REFUSE_GEOMETRY, <long long> h.book_size, sizeof(HgBook))
         if h.dex != self.dex:
@@ -709,11 +720,11 @@ cdef class Reader:
         if h.heartbeat_ns < h.start_ns:
             return self.refuse(REFUSE_CLOCK, h.heartbeat_ns, h.start_ns)
         if h.reserved0 != 0:
-            return self.refuse(REFUSE_RESERVED, <size_t> &zero.header.reserved0, 0)
-        for at in range(<size_t> &zero.header.reserved1, <size_t> &zero.header.rows):
+            return self.refuse(REFUSE_RESERVED, <size_t> &h.reserved0 - base, 0)
+        for at in range(<size_t> &h.reserved1 - base, <size_t> &h.rows - base):
             if byte[at] != 0:
                 return self.refuse(REFUSE_RESERVED, at, 0)
-        for at in range(<size_t> &zero.header.reserved2, HG_PAGE):
+        for at in range(<size_t> &h.reserved2 - base, HG_PAGE):
             if byte[at] != 0:
                 return self.refuse(REFUSE_RESERVED, at, 0)
         return 1
@@ -809,7 +820,7 @@ cdef class Reader:
         if self.truncated:
             return READ_GONE
         if answer == READ_LAPPED:
-            last = load_acquire(&self.page.header.seq) - HG_RECORDS / 2
+            last = load_acquire(&self.page.header.seq) - HG_RECORDS // 2
             # the count may still be behind the slot that told us of the lap
             if hg_step(self.next_seq + 1, last, &missing) == STEP_BACK:
                 last = self.next_seq + 1
@@ -821,13 +832,13 @@ cdef class Reader:
     cdef int snapshot(self, Depth *out) noexcept nogil:
         """Copy the whole book into `out` and return ROW; `next` is the first row not in it.
 
-        NOTHING: it was being written at every try, ask again. Rows that were delivered already are in
-        the book and are not delivered again; rows that were overwritten unread are counted lost.
+        NOTHING: it was being written at every try, ask again. Rows that were delivered already
+        are in the book and are not delivered again; rows overwritten unread are counted lost.
         """
         cdef uint64_t rows
-        cdef int tries, answer, got
+        cdef int _try, answer, got
         cdef Row r
-        for tries in range(TRIES):
+        for _try in range(TRIES):
             answer = self.standing()
             if answer != READ_ROW:
                 return answer

@@ -22,7 +22,7 @@ typedef struct bog_guard {
     int prot;       /* protection of the zero pages */
     uintptr_t base; /* 0 while the other fields are not valid */
     size_t size;
-    int *lost;      /* set to 1 when the mapping was replaced */
+    int *lost; /* set to 1 when the mapping was replaced */
 } bog_guard_t;
 
 static bog_guard_t bog_guards[BOG_GUARDS];

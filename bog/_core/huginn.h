@@ -19,9 +19,9 @@
 #define BOG_HG_MAGIC 0x4e49475548474f42ULL /* the bytes "BOGHUGIN" */
 #define BOG_HG_VERSION 1
 #define BOG_HG_PAGE 4096
-#define BOG_HG_RECORDS 16    /* slots of the short ring: it stays in the first-level cache */
-#define BOG_HG_ROWS 65536    /* slots of the long ring */
-#define BOG_HG_SYNC 8192     /* rows after which the book page follows without waiting for a beat */
+#define BOG_HG_RECORDS 16 /* slots of the short ring: it stays in the first-level cache */
+#define BOG_HG_ROWS 65536 /* slots of the long ring */
+#define BOG_HG_SYNC 8192  /* rows after which the book page follows without waiting for a beat */
 #define BOG_HG_MARKETS 1000000 /* raw market ids per DEX */
 
 /* State of the object; the numbers are part of the layout. */
@@ -33,11 +33,11 @@ enum bog_hg_state {
 
 /* What a read returns. */
 enum bog_hg_read {
-    BOG_READ_NOTHING = 0,       /* nothing new */
-    BOG_READ_ROW = 1,        /* one row, record or book */
-    BOG_READ_LAPPED = -1,    /* the writer was a ring ahead: what it overwrote is lost, and counted */
-    BOG_READ_EPOCH = -2,     /* another writer has started: follow it */
-    BOG_READ_GONE = -3,      /* closed and read to its end, truncated, or not attached */
+    BOG_READ_NOTHING = 0, /* nothing new */
+    BOG_READ_ROW = 1,     /* one row, record or book */
+    BOG_READ_LAPPED = -1, /* the writer was a ring ahead: what it overwrote is lost, and counted */
+    BOG_READ_EPOCH = -2,  /* another writer has started: follow it */
+    BOG_READ_GONE = -3,   /* closed and read to its end, truncated, or not attached */
     BOG_READ_BACKWARDS = -4, /* the sequence went back without a new epoch: a fault of the writer */
     BOG_READ_GARBAGE = -5,   /* whole but impossible: a side, kind, price or size out of range */
 };
@@ -60,20 +60,20 @@ typedef struct bog_hg_header {
     uint32_t header_size;
     uint64_t object_size; /* bytes */
     uint32_t dex;
-    uint32_t market;      /* raw id, below 1000000 */
-    uint32_t pid;         /* of the writer */
+    uint32_t market; /* raw id, below 1000000 */
+    uint32_t pid;    /* of the writer */
     uint8_t price_decimals;
     uint8_t size_decimals;
-    uint8_t depth;        /* levels a side in a record */
+    uint8_t depth; /* levels a side in a record */
     uint8_t reserved0;
-    uint64_t pid_start;   /* start of that process, clock ticks since boot: pids are recycled */
-    uint64_t epoch;       /* one more at every writer start */
-    uint64_t state;       /* enum bog_hg_state */
+    uint64_t pid_start; /* start of that process, clock ticks since boot: pids are recycled */
+    uint64_t epoch;     /* one more at every writer start */
+    uint64_t state;     /* enum bog_hg_state */
 
     uint32_t record_size;
     uint32_t record_slots; /* a power of two */
     uint32_t row_size;
-    uint32_t row_slots;    /* a power of two */
+    uint32_t row_slots; /* a power of two */
     uint64_t record_offset;
     uint64_t row_offset;
     uint64_t book_offset;
@@ -158,8 +158,8 @@ static inline void bog_hg_end(uint64_t *gen, uint64_t whole)
  * `*torn` grows by one when the slot changed during the copy; then and whenever the answer is not
  * ROW, `out` is not to be used.
  */
-static inline int bog_hg_read(const void *slot, size_t size, uint64_t whole, uint64_t lap, void *out,
-                              uint64_t *torn)
+static inline int bog_hg_read(const void *slot, size_t size, uint64_t whole, uint64_t lap,
+                              void *out, uint64_t *torn)
 {
     const uint64_t *gen = (const uint64_t *)slot;
     uint64_t before = bog_load_acquire(gen);

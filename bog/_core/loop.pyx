@@ -55,55 +55,6 @@ cdef ns_t SPIN_NS = 50_000LL           # and spins this long before it sleeps
 cdef uint64_t ROOM = 256               # records that one turn may need
 
 
-cdef fill_limits(Limits *out, dict values):
-    """Copy the integers of `values` by field name; KeyError names a missing one."""
-    out.max_long = values["max_long"]
-    out.max_short = values["max_short"]
-    out.min_order = values["min_order"]
-    out.max_order = values["max_order"]
-    out.min_notional = values["min_notional"]
-    out.max_notional = values["max_notional"]
-    out.max_exposure = values["max_exposure"]
-    out.min_px = values["min_px"]
-    out.max_px = values["max_px"]
-    out.px_step = values["px_step"]
-    out.qty_step = values["qty_step"]
-    out.collar_ppm = values["collar_ppm"]
-    out.drawdown_ppm = values["drawdown_ppm"]
-    out.drawdown_min_peak = values["drawdown_min_peak"]
-    out.max_daily_loss = values["max_daily_loss"]
-    out.balance = values["balance"]
-    out.max_leverage_ppm = values["max_leverage_ppm"]
-    out.max_open_orders = values["max_open_orders"]
-    out.rate_per_min = values["rate_per_min"]
-    out.rate_burst = values["rate_burst"]
-    out.rate_reserve = values["rate_reserve"]
-    out.stale_after_ns = values["stale_after_ns"]
-    out.unix_offset_ns = values["unix_offset_ns"]
-
-
-cdef fill_strategy(StrategyParams *out, dict values):
-    """Copy the integers of `values` by field name; KeyError names a missing one."""
-    out.half_ppm = values["half_ppm"]
-    out.skew_ppm = values["skew_ppm"]
-    out.maker_ppm = values["maker_ppm"]
-    out.edge_ppm = values["edge_ppm"]
-    out.min_spread_ppm = values["min_spread_ppm"]
-    out.max_spread_ppm = values["max_spread_ppm"]
-    out.order_qty = values["order_qty"]
-    out.min_order = values["min_order"]
-    out.max_pos = values["max_pos"]
-    out.min_valid_px = values["min_valid_px"]
-    out.max_valid_px = values["max_valid_px"]
-    out.min_touch_qty = values["min_touch_qty"]
-    out.requote_ticks = values["requote_ticks"]
-    out.size_off_ppm = values["size_off_ppm"]
-    out.min_interval_ns = values["min_interval_ns"]
-    out.order_life_ns = values["order_life_ns"]
-    out.expiry_margin_ns = values["expiry_margin_ns"]
-    out.own_in_book = values["own_in_book"]
-
-
 cdef fill_venue(VenueParams *out, dict values):
     """Copy the integers of `values` by field name; KeyError names a missing one."""
     memset(out, 0, sizeof(VenueParams))
@@ -166,7 +117,7 @@ cdef class Session:
     cdef int failure
     cdef uint32_t market_id
     cdef uint8_t book_flags
-    cdef ns_t now_ns, timer_ns, end_ns, drain_until_ns, first_ns, wall_ns, seen_ns, idle_ns
+    cdef ns_t now_ns, timer_ns, end_ns, drain_until_ns, first_ns, wall_ns, seen_ns, look_ns
     cdef ns_t duration_ns, paid_ns
     cdef int64_t speed_ppm
     cdef uint64_t turns
@@ -196,12 +147,11 @@ cdef class Session:
         self.end_ns = self.timer_ns = self.drain_until_ns = NEVER
 
     def __init__(self, dict spec, *_args, **_plugs):
-        cdef Limits limits
-        cdef StrategyParams params
+        # every field by its name: a missing one is a ValueError that says which
+        cdef Limits limits = spec["limits"]
+        cdef StrategyParams params = spec["strategy"]
         cdef VenueParams venue
         cdef int cap
-        fill_limits(&limits, spec["limits"])
-        fill_strategy(&params, spec["strategy"])
         cap = engine_init(
             self.engine, &limits, &params, self.market_id, spec["price_decimals"],
             spec["size_decimals"],
@@ -256,8 +206,13 @@ cdef class Session:
             event.arg = clear_halt
             engine_step(self.engine, &event, self.out)
             self.emit()
+        # the venue holds what we hold, for funding and margin; measuring begins with it
         self.stats.measure.pos = self.engine.position.pos
         self.stats.measure.start = 2 * self.engine.position.cash
+        if self.market is not None:
+            self.market.sim.pos = self.engine.position.pos
+        else:
+            self.paper.pos = self.engine.position.pos
         self.copy_stats()
 
     cdef put(self, int kind, unsigned long long id, long long val, int reason, int side, int aux):
@@ -290,6 +245,10 @@ cdef class Session:
             return self.row.recv_ns
         if got != READ_NOTHING:
             self.trouble(got)
+        elif self.engine.stale and mono_ns() >= self.look_ns:
+            # an object that was unlinked and made again has another inode under the same name
+            self.look_ns = mono_ns() + TIMER_NS
+            self.trouble(READ_GONE)
         return NEVER
 
     cdef inline int take(self, Row *row) noexcept nogil:
@@ -312,35 +271,44 @@ cdef class Session:
             return self.market.report(now, out)
         return paper_report(self.paper, now, out)
 
-    cdef inline void venue_command(self, const Command *command) noexcept nogil:
+    cdef inline int venue_command(self, const Command *command) noexcept nogil:
+        """Hand a command over; nonzero when the executor has no room for it."""
         if self.market is not None:
-            self.market.command(command, self.now_ns)
-        else:
-            paper_command(self.paper, command, self.now_ns)
+            return self.market.command(command, self.now_ns)
+        return paper_command(self.paper, command, self.now_ns)
 
     cdef void trouble(self, int code) noexcept nogil:
-        """Tell the engine that the feed lost rows or began a new life; take its book anew."""
+        """Take the book anew after lost rows, or after the writer began a new life; tell the engine.
+
+        Until a whole book could be taken the feed says so again at every look.
+        """
         cdef Event event
         memset(&event, 0, sizeof(Event))
         event.time_ns = self.now_ns
         if code == READ_EPOCH or code == READ_GONE:
-            if not self.reader.follow() and code == READ_GONE:
+            if self.reader.follow() <= 0:
                 # nothing to follow yet: the feed goes stale by its heartbeat
                 return
             event.kind = EVENT_EPOCH
             event.arg = self.reader.epoch
-        else:
-            event.kind = EVENT_GAP
-            event.arg = self.reader.lost_rows - self.stats.laps
-            self.stats.laps = self.reader.lost_rows
-            self.stats.gaps += 1
+            self.step(&event)
+            self.attach()
+            return
+        if not self.attach():
+            return
+        # how many were lost is known once the book was taken
+        event.kind = EVENT_GAP
+        event.arg = self.reader.lost_rows - self.stats.laps
+        self.stats.laps = self.reader.lost_rows
+        self.stats.gaps += 1
         self.step(&event)
-        self.attach()
 
-    cdef void attach(self) noexcept nogil:
-        """Begin with the whole book of the feed's page, as one that attaches mid-stream must."""
-        if self.reader.snapshot(self.depth) == READ_ROW:
-            self.book_moved = self.depth.n[0] + self.depth.n[1] > 0
+    cdef bint attach(self) noexcept nogil:
+        """Take the whole book of the feed's page, as one that attaches mid-stream must."""
+        if self.reader.snapshot(self.depth) != READ_ROW:
+            return False
+        self.book_moved = self.depth.n[0] + self.depth.n[1] > 0
+        return True
 
     # one turn
 
@@ -385,7 +353,8 @@ cdef class Session:
                 self.stats.canceled += 1
             else:
                 self.stats.cancel_all += 1
-            self.venue_command(command)
+            if self.venue_command(command):
+                self.failure = 3
 
     cdef void on_report(self) noexcept nogil:
         """Deliver the next report that is due."""
@@ -584,7 +553,9 @@ cdef class Session:
         if self.failure == 1:
             return "the journal failed: its disk is full or refuses writes"
         if self.failure == 2:
-            return self.source.error() if self.source is not None else "the feed is damaged"
+            return self.source.error() if self.source is not None else "the built-in market failed"
+        if self.failure == 3:
+            return "the executor's queue is full: a command did not leave"
         return None
 
     cdef int live_orders(self) noexcept nogil:

@@ -78,7 +78,7 @@ typedef struct bog_sim_params {
     int64_t gap_sigma, gap_median, gap_cap; /* book frames, ns */
     int64_t feed_median, feed_sigma;        /* feed latency, ns */
     bog_px_t price_band;    /* our orders farther from the fair price are refused */
-    int64_t money_scale;    /* quanta of 1 tick x 1 lot: always 1, kept for reports */
+    int64_t window;         /* levels in the ring of prices, a power of two */
 } bog_sim_params_t;
 
 /* One resting order. */
@@ -106,6 +106,7 @@ typedef struct bog_sim_own {
     uint64_t venue_id;
     bog_px_t px;
     bog_qty_t qty, filled;
+    bog_quanta_t quote; /* sum of px x qty of the fills */
     bog_ns_t expiry_ns;
     int32_t node; /* in the pool of orders, -1 while it takes */
     uint8_t side, tif, reduce_only, used;
@@ -129,18 +130,29 @@ typedef struct bog_sim_trade {
     uint8_t side, flags, ready, own; /* own: bit 0 our maker, bit 1 our taker */
 } bog_sim_trade_t;
 
+/* How an order of ours stands, as the venue's private frames say it. */
+enum bog_sim_status {
+    BOG_SIM_OPEN = 0, BOG_SIM_FILLED = 1, BOG_SIM_CANCELED = 2, BOG_SIM_POST_ONLY = 3,
+    BOG_SIM_EXPIRED = 4, BOG_SIM_SELF_TRADE = 5, BOG_SIM_REDUCE_ONLY = 6,
+};
+
 /* Who sees a row: both faces, only readers of rows, only readers of frames. */
 enum bog_sim_face { BOG_FACE_BOTH = 0, BOG_FACE_ROW = 1, BOG_FACE_FRAME = 2 };
 
 /* One row on its way to the reader, with what only the JSON form of it says. */
 typedef struct bog_sim_out {
     bog_row_t row;
-    int64_t a, b, c, d; /* book: nonce before, offset; trade: ids; stats: rate paid, last trade */
+    /*
+     * book: nonce before, offset. trade: maker id, taker id, nonce, -, maker and taker client ids.
+     * stats: rate paid, last price, time paid, -, bid, ask. order ('O'): venue id, filled, quote,
+     * expiry, reduce only; status in flags. position ('P'): cost, realized, open orders.
+     */
+    int64_t a, b, c, d;
     bog_ns_t leave_ns;
     uint64_t e, f;
     uint8_t face;      /* enum bog_sim_face */
     uint8_t malformed; /* the frame is cut short on the wire */
-    uint8_t own;
+    uint8_t own; /* trade: bit 0 our maker, bit 1 our taker; order: time in force */
     uint8_t pad[5];
 } bog_sim_out_t;
 
@@ -193,6 +205,7 @@ typedef struct bog_market {
     bog_sim_own_t own[BOG_SIM_OWN];
     int64_t n_own;
     bog_qty_t pos;
+    bog_quanta_t cost;      /* signed sum of px x qty of the open part, reduced in proportion */
     bog_quanta_t cash, fees, funding;
     uint64_t own_fills;
     bog_sim_pending_t *pending; /* by effect time, then by arrival */

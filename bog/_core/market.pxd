@@ -32,7 +32,7 @@ cdef extern from "market.h" nogil:
         RNG_TAKER "BOG_RNG_TAKER"
         RNG_FRAME "BOG_RNG_FRAME"
 
-    cpdef enum IncidentKind "bog_incident_kind":
+    cdef enum IncidentKind "bog_incident_kind":
         INC_GAP "BOG_INC_GAP"
         INC_STALL "BOG_INC_STALL"
         INC_RECONNECT "BOG_INC_RECONNECT"
@@ -50,6 +50,15 @@ cdef extern from "market.h" nogil:
         INC_CASCADE "BOG_INC_CASCADE"
         INC_HALT "BOG_INC_HALT"
         INC_CLOCK "BOG_INC_CLOCK"
+
+    cdef enum SimStatus "bog_sim_status":
+        SIM_OPEN "BOG_SIM_OPEN"
+        SIM_FILLED "BOG_SIM_FILLED"
+        SIM_CANCELED "BOG_SIM_CANCELED"
+        SIM_POST_ONLY "BOG_SIM_POST_ONLY"
+        SIM_EXPIRED "BOG_SIM_EXPIRED"
+        SIM_SELF_TRADE "BOG_SIM_SELF_TRADE"
+        SIM_REDUCE_ONLY "BOG_SIM_REDUCE_ONLY"
 
     cdef enum SimFace "bog_sim_face":
         FACE_BOTH "BOG_FACE_BOTH"
@@ -90,7 +99,7 @@ cdef extern from "market.h" nogil:
         int64_t gap_sigma, gap_median, gap_cap
         int64_t feed_median, feed_sigma
         px_t price_band
-        int64_t money_scale
+        int64_t window
 
     ctypedef struct SimOrder "bog_sim_order_t":
         px_t px
@@ -113,6 +122,7 @@ cdef extern from "market.h" nogil:
         uint64_t venue_id
         px_t px
         qty_t qty, filled
+        quanta_t quote
         ns_t expiry_ns
         int32_t node
         uint8_t side, tif, reduce_only, used
@@ -180,9 +190,10 @@ cdef extern from "market.h" nogil:
         int64_t slow[2]
         int64_t trade_mult[2]
         uint64_t burst
-        SimOwn own[256]
+        SimOwn own[64]
         int64_t n_own
         qty_t pos
+        quanta_t cost
         quanta_t cash, fees, funding
         uint64_t own_fills
         SimPending *pending

@@ -1,17 +1,20 @@
 from collections.abc import Iterator, Mapping
-from typing import Any, final
+from typing import Any, Self, final
 
-Row = tuple[int, int, int, int, int, int, int, int, int]
+_Row = tuple[int, int, int, int, int, int, int, int, int]
 
+BTC_PX: int
 PRESETS: dict[str, tuple[int, ...]]
+VENUE: dict[str, Any]
+ACCOUNT: dict[str, int]
 
 @final
 class Market:
     price_decimals: int
     size_decimals: int
     symbol: str
-    def __init__(
-        self,
+    def __new__(
+        cls,
         seed: int,
         preset: str = "active",
         *,
@@ -24,12 +27,12 @@ class Market:
         venue: Mapping[str, int] | None = None,
         script: str = "",
         seconds: float = 0,
-    ) -> None: ...
-    def __iter__(self) -> Iterator[Row]: ...
-    def __next__(self) -> Row: ...
+    ) -> Self: ...
+    def __iter__(self) -> Iterator[_Row]: ...
+    def __next__(self) -> _Row: ...
     def next_time(self) -> int | None: ...
     def run(self, until_ns: int) -> None: ...
-    def rows(self) -> list[Row]: ...
+    def rows(self) -> list[_Row]: ...
     def skip(self) -> int: ...
     def frames(self, seconds: float) -> Iterator[tuple[int, bytes]]: ...
     def send(
@@ -37,15 +40,15 @@ class Market:
         kind: int,
         now: int,
         order_id: int = 0,
-        side: int = 0,
+        side: int = ...,
         px: int = 0,
         qty: int = 0,
-        tif: int = 1,
+        tif: int = ...,
         expiry_ns: int = ...,
         reduce_only: bool = False,
     ) -> None: ...
     def place(
-        self, now: int, order_id: int, side: int, px: int, qty: int, tif: int = 1, **more: Any
+        self, now: int, order_id: int, side: int, px: int, qty: int, tif: int = ..., **more: Any
     ) -> None: ...
     def amend(self, now: int, order_id: int, px: int, qty: int) -> None: ...
     def cancel(self, now: int, order_id: int) -> None: ...

@@ -6,8 +6,6 @@ and Talreja (2010) with queue-reactive rates (Huang, Lehalle, Rosenbaum 2015) an
 takers (Bacry, Mastromatteo, Muzy 2015).
 """
 
-import math
-
 cimport cython
 from libc.stdint cimport int32_t, int64_t
 from libc.stdlib cimport free
@@ -20,7 +18,7 @@ from bog._core.market cimport (
 )
 from bog._core.market_flow cimport sim_budget
 from bog._core.market_match cimport sim_level, sim_next
-from bog._core.market_out cimport sim_message, sim_push
+from bog._core.market_send cimport sim_message, sim_push
 from bog._core.market_step cimport sim_open, sim_step
 from bog._core.market_venue cimport sim_send
 from bog._core.memory cimport lines
@@ -31,39 +29,14 @@ from bog._core.types cimport (
 )
 
 from bog._core import market_frames
+from bog._core.market_model import BTC_PX, PRESETS, scaled
 from bog._core.market_script import parse_script
-
-BTC_PX = 1210440     # the model is fitted at this price in ticks of 0.1 USD, lots of 0.00001 BTC
-LOG2_E_Q16 = 94548   # log2(e)
-
-# sigma calm/active (ticks per sqrt s), jumps (1e-6 per s) and their size (ticks), mu, kinf, hstale
-# (1e-6 per s)
-PRESETS = {
-    "quiet": (14, 55, 50_000, 60, 1_600_000, 600_000, 25_000_000),
-    "active": (30, 90, 300_000, 100, 2_000_000, 800_000, 15_000_000),
-    "toxic": (45, 140, 300_000, 120, 2_500_000, 2_000_000, 12_000_000),
-}
-DRIFT_TICKS_PER_S, LEAN_PERCENT, IMPACT_TICKS, HALF_TICKS = 15, 80, 2, 4
-
-# band by band: last distance (ticks), adds (1e-6 per s), cancel hazard (1e-6 per s), median size
-# (lots), sigma of its logarithm (thousandths), orders a side at the start
-BANDS = (
-    (0, 5_500_000, 3_000_000, 2_000, 1900, 0),
-    (5, 1_900_000, 2_100_000, 3_000, 1900, 1),
-    (15, 3_000_000, 2_000_000, 6_000, 1700, 2),
-    (40, 8_300_000, 1_500_000, 10_000, 1500, 7),
-    (100, 16_000_000, 940_000, 20_000, 1400, 22),
-    (250, 13_800_000, 800_000, 55_000, 1300, 64),
-    (700, 8_400_000, 140_000, 2_000, 2200, 223),
-    (2000, 6_200_000, 10_000, 1_000, 2200, 636),
-    (20000, 3_400_000, 10_000, 1_000, 2000, 300),
-)
-SIZE_CAP, TAKER_MEDIAN, TAKER_SIGMA, IMPACT_LOTS = 600_000, 480, 1900, 5_000
 
 VENUE = {
     "net_ns": 40_000_000, "response_ns": 40_000_000, "maker_ns": 0, "cancel_ns": 0, "amend_ns": 0,
     "taker_ns": 140_000_000, "maker_ppm": 0, "taker_ppm": 0, "min_qty": 1, "min_notional": 0,
-    "requests_per_min": 0, "max_open_orders": 64,
+    "requests_per_min": 0, "max_open_orders": 64, "window_ns": 0, "model": 0, "through_full": 0,
+    "shrink_keeps_place": 0, "pad": [0] * 5, "seed": 0,
 }
 ACCOUNT = {"balance": 0, "margin_ppm": 50_000, "feed_ns": 40_000_000, "feed_sigma_ppm": 250_000}
 
@@ -128,8 +101,9 @@ cdef class Market:
         m.market_id = market_id
         m.start_ns = m.clock_ns = m.last_recv_ns = m.next_frame_ns = start_ns
         self.end_ns = start_ns + int(seconds * 1_000_000_000) if seconds else NEVER
-        self._scale(PRESETS[preset], start_px, price_decimals + size_decimals)
-        self._account({**VENUE, **ACCOUNT}, venue or {})
+        feed = self._account({**VENUE, **ACCOUNT}, venue or {})
+        m.par = scaled(preset, start_px, price_decimals + size_decimals, feed)
+        m.window = m.par.window
         self._memory()
         for i, (at_ns, kind, a, b) in enumerate(incidents):
             m.script[i].time_ns = start_ns + at_ns
@@ -167,71 +141,22 @@ cdef class Market:
             free(self.sim.trade)
             free(self.sim)
 
-    def _scale(self, preset, start_px, decimals):
-        """Set the model's numbers for this market: distances by price, sizes by notional."""
-        cdef Sim *m = self.sim
-        cdef int b
-        calm, active, jump_rate, jump, mu, kinf, hstale = preset
-
-        def ticks(value):
-            return value * 1024 * start_px // BTC_PX
-
-        def lots(value):
-            scaled = value * BTC_PX * 10**decimals
-            return max(scaled // (start_px * 10**6), 1)
-
-        m.par.unit = max(ticks(1), 1)
-        for b, sigma in enumerate((calm, active)):
-            m.par.sigma[b] = math.isqrt(ticks(sigma) ** 2 // 1000)
-        m.par.jump_rate, m.par.jump_size = jump_rate, ticks(jump)
-        m.par.mu, m.par.kinf, m.par.hstale = mu, kinf, hstale
-        m.par.drift = ticks(DRIFT_TICKS_PER_S) * 65536 // 1000
-        m.par.kt = LEAN_PERCENT * 65536 // 100
-        m.par.impact, m.par.impact_qty = ticks(IMPACT_TICKS), lots(IMPACT_LOTS)
-        m.par.half = max(ticks(HALF_TICKS), 512)
-        m.par.to_active, m.par.to_calm = 2**32 // 40_000, 2**32 // 12_000
-        near = 0
-        for b, (far, adds, hazard, median, sigma, first) in enumerate(BANDS):
-            m.par.band_end[b] = max(ticks(far) // 1024, b)
-            m.par.band_from[b] = max(ticks(near), 1)
-            m.par.band_log[b] = int(math.log2(far / near) * 65536) if near else 0
-            m.par.add_rate[b], m.par.cancel_rate[b] = adds, hazard
-            m.par.size_median[b] = lots(median * 65536)
-            m.par.size_sigma[b] = sigma * LOG2_E_Q16 // 1000
-            m.par.first[b] = first
-            near = far + 1
-        m.par.taker_median = lots(TAKER_MEDIAN * 65536)
-        m.par.taker_sigma = TAKER_SIGMA * LOG2_E_Q16 // 1000
-        m.par.size_cap = lots(SIZE_CAP)
-        for b, btc in enumerate((2, 3, 5, 8)):
-            m.par.queue_at[b] = lots(btc * 100_000)
-        m.par.gap_median, m.par.gap_cap = 7_000_000, 60_000_000
-        m.par.gap_sigma = 1150 * LOG2_E_Q16 // 1000
-        m.window = 1 << max((start_px // 4).bit_length(), 16)
-        m.par.price_band = m.window >> 2
-
     def _account(self, known, given):
-        """Set the venue's treatment of us; an unknown name is an error."""
+        """Set the venue's treatment of us, return (feed_ns, feed_sigma_ppm); no unknown names."""
         cdef Sim *m = self.sim
         for name in given:
             if name not in known:
                 raise ValueError(f"venue field {name!r} is not one of {', '.join(known)}")
         v = {**known, **given}
-        for name, value in v.items():
+        for name, value in given.items():
             if value < 0 and name not in ("maker_ppm", "taker_ppm"):
                 raise ValueError(f"venue field {name} = {value} is negative")
         if v["requests_per_min"] > SIM_REQUESTS:
             raise ValueError(f"requests_per_min {v['requests_per_min']} is above {SIM_REQUESTS}")
-        m.venue.net_ns, m.venue.response_ns = v["net_ns"], v["response_ns"]
-        m.venue.maker_ns, m.venue.cancel_ns = v["maker_ns"], v["cancel_ns"]
-        m.venue.amend_ns, m.venue.taker_ns = v["amend_ns"], v["taker_ns"]
-        m.venue.maker_ppm, m.venue.taker_ppm = v["maker_ppm"], v["taker_ppm"]
-        m.venue.min_qty, m.venue.min_notional = v["min_qty"], v["min_notional"]
-        m.venue.requests_per_min = v["requests_per_min"]
-        m.venue.max_open_orders = v["max_open_orders"]
-        m.balance, m.margin_ppm = v["balance"], v["margin_ppm"]
-        m.par.feed_median = v["feed_ns"]
-        m.par.feed_sigma = v["feed_sigma_ppm"] * LOG2_E_Q16 // 1_000_000
+        m.balance, m.margin_ppm = v.pop("balance"), v.pop("margin_ppm")
+        feed = v.pop("feed_ns"), v.pop("feed_sigma_ppm")
+        m.venue = v
+        return feed
 
     def _memory(self):
         """Take all memory the market will ever use, and chain the free orders."""
@@ -394,7 +319,7 @@ cdef class Market:
                     continue
                 rows.append((chr(out.row.kind), out.row.side, out.row.px, out.row.qty, out.row.id,
                              out.row.flags, out.row.exch_ns, out.leave_ns, out.a, out.b, out.c,
-                             out.e, out.f, out.own))
+                             out.d, out.e, out.f, out.own))
                 if out.row.eom:
                     text = market_frames.frame(self, m.market_id, rows, m.venue.maker_ppm,
                                                m.venue.taker_ppm)

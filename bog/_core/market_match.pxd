@@ -6,13 +6,16 @@ price, so that a random order, the next level and a count over a band cost one w
 
 from libc.stdint cimport int32_t, int64_t, uint64_t, uint8_t
 
-from bog._core.fixed cimport fee
+from bog._core.fixed cimport fee, mul_div
 from bog._core.market cimport (
-    ASKS, BIDS, SIM_DIRTY, SIM_QUEUE, SIM_TRADES, Sim, SimLevel, SimOrder, SimOwn, SimTrade,
+    ASKS, BIDS, SIM_DIRTY, SIM_CANCELED, SIM_EXPIRED, SIM_FILLED, SIM_OPEN, SIM_POST_ONLY,
+    SIM_QUEUE, SIM_REDUCE_ONLY, SIM_SELF_TRADE, SIM_TRADES, Sim, SimLevel, SimOrder, SimOwn,
+    SimStatus, SimTrade,
 )
+from bog._core.market_send cimport sim_tell_order, sim_tell_position
 from bog._core.types cimport (
-    ASK, BID, F_OWN, FILL_MATCH, FILL_TAKER, REJ_NONE, REJ_OTHER, REJ_SELF_TRADE, REP_CANCELED,
-    REP_FILL, Report, ns_t, px_t, qty_t, quanta_t,
+    ASK, BID, F_OWN, FILL_MATCH, FILL_TAKER, REJ_NONE, REJ_OTHER, REJ_POST_ONLY, REJ_SELF_TRADE,
+    REP_CANCELED, REP_EXPIRED, REP_FILL, Report, ns_t, px_t, qty_t, quanta_t,
 )
 
 
@@ -205,11 +208,21 @@ cdef inline void sim_own_cancel(Sim *m, int32_t slot, int kind, int reason) noex
     """End a resting order of ours with a report of `kind`."""
     cdef SimOwn *own = &m.own[slot]
     cdef Report *report = sim_report(m, kind, own.side, own.id, reason, 0)
+    cdef SimStatus status = SIM_CANCELED
     report.venue_id = own.venue_id
     report.px = own.px
     if own.node >= 0:
         sim_leave(m, own.node)
     sim_forget(m, slot)
+    if kind == REP_EXPIRED:
+        status = SIM_EXPIRED
+    elif reason == REJ_POST_ONLY:
+        status = SIM_POST_ONLY
+    elif reason == REJ_SELF_TRADE:
+        status = SIM_SELF_TRADE
+    elif own.reduce_only and reason == REJ_OTHER:
+        status = SIM_REDUCE_ONLY
+    sim_tell_order(m, own, status)
 
 
 cdef inline void sim_own_fill(
@@ -217,6 +230,7 @@ cdef inline void sim_own_fill(
 ) noexcept nogil:
     """Book one fill of ours: position, cash, fee, report. The fee is rounded up, against us."""
     cdef SimOwn *own = &m.own[slot]
+    cdef qty_t change, closed
     cdef quanta_t paid = fee(px, qty, m.venue.taker_ppm if taker else m.venue.maker_ppm)
     cdef Report *report = sim_report(
         m, REP_FILL, own.side, own.id, FILL_TAKER if taker else FILL_MATCH, 0)
@@ -225,10 +239,21 @@ cdef inline void sim_own_fill(
     report.qty = qty
     report.fee = paid
     own.filled += qty
+    own.quote += px * qty
     m.own_fills += 1
-    m.pos += qty if own.side == BID else -qty
+    change = qty if own.side == BID else -qty
+    if m.pos != 0 and (m.pos > 0) != (change > 0):
+        # the closed part leaves the cost in proportion, what turns the position is new
+        closed = min(qty, m.pos if m.pos > 0 else -m.pos)
+        m.cost -= mul_div(m.cost, closed, m.pos if m.pos > 0 else -m.pos)
+        m.cost += px * (change + (closed if change < 0 else -closed))
+    else:
+        m.cost += px * change
+    m.pos += change
     m.cash += (-px * qty if own.side == BID else px * qty) - paid
     m.fees += paid
+    sim_tell_order(m, own, SIM_FILLED if own.filled == own.qty else SIM_OPEN)
+    sim_tell_position(m)
 
 
 cdef inline qty_t sim_reducible(const Sim *m, const SimOwn *own, qty_t qty) noexcept nogil:

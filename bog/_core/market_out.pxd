@@ -11,6 +11,7 @@ from bog._core.market cimport (
     ASKS, BIDS, FACE_BOTH, FACE_FRAME, FACE_ROW, RNG_FRAME, SIM_DIRTY, SIM_ROWS, SIM_TRADES, Sim,
     SimLevel, SimOut, SimTrade,
 )
+from bog._core.market_send cimport sim_message, sim_push
 from bog._core.market_match cimport sim_level, sim_next, sim_report
 from bog._core.rng cimport rng_below, rng_lognormal
 from bog._core.types cimport (
@@ -24,44 +25,6 @@ cdef enum:
     STATS_NS = 1000000000
     FUNDING_BASE_PPM = 12
     FUNDING_CLAMP_PPM = 500
-
-
-cdef inline void sim_message(Sim *m) noexcept nogil:
-    """Start a message: set the time at which it is received."""
-    cdef ns_t leave = m.clock_ns if m.clock_ns > m.stall_until_ns else m.stall_until_ns
-    cdef ns_t arrival = leave + rng_lognormal(
-        &m.rng[RNG_FRAME], m.par.feed_median, m.par.feed_sigma)
-    if arrival > m.last_recv_ns:
-        m.last_recv_ns = arrival
-
-
-cdef inline SimOut *sim_push(
-    Sim *m, int face, int kind, int side, px_t px, qty_t qty, int64_t row_id, int flags
-) noexcept nogil:
-    """Append one row to the message under way and return it; the last one gets `eom`."""
-    cdef SimOut *out
-    if m.n_out == SIM_ROWS:
-        m.rows_lost += 1
-        m.n_out -= 1  # the market has failed; the caller still needs a place to write
-    out = m.out + ((m.out_head + m.n_out) & (SIM_ROWS - 1))
-    m.n_out += 1
-    out.row.gen = out.row.seq = 0
-    out.row.recv_ns = m.last_recv_ns
-    out.row.exch_ns = m.clock_ns - m.clock_step_ns
-    out.row.px = px
-    out.row.qty = qty
-    out.row.id = row_id
-    out.row.kind = <uint8_t>kind
-    out.row.side = <uint8_t>side
-    out.row.eom = 0
-    out.row.flags = <uint8_t>flags
-    out.row.market = m.market_id
-    out.leave_ns = m.clock_ns - m.clock_step_ns
-    out.face = <uint8_t>face
-    out.malformed = 0
-    out.own = 0
-    out.a = out.b = out.c = out.d = 0
-    return out
 
 
 cdef inline void sim_status(Sim *m, int status) noexcept nogil:

@@ -7,11 +7,12 @@ amend of one order keep no order among each other beyond their delays, as on the
 from libc.stdint cimport int32_t, int64_t, uint64_t
 
 from bog._core.fixed cimport mul_div_up, mul_overflows
-from bog._core.market cimport SIM_OWN, SIM_QUEUE, SIM_REQUESTS, Sim, SimOwn
+from bog._core.market cimport SIM_OPEN, SIM_OWN, SIM_POST_ONLY, SIM_QUEUE, SIM_REQUESTS, Sim, SimOwn
 from bog._core.market_match cimport (
     sim_crosses, sim_forget, sim_join, sim_leave, sim_own_cancel, sim_reducible, sim_report,
     sim_take,
 )
+from bog._core.market_send cimport sim_tell_order
 from bog._core.types cimport (
     ASK, BID, CMD_AMEND, CMD_CANCEL_ALL, CMD_PLACE, NEVER, PX_MAX, QTY_MAX, REJ_DUPLICATE,
     REJ_HALTED, REJ_LOT, REJ_MARGIN, REJ_MIN_SIZE, REJ_NONE, REJ_NOT_FOUND, REJ_OPEN_ORDERS,
@@ -123,6 +124,9 @@ cdef inline int sim_refusal(
         return REJ_TICK
     if rest <= 0 or c.qty >= QTY_MAX:
         return REJ_LOT
+    # the venue's bound on one order's value, 2**48 - 1 quanta
+    if side not in (BID, ASK) or mul_overflows(c.px, c.qty, &notional) or notional >= QTY_MAX:
+        return REJ_OTHER
     if c.px < middle - m.par.price_band or c.px > middle + m.par.price_band:
         return REJ_PRICE
     if c.reduce_only and (m.pos >= 0 if side == BID else m.pos <= 0):
@@ -131,9 +135,7 @@ cdef inline int sim_refusal(
         # the venue's minimums bind orders that may rest
         if rest < m.venue.min_qty:
             return REJ_MIN_SIZE
-        if mul_overflows(c.px, rest, &notional):
-            return REJ_LOT
-        if notional < m.venue.min_notional:
+        if c.px * rest < m.venue.min_notional:
             return REJ_MIN_SIZE
     if sim_over_margin(m, side, c.px, rest, except_slot):
         return REJ_MARGIN
@@ -161,6 +163,7 @@ cdef inline void sim_place(Sim *m, const Command *c) noexcept nogil:
     cdef int32_t slot
     cdef int reason = sim_refusal(m, c, c.side, c.qty, -1)
     cdef SimOwn *own
+    cdef SimOwn refused
     cdef Report *report
     if sim_over_rate(m):
         reason = REJ_RATE
@@ -177,6 +180,19 @@ cdef inline void sim_place(Sim *m, const Command *c) noexcept nogil:
     if reason != REJ_NONE:
         report = sim_report(m, REP_REJECT, c.side, c.order_id, reason, 0)
         report.px = c.px
+        if reason == REJ_POST_ONLY:
+            # the only refusal of which the venue's order channel speaks
+            refused.id = c.order_id
+            refused.venue_id = m.next_order_id
+            refused.px = c.px
+            refused.qty = c.qty
+            refused.filled = refused.quote = 0
+            refused.expiry_ns = c.expiry_ns
+            refused.side = c.side
+            refused.tif = c.tif
+            refused.reduce_only = c.reduce_only
+            m.next_order_id += 1
+            sim_tell_order(m, &refused, SIM_POST_ONLY)
         return
     slot = 0
     while m.own[slot].used:
@@ -188,6 +204,7 @@ cdef inline void sim_place(Sim *m, const Command *c) noexcept nogil:
     own.px = c.px
     own.qty = c.qty
     own.filled = 0
+    own.quote = 0
     own.expiry_ns = c.expiry_ns if c.expiry_ns > 0 else NEVER
     own.node = -1
     own.side = c.side
@@ -202,6 +219,7 @@ cdef inline void sim_place(Sim *m, const Command *c) noexcept nogil:
         report = sim_report(m, REP_ACK, c.side, c.order_id, REJ_NONE, 0)
     report.venue_id = own.venue_id
     report.px = c.px
+    sim_tell_order(m, own, SIM_OPEN)
     sim_rest(m, slot, c.qty)
 
 
@@ -247,6 +265,7 @@ cdef inline void sim_amend(Sim *m, const Command *c) noexcept nogil:
     report.venue_id = own.venue_id
     report.px = c.px
     report.qty = c.qty
+    sim_tell_order(m, own, SIM_OPEN)
     sim_rest(m, slot, c.qty - own.filled)
 
 

@@ -9,7 +9,7 @@ from bog._core.feed cimport Publisher
 from bog._core.fixed cimport mul_div
 from bog._core.level cimport process_name
 from bog._core.market cimport Market
-from bog._core.source cimport CsvWriter, Source, TapeWriter
+from bog._core.source cimport CsvWriter, TapeWriter
 from bog._core.types cimport NEVER, Row, ns_t
 
 cdef extern from "time.h" nogil:
@@ -145,7 +145,7 @@ cdef class Lane:
     def progress(self):
         """Return the part of the source that is read, 0 to 1; None for a market without end."""
         if self.duration_ns != NEVER:
-            return min(1.0, (self.last_ns - self.first_ns) / self.duration_ns)
+            return min(1.0, <double> (self.last_ns - self.first_ns) / self.duration_ns)
         if self.source is None:
             return None
         done, whole = self.source.progress

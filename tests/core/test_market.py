@@ -6,11 +6,14 @@ import json
 import resource
 import subprocess
 import sys
+import time
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from bog._core.depth import DepthProbe
+from bog._core.frames import FramesProbe
 from bog._core.market import Market
 from bog._core.types import FillReason, Flag, Reject, ReportKind, RowKind, Status, Tif
 
@@ -21,9 +24,9 @@ DIRECT = {"net_ns": 0, "response_ns": 0, "taker_ns": 0}
 KIND, SIDE, PX, QTY, ID, FLAGS, EOM = 2, 3, 4, 5, 6, 7, 8
 
 GOLDEN = {
-    "quiet": "",
-    "active": "",
-    "toxic": "",
+    "quiet": "0f6ae7b7323bb47c737eb61df67a718b0c172041932a94fb2d2a6559c7e378f1",
+    "active": "a41afc26e5058b6a4d1f34328a7730ef5210236e35473629fe032c5037fcb6b5",
+    "toxic": "bb5587313c71a792fa4966cb1fa7156c2f013f7110a9d933d488ed4d57a0fe8e",
 }
 
 
@@ -59,7 +62,12 @@ def test_the_first_minute_is_the_golden_one(preset: str) -> None:
 def test_another_process_sees_the_same_market() -> None:
     code = "from tests.core.test_market import digest; print(digest('quiet'))"
     told = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+        cwd=Path(__file__).parents[2],
     )
     assert told.stdout.strip() == GOLDEN["quiet"]
 
@@ -168,22 +176,68 @@ def test_frames_chain_and_say_the_same_as_rows() -> None:
     }
 
 
+def test_a_frame_parser_reads_the_rows_back() -> None:
+    market, rows = Market(6, "active", venue={"taker_ppm": 280}), Market(6, "active")
+    parser = FramesProbe(1, 1, 5)
+    read = 0
+    for recv_ns, text in market.frames(20):
+        for got in parser.parse(text, recv_ns):
+            row = next(rows)
+            assert (*got[:2], ord(got.kind), *got[3:7], got.flags, got.eom) == row
+            read += 1
+    assert read > 5000
+    assert parser.counters()["gaps"] == 0
+
+
+def test_private_frames_tell_the_life_of_our_orders() -> None:
+    market = Market(1, "quiet", venue=DIRECT, script="3 cascade bid 1")
+    sent = False
+    told = []
+    for _, text in market.frames(6):
+        if not sent and market.clock_ns >= 1_760_041_998 * SECOND:
+            sent = True
+            bid, ask = market.levels(BID)[0][0], market.levels(ASK)[0][0]
+            market.place(market.clock_ns, 11, BID, bid + 1, 700)
+            market.place(market.clock_ns, 12, BID, bid - 900, 800)
+            market.place(market.clock_ns, 13, BID, ask + 9, 900)
+            market.cancel(market.clock_ns + SECOND // 2, 12)
+        if b"/account_all" in text:
+            told.append(json.loads(text))
+    orders = [t["orders"]["1"][0] for t in told if "orders" in t]
+    lives: dict[int, list[str]] = {}
+    for order in orders:
+        lives.setdefault(order["client_order_index"], []).append(order["status"])
+        assert (order["order_index"] + 2**47) >> 48 == 3
+        assert order["side"] == ""
+        assert order["is_ask"] is False
+    assert lives[11][0] == "open"
+    assert lives[11][-1] == "filled"
+    assert lives[12] == ["open", "canceled"]
+    assert lives[13] == ["canceled-post-only"]
+    done = next(o for o in orders if o["status"] == "filled")
+    assert done["filled_base_amount"] == "0.00700"
+    assert done["filled_quote_amount"] == f"{done['base_price'] * 700 / 1e6:.6f}"
+    held = [t["positions"]["1"] for t in told if "positions" in t][-1]
+    assert held["position"] == "0.00700"
+    assert held["avg_entry_price"] == f"{done['base_price'] / 10:.1f}"
+    assert held["realized_pnl"] == "0.000000"
+
+
 def test_the_published_book_is_the_true_one_own_orders_included() -> None:
-    market = direct()
     book = DepthProbe()
-    px = market.levels(BID)[0][0] - 3
+    # a halt stops the flow, so that the last frame shows the book as it stands
+    market = Market(1, "quiet", venue=DIRECT, script="2.1 halt 1")
+    rows = pass_time(market, 2 * SECOND)
+    px = market.levels(BID)[0][0] - 300
     market.place(market.clock_ns, 1, BID, px, 777)
-    rows = pass_time(market, 0) + market.rows()
-    fresh = Market(1, "quiet", venue=DIRECT)
-    rows = pass_time(fresh, 2 * SECOND)
-    fresh.place(fresh.clock_ns, 1, BID, px, 777)
-    rows += pass_time(fresh, 70 * MS)
+    rows += pass_time(market, SECOND)
     for row in rows:
         if row[KIND] == RowKind.ROW_LEVEL:
             book.set(row[SIDE], row[PX], row[QTY])
-    shown = dict(book.levels(BID))
-    assert any(ours == 777 for _, _, _, ours in fresh.levels(BID, 50))
-    assert shown[px] >= 777
+    for side in (BID, ASK):
+        true = market.levels(side, 100_000)
+        assert book.levels(side) == [(px, qty) for px, qty, _, _ in true]
+    assert (px, 777) in [(px, ours) for px, _, _, ours in market.levels(BID, 100_000)]
 
 
 def test_our_order_fills_only_when_everyone_in_front_is_gone() -> None:
@@ -219,13 +273,10 @@ def test_our_order_fills_only_when_everyone_in_front_is_gone() -> None:
 
 def test_own_prints_are_flagged_and_equal_our_fills() -> None:
     market = direct(4, "active")
-    printed = filled = next_id = 0
-    for _ in range(300):
-        next_id += 1
+    printed = filled = 0
+    for turn in range(300):
         for side in (BID, ASK):
-            market.place(
-                market.clock_ns, 2 * next_id + side, side, market.levels(side)[0][0], 2000
-            )
+            market.place(market.clock_ns, 2 * turn + side, side, market.levels(side)[0][0], 2000)
         rows = pass_time(market, 100 * MS)
         market.cancel_all(market.clock_ns)
         rows += pass_time(market, MS)
@@ -245,7 +296,7 @@ def test_printed_volume_is_the_volume_taken_from_makers() -> None:
     pending = market_total - market.counters["printed_qty"]
     printed = sum(r[QTY] for r in rows if r[KIND] == RowKind.ROW_TRADE)
     assert printed == market.counters["printed_qty"]
-    assert 0 <= pending
+    assert pending >= 0
     assert (pending == 0) == (market.counters["waiting_trades"] == 0)
     assert market.counters["lost_prints_qty"] == 0
     ids = [r[ID] for r in rows if r[KIND] == RowKind.ROW_TRADE]
@@ -355,16 +406,15 @@ def test_a_reader_of_rows_knows_every_report_due_before_the_next_row() -> None:
     market = Market(1, "active")
     order_id = 0
     last = 0
-    for _ in range(3000):
+    for turn in range(3000):
         now = market.next_time()
         assert now is not None
         for report in market.reports(now):
             # reports come in order and none turns up late
             assert report["time_ns"] >= last
             last = report["time_ns"]
-        last = max(last, 0)
         next(market)
-        if order_id < 60 and _ % 50 == 0:
+        if order_id < 60 and turn % 50 == 0:
             order_id += 1
             market.place(now, order_id, BID, market.levels(BID)[0][0], 100)
     assert last > 0
@@ -519,6 +569,21 @@ def test_memory_does_not_grow() -> None:
     after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     assert after - before < 2048
     assert market.counters["pool_full"] == 0
+
+
+def test_an_hour_is_fast_and_leaves_the_book_as_deep_as_it_was() -> None:
+    market = Market(1, "quiet")
+    began = time.process_time()
+    depth = []
+    for second in range(3600):
+        market.run(market.clock_ns + SECOND)
+        market.skip()
+        if second >= 60 and second % 5 == 0:
+            best = market.levels(BID, 1)[0][0]
+            depth.append(sum(qty for px, qty, _, _ in market.levels(BID, 2000) if px > best - 1210))
+    assert time.process_time() - began < 20
+    first, last = sum(depth[:120]) / 120, sum(depth[-120:]) / 120
+    assert 0.8 < last / first < 1.2
 
 
 def test_rows_that_nobody_reads_are_an_error_and_not_a_loss() -> None:

@@ -9,6 +9,8 @@ from itertools import pairwise
 from pathlib import Path
 from statistics import NormalDist
 
+from bog._core.market_model import log2_q16
+
 HEADER = Path(__file__).parents[2] / "bog" / "_core" / "market_tables.h"
 CELLS = 1024
 ABOUT = """\
@@ -87,6 +89,11 @@ def test_tables_have_the_moments_of_their_laws() -> None:
     mean, variance = moments(exponential())
     assert abs(mean - 1) < 0.0002
     assert abs(variance - 1) < 0.005
+
+
+def test_binary_logarithms_are_exact_to_the_last_place() -> None:
+    for near, far in ((1, 5), (6, 15), (16, 40), (101, 250), (2001, 20000), (1, 1), (3, 24)):
+        assert log2_q16(far, near) == math.floor(math.log2(far / near) * 65536)
 
 
 if __name__ == "__main__":

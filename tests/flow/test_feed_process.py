@@ -3,7 +3,6 @@
 import gzip
 import mmap
 import random
-import resource
 import signal
 import struct
 import subprocess
@@ -11,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from resource import RLIMIT_FSIZE, setrlimit
 
 import pytest
 
@@ -424,6 +424,7 @@ def test_built_in_market_says_the_same_for_one_seed(shm: Path, tmp_path: Path) -
                    "--seed", seed, "--dump", out)  # fmt: skip
         assert done.returncode == 0, done.stderr
         texts.append(out.read_bytes())
+        assert ", 100 %" in done.stderr
     assert texts[0] == texts[1] != texts[2]
     assert len(texts[0]) > 10_000
 
@@ -484,10 +485,10 @@ def test_file_that_cannot_grow_ends_the_recording_and_not_the_feed(
 ) -> None:
     out = tmp_path / "out.csv"
     most = WHERE["object"][1] + 4096
-    arguments = ["--market", 1, "--dir", shm, "--speed", "max", "--duration", 120, "--dump", out]
+    arguments = ["--market", 1, "--dir", shm, "--speed", "max", "--duration", 300, "--dump", out]
     done = subprocess.run(
         command(*arguments), cwd=ROOT, capture_output=True, text=True, check=False,
-        timeout=PATIENCE_S, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (most, most)),
+        timeout=PATIENCE_S, preexec_fn=lambda: setrlimit(RLIMIT_FSIZE, (most, most)),
     )  # fmt: skip
     assert done.returncode == 1
     assert "recording ends at row" in done.stderr and "File too large" in done.stderr
