@@ -41,7 +41,8 @@ from bog._core.stats cimport (
 from bog._core.types cimport (
     ASK, BID, CMD_AMEND, CMD_CANCEL, CMD_PLACE, F_LIQUIDATION, J_CANCELED, J_END, J_READY, J_RUN,
     J_STATE, LEVEL_DRAIN, LEVEL_KILLED, NEVER, ORDER_FILLED, ORDER_FREE, REC_BOOK, REC_STATS,
-    REC_STATUS, REC_TRADE, REJ_RESTART, REP_ACK, REP_CANCELED, REP_EXPIRED, REP_FILL, REP_FUNDING,
+    REC_STATUS, REC_TRADE, REJ_RESTART, REP_ACK, REP_AMEND_REJECT,
+    REP_CANCELED, REP_CANCEL_REJECT, REP_EXPIRED, REP_FILL, REP_FUNDING,
     REP_REJECT, REP_UNKNOWN, ROW_LEVEL, ROW_RESET, ROW_STATS, ROW_STATUS, ROW_TRADE, STATE_WORDS,
     STATUS_END, VERDICTS, W_LAST_NS, W_LEVEL, Command, JournalRec, Limits, Order, Record, Report,
     Row, StrategyParams, VenueParams, ns_t, px_t,
@@ -208,6 +209,7 @@ cdef class Session:
             self.emit()
         # the venue holds what we hold, for funding and margin; measuring begins with it
         self.stats.measure.pos = self.engine.position.pos
+        self.stats.measure.start = 2 * self.engine.position.cash
         if self.market is not None:
             self.market.sim.pos = self.engine.position.pos
         else:
@@ -383,6 +385,8 @@ cdef class Session:
             self.stats.acks += 1
         elif report.kind == REP_REJECT:
             self.stats.rejects += 1
+            self.stats.rejected[report.reason & 15] += 1
+        elif report.kind == REP_CANCEL_REJECT or report.kind == REP_AMEND_REJECT:
             self.stats.rejected[report.reason & 15] += 1
         elif report.kind == REP_CANCELED:
             self.stats.cancels_done += 1
