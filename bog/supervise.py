@@ -26,10 +26,10 @@ from bog import facts
 from bog._core.stats import StatsPage, name_process
 from bog._core.types import Level
 from bog.errors import BogError, ConfigError, DataError, JournalDamaged, UsageError
-from bog.journal import RECORD
 from bog.facts import About
-from bog.run import Spec, raw_market
+from bog.journal import RECORD
 from bog.speaker import JournalSpeaker
+from bog.spec import Spec, raw_market
 from bog.units import text
 
 POLL_SEC = 0.05
