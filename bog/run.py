@@ -20,6 +20,7 @@ from bog._core.loop import Session, follow_parent, lock_memory
 from bog._core.market import Market
 from bog._core.source import Source, open_source
 from bog._core.stats import StatsPage, name_process
+from bog._core.types import StateWord
 from bog.errors import BogError, ConfigError, DataError
 from bog.journal import Recovered, recover
 
@@ -216,6 +217,8 @@ def serve(spec: Spec, say: Any) -> int:
             "void": recovered.void,
             "canceled": len(recovered.open_orders),
             "position": recovered.words[0],
+            "halt": session.words()[StateWord.W_HALT],
+            "halt_id": session.words()[StateWord.W_HALT_ID],
             "locked": locked,
         }
     )

@@ -41,7 +41,8 @@ from bog._core.stats cimport (
 from bog._core.types cimport (
     ASK, BID, CMD_AMEND, CMD_CANCEL, CMD_PLACE, F_LIQUIDATION, J_CANCELED, J_END, J_READY, J_RUN,
     J_STATE, LEVEL_DRAIN, LEVEL_KILLED, NEVER, ORDER_FILLED, ORDER_FREE, REC_BOOK, REC_STATS,
-    REC_STATUS, REC_TRADE, REJ_RESTART, REP_ACK, REP_CANCELED, REP_EXPIRED, REP_FILL, REP_FUNDING,
+    REC_STATUS, REC_TRADE, REJ_RESTART, REP_ACK, REP_AMEND_REJECT,
+    REP_CANCELED, REP_CANCEL_REJECT, REP_EXPIRED, REP_FILL, REP_FUNDING,
     REP_REJECT, REP_UNKNOWN, ROW_LEVEL, ROW_RESET, ROW_STATS, ROW_STATUS, ROW_TRADE, STATE_WORDS,
     STATUS_END, VERDICTS, W_LAST_NS, W_LEVEL, Command, JournalRec, Limits, Order, Record, Report,
     Row, StrategyParams, VenueParams, ns_t, px_t,
@@ -117,6 +118,7 @@ cdef class Session:
     cdef uint32_t market_id
     cdef uint8_t book_flags
     cdef ns_t now_ns, timer_ns, end_ns, drain_until_ns, first_ns, wall_ns, seen_ns, look_ns
+    cdef ns_t row_ns
     cdef ns_t duration_ns, paid_ns
     cdef int64_t speed_ppm
     cdef uint64_t turns
@@ -207,6 +209,7 @@ cdef class Session:
             self.emit()
         # the venue holds what we hold, for funding and margin; measuring begins with it
         self.stats.measure.pos = self.engine.position.pos
+        self.stats.measure.start = 2 * self.engine.position.cash
         if self.market is not None:
             self.market.sim.pos = self.engine.position.pos
         else:
@@ -314,7 +317,10 @@ cdef class Session:
         """Let the engine take one event, then journal, then act."""
         if self.live:
             event.alive_ns = self.reader.heartbeat()
+        elif self.market is not None:
+            event.alive_ns = self.row_ns
         elif not self.ended:
+            # a recording has no heartbeat: its silence may be a quiet market
             event.alive_ns = event.time_ns
         if journal_room(self.journal) < ROOM:
             self.wait_for_disk()
@@ -380,6 +386,8 @@ cdef class Session:
         elif report.kind == REP_REJECT:
             self.stats.rejects += 1
             self.stats.rejected[report.reason & 15] += 1
+        elif report.kind == REP_CANCEL_REJECT or report.kind == REP_AMEND_REJECT:
+            self.stats.rejected[report.reason & 15] += 1
         elif report.kind == REP_CANCELED:
             self.stats.cancels_done += 1
             if report.reason:
@@ -422,6 +430,7 @@ cdef class Session:
                 depth_reset(self.depth)
             if self.publisher is not None:
                 self.publish(&row)
+            self.row_ns = row.recv_ns
             self.now_ns = row.recv_ns if row.recv_ns > self.now_ns else self.now_ns
             if row.kind == ROW_LEVEL or row.kind == ROW_RESET:
                 self.book_moved = True

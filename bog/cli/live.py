@@ -151,11 +151,13 @@ def ended_by(page: dict[str, Any], level: int, spec: run.Spec) -> str:
         return "halt"
     if level >= Level.LEVEL_DRAIN:
         return "signal"
+    # the built-in market has no end, and its last event is before that of the duration
     past = page["now_ns"] - page["start_ns"]
-    return "duration" if spec["duration_ns"] and past >= spec["duration_ns"] else "end of data"
+    in_time = spec["feed"]["kind"] == "sim" or spec["duration_ns"] and past >= spec["duration_ns"]
+    return "duration" if in_time else "end of data"
 
 
-def trade(settings: Settings, values: dict[str, Any]) -> int:
+def trade(settings: Settings, values: dict[str, Any], name: str) -> int:
     """Run one paper session from start to report; return the exit code."""
     refuse_live(settings)
     spec = spec_of(settings, values)
@@ -168,6 +170,8 @@ def trade(settings: Settings, values: dict[str, Any]) -> int:
     began = time.monotonic()
     engine = supervise.Engine(spec)
     try:
+        # found by its name from here on, where every signal has its meaning
+        supervise.name_me(name)
         engine.wait_ready()
         click.echo(supervise.welcome(engine.ready, about), err=True)
         log.emit("INFO", "start", "bog-live started", feed=about["feed"], mode="paper",
@@ -256,8 +260,7 @@ def start(values: dict[str, Any], name: str) -> None:
         settings.market(values["market"])
         click.echo(config.show(settings), nl=False)
         return
-    supervise.name_me(name)
-    code = trade(settings, values)
+    code = trade(settings, values, name)
     click.get_current_context().exit(code)
 
 
