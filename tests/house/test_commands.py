@@ -35,7 +35,7 @@ def test_the_readme_names_no_command_that_does_not_exist() -> None:
     readme = ROOT / "README.md"
     text = readme.read_text() if readme.exists() else ""
     targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), flags=re.M))
-    blocks = "\n".join(re.findall(r"^```(?:sh|bash|console)?\n(.*?)^```", text, flags=re.M | re.S))
+    blocks = "\n".join(re.findall(r"^```(?:sh|bash|console)\n(.*?)^```", text, flags=re.M | re.S))
     for line in blocks.splitlines():
         words = line.removeprefix("$ ").split()
         while words and "=" in words[0]:
