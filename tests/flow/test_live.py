@@ -98,7 +98,7 @@ def test_default_run_fills_on_both_sides_within_two_minutes(
     fills = [line for line in first.log if line["event"] == "fill"]
     assert len(fills) == report["fills"]["count"]
     assert {line["reason"] for line in fills} == {"match"}
-    assert list(first.shm.iterdir()) == []
+    assert first.left() == []
 
 
 def test_seeds_differ(bots: Callable[..., Bot], tmp_path: Path) -> None:

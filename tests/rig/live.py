@@ -97,10 +97,15 @@ class Bot:
         assert len(children) == 1, children
         return int(children[0])
 
+    def left(self) -> list[str]:
+        """Return what is in shared memory, but for the ring of a feed, which its next writer takes."""
+        return sorted(path.name for path in self.shm.iterdir() if not path.name.startswith("hg_"))
+
     # how it goes
 
     def ready(self) -> "Bot":
         """Return when the engine trades or is about to."""
+
         def is_ready() -> bool:
             assert self.process.poll() is None, f"exit code {self.process.returncode}: {self.said}"
             return "\njournal " in self.said and self.page()["state"] > 0
