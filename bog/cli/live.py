@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from pathlib import Path
 from typing import Any
@@ -115,6 +116,7 @@ def spec_of(settings: Settings, values: dict[str, Any]) -> run.Spec:
         account=0,
         clear_halt=values["clear_halt"] or 0,
         page=supervise.page_path(settings.feed.directory, market),
+        parent=os.getpid(),
     )
 
 
