@@ -26,8 +26,8 @@ from bog import facts
 from bog._core.stats import StatsPage, name_process
 from bog._core.types import Level
 from bog.errors import BogError, ConfigError, DataError, JournalDamaged, UsageError
-from bog.journal import RECORD
 from bog.facts import About
+from bog.journal import RECORD
 from bog.run import Spec, raw_market
 from bog.speaker import JournalSpeaker
 from bog.units import text
@@ -111,8 +111,8 @@ class Engine:
         assert self.child.stdout is not None
         self.unread += self.child.stdout.read() or b""
         *said, self.unread = self.unread.split(b"\n")
-        for text in said:
-            line = json.loads(text)
+        for each in said:
+            line = json.loads(each)
             if line["event"] == "error":
                 self.child.wait()
                 raise ERRORS.get(line["code"], BogError)(line["message"])

@@ -77,7 +77,6 @@ def spec_of(settings: Settings, values: dict[str, Any]) -> run.Spec:
     scale = settings.market(market)
     source = settings.feed.source
     kind, _, path = source.partition(":")
-    speed = settings.feed.speed
     speed_ppm = settings.speed_ppm()
     real_time = kind == "sim" and speed_ppm == 1_000_000
     limits, strategy = settings.limits(market), settings.strategy_params(market)
@@ -155,8 +154,9 @@ def ended_by(page: dict[str, Any], level: int, spec: run.Spec) -> str:
         return "signal"
     # the built-in market has no end, and its last event is before that of the duration
     past = page["now_ns"] - page["start_ns"]
-    in_time = spec["feed"]["kind"] == "sim" or spec["duration_ns"] and past >= spec["duration_ns"]
-    return "duration" if in_time else "end of data"
+    if spec["feed"]["kind"] == "sim" or 0 < spec["duration_ns"] <= past:
+        return "duration"
+    return "end of data"
 
 
 def trade(settings: Settings, values: dict[str, Any], name: str) -> int:

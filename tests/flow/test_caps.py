@@ -79,7 +79,10 @@ def test_conservative_build_judges_the_shipped_configurations(capped: Path) -> N
         every = config.load(name, environ=variables).limits(1)
         return {key: every[key] for key in names}
 
-    loss = {"BOG_RISK__MAX_DAILY_LOSS": "100", "BOG_MONITORING__ALERTS__DAILY_LOSS_ALERT_THRESHOLD": "50"}
+    loss = {
+        "BOG_RISK__MAX_DAILY_LOSS": "100",
+        "BOG_MONITORING__ALERTS__DAILY_LOSS_ALERT_THRESHOLD": "50",
+    }
     said = ask(
         capped, limits(None), limits("development"), limits("production"), limits(None, **loss)
     )

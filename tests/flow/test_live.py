@@ -11,9 +11,19 @@ import pytest
 from bog._core.types import StateWord
 from bog.journal import read
 from tests.rig.live import (
-    PATIENCE_S, Bot, K, command, environment, fold, is_drained, of_kind, one_error, position,
-    records, runs,
-)  # fmt: skip
+    PATIENCE_S,
+    Bot,
+    K,
+    command,
+    environment,
+    fold,
+    is_drained,
+    of_kind,
+    one_error,
+    position,
+    records,
+    runs,
+)
 
 Shared = Callable[[str], Path]
 BINANCE = "market-data/binance-btcusdt-perp/events.csv.gz"

@@ -7,15 +7,25 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
 from bog._core.types import Halt, Level
 from tests.rig.live import (
-    PATIENCE_S, Bot, K, command, environment, is_drained, of_kind, position, records, runs,
+    PATIENCE_S,
+    Bot,
+    K,
+    command,
+    environment,
+    is_drained,
+    of_kind,
+    position,
+    records,
+    runs,
     wait_for,
-)  # fmt: skip
+)
 
 USR1, USR2, INT, TERM = signal.SIGUSR1, signal.SIGUSR2, signal.SIGINT, signal.SIGTERM
 
@@ -135,7 +145,7 @@ def test_storm_of_pauses_ends_in_the_state_of_its_parity(bots: Callable[..., Bot
     wait_for(lambda: bot.page()["level"] == Level.LEVEL_RUN and bot.page()["orders"])
     bot.stop()
     taken = levels(bot)
-    assert all(a != b for a, b in zip(taken, taken[1:], strict=False))
+    assert all(a != b for a, b in pairwise(taken))
     assert taken[-1] == Level.LEVEL_DRAIN and is_drained(bot.folder)
 
 

@@ -72,9 +72,10 @@ void *realloc(void *p, size_t size)
         return next_realloc(p, size);
     fresh = malloc(size);
     if (fresh && p) /* old size unknown: the rest of the early bytes is readable */
-        memcpy(fresh, p, (size_t)(early + sizeof early - (char *)p) < size
-                             ? (size_t)(early + sizeof early - (char *)p)
-                             : size);
+        memcpy(fresh, p,
+               (size_t)(early + sizeof early - (char *)p) < size
+                   ? (size_t)(early + sizeof early - (char *)p)
+                   : size);
     return fresh;
 }
 
