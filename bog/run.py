@@ -153,6 +153,8 @@ def serve(spec: Spec, say: Any) -> int:
     page = StatsPage.open(spec["page"], writable=True)
     page.install_signals(whole=False)
     follow_parent()
+    if os.getppid() != spec["parent"]:
+        raise BogError(f"bog-live, process {spec['parent']}, died before the engine began")
     if spec["cpu"] >= 0:
         try:
             os.sched_setaffinity(0, {spec["cpu"]})

@@ -5,6 +5,7 @@ The shell makes a Spec, the engine's process obeys it; nothing below reads a con
 
 from __future__ import annotations
 
+import os
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict
@@ -59,6 +60,7 @@ class Spec(TypedDict):
     account: int
     clear_halt: int
     page: str
+    parent: int  # process that must live: without it the engine drains
 
 
 def raw_market(market: int) -> int:
@@ -121,6 +123,7 @@ def spec_of(
         account=0,
         clear_halt=values["clear_halt"] or 0,
         page=page,
+        parent=os.getpid(),
     )
 
 

@@ -111,8 +111,8 @@ class Engine:
         assert self.child.stdout is not None
         self.unread += self.child.stdout.read() or b""
         *said, self.unread = self.unread.split(b"\n")
-        for text in said:
-            line = json.loads(text)
+        for each in said:
+            line = json.loads(each)
             if line["event"] == "error":
                 self.child.wait()
                 raise ERRORS.get(line["code"], BogError)(line["message"])

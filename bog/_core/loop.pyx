@@ -6,6 +6,7 @@ venue, or the built-in market's true queues). Below them one step serves every w
 """
 
 import os
+from decimal import Decimal
 
 cimport cython
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
@@ -34,6 +35,7 @@ from bog._core.paper cimport (
     Paper, paper_command, paper_due, paper_free, paper_new, paper_report, paper_row,
 )
 from bog._core.position cimport position_daily2, position_equity2, position_unrealized2
+from bog._core.risk cimport CAP_DAILY_LOSS, CAP_DECIMALS, CAP_LONG, CAP_ORDER, CAP_SHORT
 from bog._core.source cimport Source
 from bog._core.stats cimport (
     RUN_DONE, RUN_DRAINING, RUN_TRADING, STATS_FILLS, STATS_ORDERS, Stats, StatsPage,
@@ -79,6 +81,21 @@ cdef fill_venue(VenueParams *out, dict values):
     out.through_full = values["through_full"]
     out.shrink_keeps_place = values["shrink_keeps_place"]
     out.seed = values["seed"]
+
+
+cdef str over_cap(int cap, dict spec):
+    """Return in one line which limit is above the caps of this build, and what would be right."""
+    if cap == CAP_DECIMALS:
+        return f"decimals {spec['price_decimals']} and {spec['size_decimals']}: want 0 to 9 of each"
+    size, money = spec["size_decimals"], spec["price_decimals"] + spec["size_decimals"]
+    key, name, decimals, most = {
+        CAP_LONG: ("max_position", "max_long", size, "0.5"),
+        CAP_SHORT: ("max_short", "max_short", size, "0.5"),
+        CAP_ORDER: ("max_order_size", "max_order", size, "0.1"),
+        CAP_DAILY_LOSS: ("max_daily_loss", "max_daily_loss", money, "100"),
+    }[cap]
+    value = Decimal(spec["limits"][name]).scaleb(-decimals)
+    return f"risk.{key} = {value:f}: this build has BOG_CAPS=conservative: want at most {most}"
 
 
 def lock_memory():
@@ -162,9 +179,7 @@ cdef class Session:
             spec["size_decimals"],
         )
         if cap:
-            raise ValueError(
-                f"a limit exceeds the caps compiled in with BOG_CAPS=conservative (code {cap})"
-            )
+            raise ValueError(over_cap(cap, spec))
         if self.market is None:
             fill_venue(&venue, spec["venue"])
             self.paper = paper_new(&venue, self.depth, ORDERS_CAP, 4 * ORDERS_CAP)

@@ -11,9 +11,19 @@ import pytest
 from bog._core.types import StateWord
 from bog.journal import read
 from tests.rig.live import (
-    PATIENCE_S, Bot, K, command, environment, fold, is_drained, of_kind, one_error, position,
-    records, runs,
-)  # fmt: skip
+    PATIENCE_S,
+    Bot,
+    K,
+    command,
+    environment,
+    fold,
+    is_drained,
+    of_kind,
+    one_error,
+    position,
+    records,
+    runs,
+)
 
 Shared = Callable[[str], Path]
 BINANCE = "market-data/binance-btcusdt-perp/events.csv.gz"
@@ -98,7 +108,7 @@ def test_default_run_fills_on_both_sides_within_two_minutes(
     fills = [line for line in first.log if line["event"] == "fill"]
     assert len(fills) == report["fills"]["count"]
     assert {line["reason"] for line in fills} == {"match"}
-    assert list(first.shm.iterdir()) == []
+    assert first.left() == []
 
 
 def test_seeds_differ(bots: Callable[..., Bot], tmp_path: Path) -> None:

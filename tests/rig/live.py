@@ -1,6 +1,6 @@
 """The real command as a process of its own: start it, signal it, read what it left behind.
 
-Every bot has a directory with its journal, log, report and shared memory, so that tests do not meet.
+Every bot has a directory with its journal, log, report and shared memory: tests do not meet.
 """
 
 import json
@@ -50,11 +50,11 @@ def wait_for(what: Callable[[], Any], patience_s: float = PATIENCE_S) -> Any:
 
 
 class Bot:
-    """One bog-live in `where`. Its shared memory is in `where`/shm, its journal in `where`/journal."""
+    """One bog-live in `where`: shared memory is in `where`/shm, the journal in `where`/journal."""
 
     def __init__(
         self, where: Path, *arguments: object, name: str = "bog-live", market: int = 1,
-        before: Callable[[], None] | None = None, **environ: str,
+        **environ: str,
     ) -> None:  # fmt: skip
         self.where, self.shm, self.folder = where, where / "shm", where / "journal"
         self.shm.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -69,7 +69,7 @@ class Bot:
         with self.out.open("w") as out, self.err.open("w") as err:
             self.process = subprocess.Popen(
                 line, cwd=where, env=environment(**environ), stdin=subprocess.DEVNULL, stdout=out,
-                stderr=err, preexec_fn=before,
+                stderr=err,
             )  # fmt: skip
         self.pid = self.process.pid
 
@@ -97,10 +97,15 @@ class Bot:
         assert len(children) == 1, children
         return int(children[0])
 
+    def left(self) -> list[str]:
+        """Return what is in shared memory, but for a feed's ring, which its next writer takes."""
+        return sorted(path.name for path in self.shm.iterdir() if not path.name.startswith("hg_"))
+
     # how it goes
 
     def ready(self) -> "Bot":
         """Return when the engine trades or is about to."""
+
         def is_ready() -> bool:
             assert self.process.poll() is None, f"exit code {self.process.returncode}: {self.said}"
             return "\njournal " in self.said and self.page()["state"] > 0
