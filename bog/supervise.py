@@ -26,8 +26,8 @@ from bog import facts
 from bog._core.stats import StatsPage, name_process
 from bog._core.types import Level
 from bog.errors import BogError, ConfigError, DataError, JournalDamaged, UsageError
-from bog.journal import RECORD
 from bog.facts import About
+from bog.journal import RECORD
 from bog.run import Spec, raw_market
 from bog.speaker import JournalSpeaker
 from bog.units import text
@@ -67,7 +67,7 @@ class JournalTail:
     """The records of a journal file as they become durable."""
 
     def __init__(self, path: str) -> None:
-        self.file: IO[bytes] = open(path, "rb")  # noqa: SIM115 - closed by close()
+        self.file: IO[bytes] = Path(path).open("rb")  # noqa: SIM115 - closed by close()
         self.file.seek(PAGE)
         self.rest = b""
 
@@ -111,8 +111,8 @@ class Engine:
         assert self.child.stdout is not None
         self.unread += self.child.stdout.read() or b""
         *said, self.unread = self.unread.split(b"\n")
-        for text in said:
-            line = json.loads(text)
+        for reply in said:
+            line = json.loads(reply)
             if line["event"] == "error":
                 self.child.wait()
                 raise ERRORS.get(line["code"], BogError)(line["message"])
@@ -141,7 +141,9 @@ class Engine:
         code = self.child.returncode
         return f"by signal {signal.Signals(-code).name}" if code < 0 else f"with exit code {code}"
 
-    def follow(self, watch: Callable[[dict[str, Any]], None], speaker: JournalSpeaker | None) -> int:
+    def follow(
+        self, watch: Callable[[dict[str, Any]], None], speaker: JournalSpeaker | None
+    ) -> int:
         """Show and log until the engine has ended; return its exit code."""
         tail = JournalTail(self.ready["journal"])
         drain_since = 0.0

@@ -66,7 +66,7 @@ def refuse_live(settings: Settings) -> None:
     if settings.execution.mode == "live":
         raise ConfigError(
             f"execution.mode = live ({settings.origins['execution.mode']}): this build lacks"
-            f" {MISSING_LIVE}; want \"paper\""
+            f' {MISSING_LIVE}; want "paper"'
         )
 
 
@@ -76,7 +76,6 @@ def spec_of(settings: Settings, values: dict[str, Any]) -> run.Spec:
     scale = settings.market(market)
     source = settings.feed.source
     kind, _, path = source.partition(":")
-    speed = settings.feed.speed
     speed_ppm = settings.speed_ppm()
     real_time = kind == "sim" and speed_ppm == 1_000_000
     limits, strategy = settings.limits(market), settings.strategy_params(market)
@@ -153,7 +152,7 @@ def ended_by(page: dict[str, Any], level: int, spec: run.Spec) -> str:
         return "signal"
     # the built-in market has no end, and its last event is before that of the duration
     past = page["now_ns"] - page["start_ns"]
-    in_time = spec["feed"]["kind"] == "sim" or spec["duration_ns"] and past >= spec["duration_ns"]
+    in_time = spec["feed"]["kind"] == "sim" or (spec["duration_ns"] and past >= spec["duration_ns"])
     return "duration" if in_time else "end of data"
 
 

@@ -11,8 +11,18 @@ import pytest
 from bog._core.types import StateWord
 from bog.journal import read
 from tests.rig.live import (
-    PATIENCE_S, Bot, K, command, environment, fold, is_drained, of_kind, one_error, position,
-    records, runs,
+    PATIENCE_S,
+    Bot,
+    K,
+    command,
+    environment,
+    fold,
+    is_drained,
+    of_kind,
+    one_error,
+    position,
+    records,
+    runs,
 )  # fmt: skip
 
 Shared = Callable[[str], Path]

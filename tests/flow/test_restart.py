@@ -12,7 +12,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def run(tmp_path: Path, report: str) -> dict[str, Any]:
-    """Trade twenty seconds, tightly, of the built-in market on the account of `tmp_path`; return the report."""
+    """Trade twenty seconds, tightly, on the account of `tmp_path`; return the report."""
     (tmp_path / "shm").mkdir(mode=0o700, exist_ok=True)
     done = subprocess.run(
         [sys.executable, "-m", "bog.cli.live", "--market", "1", "--speed", "max", "--duration",

@@ -20,15 +20,14 @@ import time
 from pathlib import Path
 
 from bog import config
-from bog._core.journal import JournalFile, file_name
+from bog._core.fold import Fold
+from bog._core.frames import MarketRow
+from bog._core.journal import PAGE, JournalFile, file_name
 from bog._core.loop import Session
 from bog._core.market import Market
 from bog._core.source import TapeWriter, open_source
 from bog._core.stats import StatsPage
 from bog._core.types import JournalKind, Reject, StateWord
-from bog._core.fold import Fold
-from bog._core.frames import MarketRow
-from bog._core.journal import PAGE
 from bog.journal import RECORD, read, recover
 
 RAW = 1_000_001
@@ -88,9 +87,7 @@ def live(folder: Path, tape: Path, spec: dict[str, object], page: str) -> list[i
     return session.words()
 
 
-def spawn(
-    folder: Path, tape: Path, spec: dict[str, object], page: str, after: float | None
-) -> int:
+def spawn(folder: Path, tape: Path, spec: dict[str, object], page: str, after: float | None) -> int:
     """Fork a life and kill it after so many seconds; return 1 when the kill found it alive."""
     pid = os.fork()
     if pid == 0:
@@ -153,9 +150,7 @@ def main() -> None:
             # the unharmed life from here; a life that died before it was ready changed nothing
             twin = reference(folder, tape, spec)
             page = folder / f"page{life}"
-            counts["kills"] += spawn(
-                folder, tape, spec, str(page), rng.uniform(0.0, 1.15) * whole
-            )
+            counts["kills"] += spawn(folder, tape, spec, str(page), rng.uniform(0.0, 1.15) * whole)
             # recovery itself is killed, too
             if rng.random() < 0.3:
                 counts["kills"] += kill_recovery(folder, rng.uniform(0, 0.004))

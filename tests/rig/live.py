@@ -101,6 +101,7 @@ class Bot:
 
     def ready(self) -> "Bot":
         """Return when the engine trades or is about to."""
+
         def is_ready() -> bool:
             assert self.process.poll() is None, f"exit code {self.process.returncode}: {self.said}"
             return "\njournal " in self.said and self.page()["state"] > 0
