@@ -28,8 +28,8 @@ from bog._core.types import Level
 from bog.errors import BogError, ConfigError, DataError, JournalDamaged, UsageError
 from bog.facts import About
 from bog.journal import RECORD
-from bog.run import Spec, raw_market
 from bog.speaker import JournalSpeaker
+from bog.spec import Spec, raw_market
 from bog.units import text
 
 POLL_SEC = 0.05

@@ -52,6 +52,10 @@ cdef ns_t TIMER_NS = 100_000_000LL    # event time between two timer events
 cdef ns_t DRAIN_NS = 30_000_000_000LL  # proof of the last cancel comes within this, or exit code 3
 cdef ns_t NAP_NS = 200_000LL           # an unpinned loop sleeps at most this long
 cdef ns_t SPIN_NS = 50_000LL           # and spins this long before it sleeps
+cdef enum:
+    ENDED_DATA = 0
+    ENDED_DURATION = 1
+    ENDED_SIGNAL = 2
 cdef uint64_t ROOM = 256               # records that one turn may need
 
 
@@ -114,7 +118,7 @@ cdef class Session:
     cdef object spec
     cdef Row row
     cdef bint have_row, ended, spin, drain_begun, book_moved, live
-    cdef int failure
+    cdef int failure, why_ended
     cdef uint32_t market_id
     cdef uint8_t book_flags
     cdef ns_t now_ns, timer_ns, end_ns, drain_until_ns, first_ns, wall_ns, seen_ns, look_ns
@@ -185,7 +189,6 @@ cdef class Session:
         that were alive are gone with the process that simulated their venue: they are journaled as
         canceled. Clears halt `clear_halt` when that is the one that stands.
         """
-        cdef JournalRec rec
         cdef Event event
         cdef int i
         words = list(recovered.words) if recovered is not None else [0] * STATE_WORDS
@@ -479,7 +482,6 @@ cdef class Session:
         """Show the engine the ten best levels after a message."""
         cdef Event event
         cdef ns_t took
-        cdef const Engine *e = self.engine
         memset(&event, 0, sizeof(Event))
         memset(self.record, 0, sizeof(Record))
         self.record.flags = self.book_flags
@@ -563,6 +565,10 @@ cdef class Session:
             return "the executor's queue is full: a command did not leave"
         return None
 
+    def ended_by(self):
+        """Return why the run ended: "end of data", "duration" or "signal"."""
+        return ("end of data", "duration", "signal")[self.why_ended]
+
     cdef int live_orders(self) noexcept nogil:
         return __builtin_popcount(self.engine.orders.live)
 
@@ -584,6 +590,8 @@ cdef class Session:
         if level == self.engine.level or (self.drain_begun and level <= self.engine.level):
             return
         if level >= LEVEL_DRAIN:
+            if not self.drain_begun:
+                self.why_ended = ENDED_SIGNAL
             self.begin_drain(level)
             return
         memset(&event, 0, sizeof(Event))
@@ -645,6 +653,7 @@ cdef class Session:
                 or (row == NEVER and not self.live)
             ):
                 # the end of the data or of the time: what rests is pulled and proven dead
+                self.why_ended = ENDED_DURATION if now >= self.end_ns else ENDED_DATA
                 self.begin_drain(LEVEL_DRAIN)
                 continue
             if self.drain_begun and self.live_orders() == 0:

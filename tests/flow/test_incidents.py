@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bog import run
+from bog import spec
 from bog._core.types import FillReason, Halt, Verdict
 from bog._core.types import JournalKind as J
 from tests.rig.session import trade
@@ -25,7 +25,7 @@ EAGER = {
 def times(records: np.ndarray[Any, Any], *kinds: int) -> list[float]:
     """Return when records of these kinds were written, in seconds after the start."""
     chosen = records[np.isin(records["kind"], [int(kind) for kind in kinds])]
-    return [(int(t) - run.SIM_START_NS) / SEC for t in chosen["time_ns"]]
+    return [(int(t) - spec.SIM_START_NS) / SEC for t in chosen["time_ns"]]
 
 
 def test_a_stall_is_stale_after_half_a_second_and_pulls_the_quotes(tmp_path: Path) -> None:

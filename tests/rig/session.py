@@ -1,4 +1,4 @@
-"""One session in this process, as fast as possible: the built-in market or a recording, on paper."""
+"""One session in this process, as fast as possible: built-in market or recording, on paper."""
 
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from bog._core.market import Market
 from bog._core.source import Source
 from bog._core.stats import StatsPage
 from bog.journal import read, recover
+from bog.spec import SIM_START_NS
 
 RAW = 1_000_001
 
@@ -26,7 +27,7 @@ def trade(
     preset: str = "active",
     clear_halt: int = 0,
 ) -> tuple[dict[str, Any], np.ndarray[Any, Any], int]:
-    """Trade market 1 from what `folder` holds; return the last page, the run's records, the code."""
+    """Trade market 1 from what `folder` holds; return last page, the run's records, exit code."""
     folder.mkdir(exist_ok=True)
     tree = {"feed": {"source": "sim" if source is None else "replay:tape"}, **(flags or {})}
     settings = config.load(flags=tree, environ={})
@@ -47,9 +48,7 @@ def trade(
     plugs: dict[str, Any] = {"source": source}
     if source is None:
         venue = {name: settings.venue_params(1)[name] for name in run.VENUE_FIELDS_OF_MARKET}
-        plugs = {
-            "market": Market(seed, preset, venue=venue, script=script, start_ns=run.SIM_START_NS)
-        }
+        plugs = {"market": Market(seed, preset, venue=venue, script=script, start_ns=SIM_START_NS)}
     page_file = folder / "page"
     page_file.unlink(missing_ok=True)
     page = StatsPage.create(str(page_file), RAW)
