@@ -5,6 +5,8 @@ SHELL := /bin/bash
 PY := .venv/bin/python
 PYTEST := .venv/bin/pytest
 ARGS ?=
+# cython-lint starts pycodestyle by its name
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
 CORE := bog/_core
 C_FILES := $(wildcard $(CORE)/*.h)
 CYTHON_FILES := $(wildcard $(CORE)/*.pyx) $(wildcard $(CORE)/*.pxd)
@@ -34,13 +36,13 @@ lint: setup ## ruff, cython-lint, clang-format
 	@.venv/bin/clang-format --dry-run --Werror $(C_FILES)
 
 cover: setup ## line coverage of Python and Cython, nogil lines too (a traced build, slow)
-	@tools/variant.sh trace tests $(ARGS)
+	@tools/variant.sh trace $(ARGS)
 
 asan: setup ## the tests of the core on an AddressSanitizer build
-	@tools/variant.sh asan tests/core $(ARGS)
+	@tools/variant.sh asan $(ARGS)
 
 ubsan: setup ## the tests of the core on an UndefinedBehaviorSanitizer build
-	@tools/variant.sh ubsan tests/core $(ARGS)
+	@tools/variant.sh ubsan $(ARGS)
 
 bench: setup ## time every room (pytest-benchmark); prints, never asserts
 	@$(PYTEST) benchmarks -p no:xdist --benchmark-only --benchmark-columns=min,median,rounds \

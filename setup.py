@@ -21,7 +21,11 @@ BUILDS = {
         [],
         {"linetrace": True},
     ),
-    "asan": (["-O1", "-g", "-fsanitize=address", "-fno-omit-frame-pointer"], ["-fsanitize=address"], {}),
+    "asan": (
+        ["-O1", "-g", "-fsanitize=address", "-fno-omit-frame-pointer"],
+        ["-fsanitize=address"],
+        {},
+    ),
     # CPython's own flags hold -fwrapv, under which signed overflow is defined and never reported
     "ubsan": (
         ["-O1", "-g", "-fsanitize=undefined", "-fno-sanitize-recover=undefined", "-fno-wrapv"],

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from bog._core.types import JournalKind as K
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from bog._core.fold import Fold
 from bog._core.journal import JournalFile, crc32c, crc32c_portable
+from bog._core.types import JournalKind as K
 from bog.journal import RECORD
 
 BATCH = 1000

@@ -99,9 +99,7 @@ def open_publisher(spec: Spec) -> Publisher | None:
 def prepare(spec: Spec, page: StatsPage) -> tuple[Session, JournalFile, Recovered, Any]:
     """Return a session that is recovered and ready to run, its journal, what it recovered, its feed."""
     raw = raw_market(spec["market"])
-    recovered = recover(
-        spec["journal"], raw, account=spec["account"], segments=spec["segments"]
-    )
+    recovered = recover(spec["journal"], raw, account=spec["account"], segments=spec["segments"])
     plugs: dict[str, Any] = {}
     kind = spec["feed"]["kind"]
     if kind == "sim":
@@ -160,7 +158,9 @@ def serve(spec: Spec, say: Any) -> int:
             os.sched_setaffinity(0, {spec["cpu"]})
         except OSError as error:
             allowed = ", ".join(map(str, sorted(os.sched_getaffinity(0))))
-            raise ConfigError(f"--cpu {spec['cpu']}: {error.strerror}: want one of {allowed}") from None
+            raise ConfigError(
+                f"--cpu {spec['cpu']}: {error.strerror}: want one of {allowed}"
+            ) from None
     session, journal, recovered, feed = prepare(spec, page)
     locked = lock_memory()
     say(

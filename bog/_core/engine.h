@@ -16,13 +16,14 @@
 #define BOG_OUT_RECORDS 96
 
 enum bog_event_kind {
-    BOG_EVENT_RECORD = 1, /* a market record */
-    BOG_EVENT_REPORT = 2, /* word from the executor */
-    BOG_EVENT_TIMER = 3,  /* time passes */
-    BOG_EVENT_LEVEL = 4,  /* arg = the run level that an operator asks for */
+    BOG_EVENT_RECORD = 1,     /* a market record */
+    BOG_EVENT_REPORT = 2,     /* word from the executor */
+    BOG_EVENT_TIMER = 3,      /* time passes */
+    BOG_EVENT_LEVEL = 4,      /* arg = the run level that an operator asks for */
     BOG_EVENT_CLEAR_HALT = 5, /* arg = halt id */
-    BOG_EVENT_GAP = 6,    /* arg = messages lost; the book is void until the next one */
-    BOG_EVENT_EPOCH = 7,  /* arg = the feed writer's new epoch; the book is void until the next one */
+    BOG_EVENT_GAP = 6,        /* arg = messages lost; the book is void until the next one */
+    BOG_EVENT_EPOCH =
+        7, /* arg = the feed writer's new epoch; the book is void until the next one */
 };
 
 /* What the step takes. Time arrives here and nowhere else. */
@@ -53,20 +54,20 @@ typedef struct bog_engine {
     bog_orders_t orders;
     bog_ns_t now_ns;
     bog_ns_t alive_ns;
-    bog_px_t mark_px;      /* published mark, ticks; 0 before the first */
+    bog_px_t mark_px; /* published mark, ticks; 0 before the first */
     bog_ns_t mark_ns;
     bog_px_t mid2;         /* of the last two-sided book */
     bog_ns_t sample_ns;    /* next sampling of the day's peak */
     bog_ns_t quoted_ns[2]; /* when a side was last placed or amended */
     uint64_t commands;     /* given so far, over all runs */
     uint32_t market;
-    uint32_t level;        /* enum bog_level */
-    uint8_t book_ok;       /* the book may be quoted on */
+    uint32_t level;  /* enum bog_level */
+    uint8_t book_ok; /* the book may be quoted on */
     uint8_t stale;
-    uint8_t pending;       /* a change is wanted but had to wait: look again though nothing moved */
-    uint8_t denied[2];     /* last journaled verdict of a side */
-    uint8_t why[2];        /* 0 quoting, else quiet reason or 32 + verdict */
-    uint8_t invalid;       /* reason of the last refused book */
+    uint8_t pending;   /* a change is wanted but had to wait: look again though nothing moved */
+    uint8_t denied[2]; /* last journaled verdict of a side */
+    uint8_t why[2];    /* 0 quoting, else quiet reason or 32 + verdict */
+    uint8_t invalid;   /* reason of the last refused book */
     uint64_t unchanged, books, crossed, refused;
 } bog_engine_t;
 

@@ -20,19 +20,19 @@
 #define BOG_FRAME_ROWS (2 * BOG_FRAME_LEVELS + 1)
 
 enum bog_frame_kind {
-    BOG_FRAME_OTHER = 0,        /* a type we do not read */
-    BOG_FRAME_SNAPSHOT = 1,     /* subscribed/order_book */
-    BOG_FRAME_UPDATE = 2,       /* update/order_book */
-    BOG_FRAME_TRADES_NEW = 3,   /* update/trade */
-    BOG_FRAME_TRADES_PAST = 4,  /* subscribed/trade: history, no rows */
-    BOG_FRAME_STATS = 5,        /* market_stats of our market, or `all` without it (no rows) */
-    BOG_FRAME_ELSEWHERE = 6,    /* a channel of another market */
+    BOG_FRAME_OTHER = 0,       /* a type we do not read */
+    BOG_FRAME_SNAPSHOT = 1,    /* subscribed/order_book */
+    BOG_FRAME_UPDATE = 2,      /* update/order_book */
+    BOG_FRAME_TRADES_NEW = 3,  /* update/trade */
+    BOG_FRAME_TRADES_PAST = 4, /* subscribed/trade: history, no rows */
+    BOG_FRAME_STATS = 5,       /* market_stats of our market, or `all` without it (no rows) */
+    BOG_FRAME_ELSEWHERE = 6,   /* a channel of another market */
     BOG_FRAME_CONNECTED = 7,
-    BOG_FRAME_PING = 8,         /* answer it */
+    BOG_FRAME_PING = 8, /* answer it */
     BOG_FRAME_PONG = 9,
     BOG_FRAME_UNSUBSCRIBED = 10,
-    BOG_FRAME_SHUTDOWN = 11,    /* the server will close */
-    BOG_FRAME_ERROR = 12,       /* `code` is the venue's, 0 when it gave none */
+    BOG_FRAME_SHUTDOWN = 11, /* the server will close */
+    BOG_FRAME_ERROR = 12,    /* `code` is the venue's, 0 when it gave none */
 };
 
 enum bog_frame_chain { BOG_CHAIN_NONE = 0, BOG_CHAIN_OFFSET = 1, BOG_CHAIN_NONCE = 2 };
@@ -52,26 +52,26 @@ typedef struct bog_frame_trade {
 } bog_frame_trade_t;
 
 typedef struct bog_frames {
-    uint32_t market;      /* raw market id we follow */
+    uint32_t market; /* raw market id we follow */
     int32_t price_decimals;
     int32_t size_decimals;
-    bog_ns_t recv_ns;     /* set by the caller before each frame: copied into its rows */
+    bog_ns_t recv_ns; /* set by the caller before each frame: copied into its rows */
     /* the chain */
-    int32_t chain;        /* enum bog_frame_chain: the form of the last snapshot; NONE: no book */
-    int32_t after_gap;    /* 1 from a gap to the snapshot that repairs it */
-    int64_t last;         /* nonce or offset of the last frame taken */
+    int32_t chain;     /* enum bog_frame_chain: the form of the last snapshot; NONE: no book */
+    int32_t after_gap; /* 1 from a gap to the snapshot that repairs it */
+    int64_t last;      /* nonce or offset of the last frame taken */
     /* what was met, since the start */
     uint64_t frames;
-    uint64_t duplicates;  /* book frames, and prints within a frame, that came again */
+    uint64_t duplicates; /* book frames, and prints within a frame, that came again */
     uint64_t gaps;
-    uint64_t orphans;     /* book updates without a book, after a gap or before the first snapshot */
-    uint64_t inexact;     /* statistics that are no whole ticks, sent as 0; funding rounded to 1 ppm */
+    uint64_t orphans; /* book updates without a book, after a gap or before the first snapshot */
+    uint64_t inexact; /* statistics that are no whole ticks, sent as 0; funding rounded to 1 ppm */
     /* about the last frame */
-    int32_t kind;         /* enum bog_frame_kind */
-    int32_t error;        /* enum bog_frame_error, 0 when it was taken */
-    int64_t code;         /* of an error frame */
-    size_t at;            /* byte offset of the error */
-    const char *what;     /* the field in trouble */
+    int32_t kind;     /* enum bog_frame_kind */
+    int32_t error;    /* enum bog_frame_error, 0 when it was taken */
+    int64_t code;     /* of an error frame */
+    size_t at;        /* byte offset of the error */
+    const char *what; /* the field in trouble */
     /* room for one frame */
     int32_t n_levels[2];
     int32_t n_trades;
@@ -81,10 +81,10 @@ typedef struct bog_frames {
 
 /* What one frame said, until all of it is read. */
 typedef struct bog_frame_draft {
-    int family;             /* of the channel: enum bog_frame_family */
-    int ours;               /* the channel is our market's, or `all` */
-    int all;                /* market_stats:all */
-    int has_stats;          /* our market was in it */
+    int family;    /* of the channel: enum bog_frame_family */
+    int ours;      /* the channel is our market's, or `all` */
+    int all;       /* market_stats:all */
+    int has_stats; /* our market was in it */
     int has_book;
     int64_t timestamp_ms, updated_us;
     int64_t offset, inner_offset, nonce, begin_nonce, inner_updated_us; /* -1: absent */
@@ -116,7 +116,7 @@ static inline int bog_frame_once(bog_json_t *j, uint32_t *seen, int bit, const c
 static inline void bog_frame_channel(const bog_frames_t *f, bog_text_t channel,
                                      bog_frame_draft_t *d)
 {
-    bog_text_t family = channel, rest = {channel.s + channel.n, 0};
+    bog_text_t family = channel, rest = { channel.s + channel.n, 0 };
     uint64_t market = 0;
     size_t i;
     for (i = 0; i < channel.n; i++) {
@@ -575,7 +575,7 @@ static inline int bog_frame_read(bog_frames_t *f, bog_json_t *j, bog_row_t *out,
         const char *word;
         uint8_t n, kind, family;
     } types[] = {
-#define BOG_TYPE(word, kind, family) {word, sizeof(word) - 1, kind, family}
+#define BOG_TYPE(word, kind, family) { word, sizeof(word) - 1, kind, family }
         BOG_TYPE("update/order_book", BOG_FRAME_UPDATE, BOG_FAMILY_BOOK),
         BOG_TYPE("update/trade", BOG_FRAME_TRADES_NEW, BOG_FAMILY_TRADE),
         BOG_TYPE("update/market_stats", BOG_FRAME_STATS, BOG_FAMILY_STATS),
@@ -590,13 +590,13 @@ static inline int bog_frame_read(bog_frames_t *f, bog_json_t *j, bog_row_t *out,
         BOG_TYPE("error", BOG_FRAME_ERROR, 0),
 #undef BOG_TYPE
     };
-    static const char *const content[] = {"order_book", "trades", "liquidation_trades",
-                                          "market_stats"};
-    static const uint8_t family_of[] = {BOG_FAMILY_BOOK, BOG_FAMILY_TRADE, BOG_FAMILY_TRADE,
-                                        BOG_FAMILY_STATS};
+    static const char *const content[] = { "order_book", "trades", "liquidation_trades",
+                                           "market_stats" };
+    static const uint8_t family_of[] = { BOG_FAMILY_BOOK, BOG_FAMILY_TRADE, BOG_FAMILY_TRADE,
+                                         BOG_FAMILY_STATS };
     bog_frame_draft_t d;
-    bog_text_t name, type = {0, 0}, channel;
-    const char *waiting[4] = {0, 0, 0, 0}; /* content that stood before the channel */
+    bog_text_t name, type = { 0, 0 }, channel;
+    const char *waiting[4] = { 0, 0, 0, 0 }; /* content that stood before the channel */
     const char *error_at = 0, *code_at = 0;
     int more, first = 1, family = 0;
     uint32_t seen = 0;
@@ -720,7 +720,7 @@ static inline int bog_frame_read(bog_frames_t *f, bog_json_t *j, bog_row_t *out,
  */
 static int bog_parse_frame(const char *text, size_t n, bog_frames_t *f, bog_row_t *out, int cap)
 {
-    bog_json_t j = {text, text + n, text, "", 0, 0};
+    bog_json_t j = { text, text + n, text, "", 0, 0 };
     int rows;
     f->kind = BOG_FRAME_OTHER;
     f->code = 0;

@@ -30,11 +30,12 @@ enum bog_frame_error {
     BOG_BAD_ROOM = -10,     /* more levels, trades or rows than there is room for */
     BOG_BAD_MARKET = -11,   /* an element of another market than the channel's */
     BOG_BAD_CONFLICT = -12, /* one trade id with two contents */
-    BOG_BAD_CHAIN = -13,    /* an update in another form than its snapshot, or ids that run backwards */
+    BOG_BAD_CHAIN =
+        -13, /* an update in another form than its snapshot, or ids that run backwards */
 };
 
 typedef struct bog_json {
-    const char *p;     /* next byte */
+    const char *p; /* next byte */
     const char *end;
     const char *start; /* for `at` */
     const char *what;  /* name of the field in trouble, static text */
@@ -108,7 +109,10 @@ static inline size_t bog_utf8(const char *text, const char *end)
 
 /* 1 for the bytes that stand for themselves inside a text. */
 static const uint8_t bog_json_plain[256] = {
-    [' '] = 1, ['!'] = 1, ['#' ... '['] = 1, [']' ... 0x7f] = 1,
+    [' '] = 1,
+    ['!'] = 1,
+    ['#' ... '['] = 1,
+    [']' ... 0x7f] = 1,
 };
 
 /* Step over the rest of a text whose opening quote is behind us; *escaped is set if it has escapes. */
@@ -276,9 +280,24 @@ static inline int bog_json_long_decimal(const char *p, const char *end, int64_t 
 static inline int bog_json_decimal(bog_json_t *j, int decimals, int64_t *out)
 {
     static const int64_t tens[BOG_DECIMALS_MAX + 1] = {
-        1LL, 10LL, 100LL, 1000LL, 10000LL, 100000LL, 1000000LL, 10000000LL, 100000000LL,
-        1000000000LL, 10000000000LL, 100000000000LL, 1000000000000LL, 10000000000000LL,
-        100000000000000LL, 1000000000000000LL, 10000000000000000LL, 100000000000000000LL,
+        1LL,
+        10LL,
+        100LL,
+        1000LL,
+        10000LL,
+        100000LL,
+        1000000LL,
+        10000000LL,
+        100000000LL,
+        1000000000LL,
+        10000000000LL,
+        100000000000LL,
+        1000000000000LL,
+        10000000000000LL,
+        100000000000000LL,
+        1000000000000000LL,
+        10000000000000000LL,
+        100000000000000000LL,
         1000000000000000000LL,
     };
     const char *p = j->p, *end = j->end, *digits;

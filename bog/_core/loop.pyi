@@ -14,6 +14,7 @@ class _Recovered(Protocol):
 
 def lock_memory() -> bool: ...
 def follow_parent() -> None: ...
+
 @final
 class Session:
     def __init__(

@@ -23,7 +23,7 @@ from bog._core.engine cimport (
 from bog._core.feed cimport Publisher, Reader
 from bog._core.hist cimport hist_add
 from bog._core.huginn cimport (
-    READ_EPOCH, READ_GONE, READ_LAPPED, READ_NOTHING, READ_ROW,
+    READ_EPOCH, READ_GONE, READ_NOTHING, READ_ROW,
 )
 from bog._core.journal cimport Journal, JournalFile, journal_append, journal_durable, journal_room
 from bog._core.level cimport level_follow_parent, level_get, level_lock_memory
@@ -41,12 +41,12 @@ from bog._core.stats cimport (
     RUN_DONE, RUN_DRAINING, RUN_TRADING, STATS_FILLS, STATS_ORDERS, Stats, StatsPage,
 )
 from bog._core.types cimport (
-    ASK, BID, CMD_AMEND, CMD_CANCEL, CMD_PLACE, F_LIQUIDATION, J_CANCELED, J_END, J_READY, J_RUN,
-    J_STATE, LEVEL_DRAIN, LEVEL_KILLED, NEVER, ORDER_FILLED, ORDER_FREE, REC_BOOK, REC_STATS,
-    REC_STATUS, REC_TRADE, REJ_RESTART, REP_ACK, REP_AMEND_REJECT,
+    BID, CMD_AMEND, CMD_CANCEL, CMD_PLACE, J_CANCELED, J_END, J_READY, J_RUN,
+    J_STATE, LEVEL_DRAIN, NEVER, REC_STATS,
+    REC_STATUS, REJ_RESTART, REP_ACK, REP_AMEND_REJECT,
     REP_CANCELED, REP_CANCEL_REJECT, REP_EXPIRED, REP_FILL, REP_FUNDING,
     REP_REJECT, REP_UNKNOWN, ROW_LEVEL, ROW_RESET, ROW_STATS, ROW_STATUS, ROW_TRADE, STATE_WORDS,
-    STATUS_END, VERDICTS, W_LAST_NS, W_LEVEL, Command, JournalRec, Limits, Order, Record, Report,
+    STATUS_END, VERDICTS, Command, JournalRec, Limits, Order, Record, Report,
     Row, StrategyParams, VenueParams, ns_t, px_t,
 )
 
@@ -204,7 +204,6 @@ cdef class Session:
         that were alive are gone with the process that simulated their venue: they are journaled as
         canceled. Clears halt `clear_halt` when that is the one that stands.
         """
-        cdef JournalRec rec
         cdef Event event
         cdef int i
         words = list(recovered.words) if recovered is not None else [0] * STATE_WORDS
@@ -498,7 +497,6 @@ cdef class Session:
         """Show the engine the ten best levels after a message."""
         cdef Event event
         cdef ns_t took
-        cdef const Engine *e = self.engine
         memset(&event, 0, sizeof(Event))
         memset(self.record, 0, sizeof(Record))
         self.record.flags = self.book_flags

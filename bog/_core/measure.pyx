@@ -33,7 +33,10 @@ cdef class MeasureProbe:
         """Take the mid after a message."""
         measure_mid(self.measure, self.memory, now, mid2)
 
-    def fill(self, long long venue_ns, int side, long long px, long long qty, long long fee=0, int reason=1):
+    def fill(
+        self, long long venue_ns, int side, long long px, long long qty, long long fee=0,
+        int reason=1,
+    ):
         """Take a fill of ours that happened at `venue_ns`."""
         cdef Report fill
         memset(&fill, 0, sizeof(Report))

@@ -13,6 +13,7 @@ class LaneState(IntEnum):
     LANE_LOST = 3
 
 def name_process(name: str) -> None: ...
+
 @final
 class Lane:
     publisher: Publisher

@@ -127,7 +127,8 @@ static inline int bog_csv_read(bog_lines_t *l, bog_row_t *row)
         return more;
     line = p;
     memset(row, 0, sizeof(*row));
-    if (bog_column(l, &p, end, ',', l->last_ns, INT64_MAX, &row->recv_ns, "recv_ns", BOG_RIGHT_NS) ||
+    if (bog_column(l, &p, end, ',', l->last_ns, INT64_MAX, &row->recv_ns, "recv_ns",
+                   BOG_RIGHT_NS) ||
         bog_column(l, &p, end, ',', 0, INT64_MAX, &row->exch_ns, "exch_ns",
                    "a time in nanoseconds since 1970") ||
         bog_letter(l, &p, end, "RLTB", &kind, "kind", "R, L, T or B") ||
@@ -267,7 +268,7 @@ static inline bog_entry_t *bog_map_add(bog_map_t *m, int64_t key)
     size_t i;
     if (!m->slot || 2 * (m->n + 1) > m->mask + 1) {
         size_t size = m->slot ? 2 * (m->mask + 1) : 1024;
-        bog_map_t wide = {calloc(size, sizeof(bog_entry_t)), size - 1, m->n};
+        bog_map_t wide = { calloc(size, sizeof(bog_entry_t)), size - 1, m->n };
         if (!wide.slot)
             return NULL;
         for (size_t k = 0; m->slot && k <= m->mask; k++) {
@@ -345,8 +346,8 @@ static inline void bog_crc_start(void)
     }
     for (int t = 1; t < 8; t++)
         for (int i = 0; i < 256; i++)
-            bog_crc_table[t][i] = (bog_crc_table[t - 1][i] >> 8) ^
-                                  bog_crc_table[0][bog_crc_table[t - 1][i] & 255];
+            bog_crc_table[t][i] =
+                (bog_crc_table[t - 1][i] >> 8) ^ bog_crc_table[0][bog_crc_table[t - 1][i] & 255];
 }
 
 static inline uint32_t bog_crc(uint32_t crc, const void *data, size_t n)

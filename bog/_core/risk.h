@@ -10,7 +10,7 @@
 #include "fixed.h"
 #include "types.h"
 
-#define BOG_TOKEN 60000000000LL                /* one request: nanoseconds at one a minute */
+#define BOG_TOKEN 60000000000LL               /* one request: nanoseconds at one a minute */
 #define BOG_BURST_MAX (INT64_MAX / BOG_TOKEN) /* a larger bucket counts as this */
 
 #ifdef BOG_CAPS_CONSERVATIVE

@@ -31,14 +31,14 @@ typedef struct bog_stats {
     uint64_t version;
     uint64_t market;
     uint64_t pid;
-    uint64_t state;      /* enum bog_run_state */
-    uint64_t run;        /* run number of the journal */
-    uint64_t beat;       /* odd while the block below is copied */
-    bog_ns_t beat_mono;  /* CLOCK_MONOTONIC of the last beat */
+    uint64_t state;     /* enum bog_run_state */
+    uint64_t run;       /* run number of the journal */
+    uint64_t beat;      /* odd while the block below is copied */
+    bog_ns_t beat_mono; /* CLOCK_MONOTONIC of the last beat */
 
-    bog_ns_t now_ns;     /* engine clock */
-    bog_ns_t start_ns;   /* engine clock of the first event */
-    bog_ns_t alive_ns;   /* engine clock at which the feed was last known alive */
+    bog_ns_t now_ns;   /* engine clock */
+    bog_ns_t start_ns; /* engine clock of the first event */
+    bog_ns_t alive_ns; /* engine clock at which the feed was last known alive */
     bog_px_t bid;
     bog_qty_t bid_qty;
     bog_px_t ask;
@@ -46,9 +46,9 @@ typedef struct bog_stats {
     bog_px_t mark2;
     bog_px_t quote_px[2]; /* what the strategy wants, 0 = nothing */
     bog_qty_t quote_qty[2];
-    uint64_t why[2];     /* 0 quoting, else quiet reason or 32 + verdict */
+    uint64_t why[2]; /* 0 quoting, else quiet reason or 32 + verdict */
     uint64_t level;
-    uint64_t halt;       /* enum bog_halt */
+    uint64_t halt; /* enum bog_halt */
     uint64_t halt_id;
     uint64_t stale;
     bog_half_t equity2, daily2, peak2, unrealized2;
@@ -62,11 +62,11 @@ typedef struct bog_stats {
     uint64_t placed, amended, canceled, cancel_all;
     uint64_t acks, rejects, fills, cancels_done, expired, unknown, violations;
     uint64_t journal_seq, journal_durable, journal_waits;
-    uint64_t no_prints;               /* 1 while the feed has shown no print */
-    uint64_t pessimistic;             /* orders judged where the size in front is unknown */
+    uint64_t no_prints;   /* 1 while the feed has shown no print */
+    uint64_t pessimistic; /* orders judged where the size in front is unknown */
     uint64_t denied[BOG_VERDICTS];
-    uint64_t rejected[16];            /* by enum bog_reject */
-    uint64_t progress, progress_of;   /* bytes of a recording */
+    uint64_t rejected[16];          /* by enum bog_reject */
+    uint64_t progress, progress_of; /* bytes of a recording */
 
     bog_hist_t turn;       /* a book message, seen to done */
     bog_hist_t order_turn; /* a book message that led to commands, seen to commands stored */

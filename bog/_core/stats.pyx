@@ -99,8 +99,8 @@ cdef class StatsPage:
         """Return everything on the page as a dict of integers, lists and dicts, in the core's units."""
         cdef Stats copy
         cdef unsigned long long beat
-        cdef int tries
-        for tries in range(1000):
+        cdef int _
+        for _ in range(1000):
             beat = (<volatile Stats *> self.stats).beat
             memcpy(&copy, self.stats, sizeof(Stats))
             if beat == (<volatile Stats *> self.stats).beat and not beat & 1:

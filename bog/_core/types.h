@@ -13,10 +13,10 @@
 #include <stdint.h>
 
 #define BOG_CACHE_LINE 64
-#define BOG_DEPTH 10          /* levels a side that the strategy sees */
-#define BOG_PX_MAX (1LL << 40) /* a price at or above this many ticks is garbage */
+#define BOG_DEPTH 10            /* levels a side that the strategy sees */
+#define BOG_PX_MAX (1LL << 40)  /* a price at or above this many ticks is garbage */
 #define BOG_QTY_MAX (1LL << 48) /* the venue's own bound on a base amount, lots */
-#define BOG_NEVER INT64_MAX   /* a time that does not come */
+#define BOG_NEVER INT64_MAX     /* a time that does not come */
 
 typedef int64_t bog_px_t;     /* ticks */
 typedef int64_t bog_qty_t;    /* lots */
@@ -47,7 +47,8 @@ enum bog_flag {
     BOG_F_AFTER_GAP = 2,   /* messages are missing before this one */
     BOG_F_LIQUIDATION = 4, /* a print of the liquidation engine; its volume is real */
     BOG_F_OWN = 8,         /* a print in which our own account took part */
-    BOG_F_PARTIAL = 16,    /* the book is not known to its end: deep levels were never seen or evicted */
+    BOG_F_PARTIAL =
+        16, /* the book is not known to its end: deep levels were never seen or evicted */
 };
 
 /* Status of a feed, as a record. Unknown values read as DOWN. */
@@ -67,17 +68,17 @@ enum bog_status {
  */
 typedef struct bog_row {
     alignas(BOG_CACHE_LINE) uint64_t gen; /* 2 * (row number + 1) when whole, odd while written */
-    bog_ns_t recv_ns;                     /* when we received it: the replay clock, never decreasing */
-    bog_ns_t exch_ns;                     /* the venue's own time, Unix; 0 when unknown */
-    bog_px_t px;                          /* ticks */
-    bog_qty_t qty;                        /* lots: absolute size of a level, traded size of a print */
-    int64_t id;                           /* update id of the message, or trade id */
-    uint64_t seq;                         /* the market record that this row belongs to */
-    uint8_t kind;                         /* enum bog_row_kind */
-    uint8_t side;                         /* enum bog_side */
-    uint8_t eom;                          /* 1 on the last row of a message: read the book only then */
-    uint8_t flags;                        /* enum bog_flag */
-    uint32_t market;                      /* raw market id */
+    bog_ns_t recv_ns; /* when we received it: the replay clock, never decreasing */
+    bog_ns_t exch_ns; /* the venue's own time, Unix; 0 when unknown */
+    bog_px_t px;      /* ticks */
+    bog_qty_t qty;    /* lots: absolute size of a level, traded size of a print */
+    int64_t id;       /* update id of the message, or trade id */
+    uint64_t seq;     /* the market record that this row belongs to */
+    uint8_t kind;     /* enum bog_row_kind */
+    uint8_t side;     /* enum bog_side */
+    uint8_t eom;      /* 1 on the last row of a message: read the book only then */
+    uint8_t flags;    /* enum bog_flag */
+    uint32_t market;  /* raw market id */
 } bog_row_t;
 
 /*
@@ -108,16 +109,16 @@ typedef struct bog_record {
             int64_t funding_ppm; /* per hour; positive: longs pay */
             int64_t stats_pad;
         };
-        struct { /* BOG_REC_STATUS */
+        struct {            /* BOG_REC_STATUS */
             int64_t status; /* enum bog_status */
             int64_t status_pad[3];
         };
     };
     bog_ns_t recv_ns;
     bog_ns_t exch_ns;
-    uint8_t kind;          /* enum bog_record_kind */
-    uint8_t flags;         /* enum bog_flag */
-    uint8_t n_bids;        /* levels present, 0..10 */
+    uint8_t kind;   /* enum bog_record_kind */
+    uint8_t flags;  /* enum bog_flag */
+    uint8_t n_bids; /* levels present, 0..10 */
     uint8_t n_asks;
     uint32_t pub_delta_ns; /* publish time - receive time, saturating */
     bog_px_t bids_px[8];
@@ -194,7 +195,7 @@ typedef struct bog_command {
     bog_ns_t expiry_ns; /* BOG_NEVER when the order does not expire */
     uint8_t kind;       /* enum bog_command_kind */
     uint8_t side;
-    uint8_t tif;        /* enum bog_tif */
+    uint8_t tif; /* enum bog_tif */
     uint8_t reduce_only;
     uint32_t market;
     uint64_t pad;
@@ -209,7 +210,7 @@ enum bog_report_kind {
     BOG_REP_AMENDED = 6, /* px, qty: what stands now */
     BOG_REP_AMEND_REJECT = 7,
     BOG_REP_EXPIRED = 8,
-    BOG_REP_UNKNOWN = 9, /* outcome lost: live until proven dead */
+    BOG_REP_UNKNOWN = 9,  /* outcome lost: live until proven dead */
     BOG_REP_FUNDING = 10, /* fee = -payment received (positive: we paid) */
 };
 
@@ -225,35 +226,35 @@ enum bog_fill_reason {
 /* Why a venue refused or dropped an order. */
 enum bog_reject {
     BOG_REJ_NONE = 0,
-    BOG_REJ_POST_ONLY = 1,   /* would have crossed */
+    BOG_REJ_POST_ONLY = 1, /* would have crossed */
     BOG_REJ_TICK = 2,
     BOG_REJ_LOT = 3,
     BOG_REJ_MIN_SIZE = 4,
     BOG_REJ_MARGIN = 5,
     BOG_REJ_RATE = 6,
     BOG_REJ_QUOTA = 7,
-    BOG_REJ_DUPLICATE = 8,   /* client order index in use */
-    BOG_REJ_NOT_FOUND = 9,   /* nothing to cancel or amend */
+    BOG_REJ_DUPLICATE = 8, /* client order index in use */
+    BOG_REJ_NOT_FOUND = 9, /* nothing to cancel or amend */
     BOG_REJ_OPEN_ORDERS = 10,
-    BOG_REJ_HALTED = 11,     /* the market is halted */
+    BOG_REJ_HALTED = 11, /* the market is halted */
     BOG_REJ_SELF_TRADE = 12,
-    BOG_REJ_PRICE = 13,      /* price outside the venue's band */
-    BOG_REJ_RESTART = 14,    /* a paper order that did not survive a restart */
+    BOG_REJ_PRICE = 13,   /* price outside the venue's band */
+    BOG_REJ_RESTART = 14, /* a paper order that did not survive a restart */
     BOG_REJ_OTHER = 15,
 };
 
 /* What an executor tells us. Owner: the executor (paper, market, gateway). */
 typedef struct bog_report {
     alignas(BOG_CACHE_LINE) uint64_t order_id;
-    uint64_t venue_id;  /* ack: venue order index; fill: trade id */
-    bog_px_t px;        /* fill: price; amended: new price; else limit price */
-    bog_qty_t qty;      /* fill: size; amended: new total; else 0 */
-    bog_quanta_t fee;   /* fill: fee, negative for a rebate; funding: what we paid */
-    bog_ns_t time_ns;   /* when we learn of it: the engine sees it not before */
-    bog_ns_t venue_ns;  /* when it happened at the venue, on the engine's clock */
-    uint8_t kind;       /* enum bog_report_kind */
+    uint64_t venue_id; /* ack: venue order index; fill: trade id */
+    bog_px_t px;       /* fill: price; amended: new price; else limit price */
+    bog_qty_t qty;     /* fill: size; amended: new total; else 0 */
+    bog_quanta_t fee;  /* fill: fee, negative for a rebate; funding: what we paid */
+    bog_ns_t time_ns;  /* when we learn of it: the engine sees it not before */
+    bog_ns_t venue_ns; /* when it happened at the venue, on the engine's clock */
+    uint8_t kind;      /* enum bog_report_kind */
     uint8_t side;
-    uint8_t reason;     /* fill: enum bog_fill_reason; else enum bog_reject */
+    uint8_t reason; /* fill: enum bog_fill_reason; else enum bog_reject */
     uint8_t flags;
     uint32_t market;
 } bog_report_t;
@@ -261,35 +262,40 @@ typedef struct bog_report {
 /* Why the gate refuses. Member names are the counter, the metric label and the log field. */
 enum bog_verdict {
     BOG_ALLOW = 0,
-    BOG_DENY_KILLED = 1,       /* run level DRAIN or KILLED */
+    BOG_DENY_KILLED = 1, /* run level DRAIN or KILLED */
     BOG_DENY_PAUSED = 2,
-    BOG_DENY_HALTED = 3,       /* a halt with an id stands */
+    BOG_DENY_HALTED = 3, /* a halt with an id stands */
     BOG_DENY_STALE = 4,
-    BOG_DENY_BOOK = 5,         /* crossed, locked or one-sided where it matters */
-    BOG_DENY_PX = 6,           /* price not positive */
+    BOG_DENY_BOOK = 5, /* crossed, locked or one-sided where it matters */
+    BOG_DENY_PX = 6,   /* price not positive */
     BOG_DENY_TICK = 7,
     BOG_DENY_LOT = 8,
-    BOG_DENY_BAND = 9,         /* outside the absolute band */
-    BOG_DENY_COLLAR = 10,      /* too far from the mid */
+    BOG_DENY_BAND = 9,    /* outside the absolute band */
+    BOG_DENY_COLLAR = 10, /* too far from the mid */
     BOG_DENY_MIN_SIZE = 11,
     BOG_DENY_MAX_SIZE = 12,
     BOG_DENY_NOTIONAL = 13,
-    BOG_DENY_POSITION = 14,    /* worst-case position past the limit */
+    BOG_DENY_POSITION = 14, /* worst-case position past the limit */
     BOG_DENY_OPEN_ORDERS = 15,
-    BOG_DENY_SELF_MATCH = 16,  /* would meet an order of ours */
-    BOG_DENY_CROSS = 17,       /* post-only price would cross the known book */
-    BOG_DENY_RATE = 18,        /* token bucket, or the reserve for cancels */
+    BOG_DENY_SELF_MATCH = 16, /* would meet an order of ours */
+    BOG_DENY_CROSS = 17,      /* post-only price would cross the known book */
+    BOG_DENY_RATE = 18,       /* token bucket, or the reserve for cancels */
     BOG_DENY_DAILY_LOSS = 19,
     BOG_DENY_DRAWDOWN = 20,
     BOG_DENY_CONNECTION = 21,
     BOG_DENY_BALANCE = 22,
-    BOG_DENY_OVERFLOW = 23,    /* price x size does not fit */
-    BOG_DENY_JOURNAL = 24,     /* the journal cannot take the intent */
+    BOG_DENY_OVERFLOW = 23, /* price x size does not fit */
+    BOG_DENY_JOURNAL = 24,  /* the journal cannot take the intent */
     BOG_VERDICTS = 25,
 };
 
 /* Run level: a chain that signals only raise, except RUN <-> PAUSED. */
-enum bog_level { BOG_LEVEL_RUN = 0, BOG_LEVEL_PAUSED = 1, BOG_LEVEL_DRAIN = 2, BOG_LEVEL_KILLED = 3 };
+enum bog_level {
+    BOG_LEVEL_RUN = 0,
+    BOG_LEVEL_PAUSED = 1,
+    BOG_LEVEL_DRAIN = 2,
+    BOG_LEVEL_KILLED = 3
+};
 
 /* Why trading is halted until an operator clears it by id. */
 enum bog_halt {
@@ -299,37 +305,37 @@ enum bog_halt {
     BOG_HALT_MARKET = 3,     /* market breaker */
     BOG_HALT_ACCOUNTING = 4, /* an overfill or an identity that does not hold */
     BOG_HALT_JOURNAL = 5,
-    BOG_HALT_VENUE = 6,      /* metadata changed, foreign fill, impossible report */
-    BOG_HALT_KILLED = 7,     /* emergency stop, latched */
+    BOG_HALT_VENUE = 6,  /* metadata changed, foreign fill, impossible report */
+    BOG_HALT_KILLED = 7, /* emergency stop, latched */
 };
 
 /*
  * Limits in the core's units. Owner: run, once, before the first turn; read-only after.
  */
 typedef struct bog_limits {
-    bog_qty_t max_long;   /* worst-case long, lots */
-    bog_qty_t max_short;  /* worst-case short, lots, positive */
-    bog_qty_t min_order;  /* lots */
-    bog_qty_t max_order;  /* lots */
+    bog_qty_t max_long;        /* worst-case long, lots */
+    bog_qty_t max_short;       /* worst-case short, lots, positive */
+    bog_qty_t min_order;       /* lots */
+    bog_qty_t max_order;       /* lots */
     bog_quanta_t min_notional; /* the venue's smallest order, quanta */
     bog_quanta_t max_notional; /* largest single order, quanta */
     bog_quanta_t max_exposure; /* worst-case position x price, quanta */
-    bog_px_t min_px;      /* absolute band */
+    bog_px_t min_px;           /* absolute band */
     bog_px_t max_px;
-    bog_px_t px_step;     /* ticks between valid prices, normally 1 */
-    bog_qty_t qty_step;   /* lots between valid sizes, normally 1 */
-    bog_ppm_t collar_ppm; /* largest distance from the mid */
-    bog_ppm_t drawdown_ppm;      /* of the day's peak profit */
+    bog_px_t px_step;               /* ticks between valid prices, normally 1 */
+    bog_qty_t qty_step;             /* lots between valid sizes, normally 1 */
+    bog_ppm_t collar_ppm;           /* largest distance from the mid */
+    bog_ppm_t drawdown_ppm;         /* of the day's peak profit */
     bog_quanta_t drawdown_min_peak; /* the drawdown rule sleeps below this peak */
-    bog_quanta_t max_daily_loss; /* exactly this loss is allowed, one quantum more is not */
-    bog_quanta_t balance;        /* collateral, quanta; leverage bounds the exposure */
-    int64_t max_leverage_ppm;    /* worst-case exposure / balance, ppm; 0 = not checked */
+    bog_quanta_t max_daily_loss;    /* exactly this loss is allowed, one quantum more is not */
+    bog_quanta_t balance;           /* collateral, quanta; leverage bounds the exposure */
+    int64_t max_leverage_ppm;       /* worst-case exposure / balance, ppm; 0 = not checked */
     int64_t max_open_orders;
-    int64_t rate_per_min;        /* tokens a minute, refilled evenly */
-    int64_t rate_burst;          /* tokens */
-    int64_t rate_reserve;        /* tokens that only cancels may take */
+    int64_t rate_per_min; /* tokens a minute, refilled evenly */
+    int64_t rate_burst;   /* tokens */
+    int64_t rate_reserve; /* tokens that only cancels may take */
     bog_ns_t stale_after_ns;
-    bog_ns_t unix_offset_ns;     /* Unix time - engine time: for the UTC day only */
+    bog_ns_t unix_offset_ns; /* Unix time - engine time: for the UTC day only */
 } bog_limits_t;
 
 /*
@@ -343,17 +349,18 @@ typedef struct bog_strategy_params {
     bog_ppm_t min_spread_ppm; /* no quotes while the market is tighter */
     bog_ppm_t max_spread_ppm; /* no quotes while the market is wider */
     bog_qty_t order_qty;      /* lots a side */
-    bog_qty_t min_order;      /* smallest order, lots: a smaller quote is none, a smaller rest is renewed */
-    bog_qty_t max_pos;        /* inventory at which skew is full and the growing side stops, lots */
+    bog_qty_t
+        min_order; /* smallest order, lots: a smaller quote is none, a smaller rest is renewed */
+    bog_qty_t max_pos; /* inventory at which skew is full and the growing side stops, lots */
     bog_px_t min_valid_px;
     bog_px_t max_valid_px;
-    bog_qty_t min_touch_qty;  /* ignore a book whose touch is thinner */
-    bog_px_t requote_ticks;   /* 0: max(2, half / 4) */
-    bog_ppm_t size_off_ppm;   /* resize when the resting size is off by more (250000) */
-    bog_ns_t min_interval_ns; /* between two quote changes of a side; cancels are exempt */
-    bog_ns_t order_life_ns;   /* expiry asked of the venue; 0 = none */
+    bog_qty_t min_touch_qty;   /* ignore a book whose touch is thinner */
+    bog_px_t requote_ticks;    /* 0: max(2, half / 4) */
+    bog_ppm_t size_off_ppm;    /* resize when the resting size is off by more (250000) */
+    bog_ns_t min_interval_ns;  /* between two quote changes of a side; cancels are exempt */
+    bog_ns_t order_life_ns;    /* expiry asked of the venue; 0 = none */
     bog_ns_t expiry_margin_ns; /* renew when the expiry is nearer than this (60 s) */
-    int64_t own_in_book;      /* 1 when the published book contains our own orders */
+    int64_t own_in_book;       /* 1 when the published book contains our own orders */
 } bog_strategy_params_t;
 
 /* Queue models of the paper venue. Only RISK_AVERSE is a result; the others are labelled bounds. */
@@ -366,21 +373,21 @@ enum bog_queue_model {
 
 /* How a venue treats us: account tier, latencies, rules. Owner: run; read-only after. */
 typedef struct bog_venue_params {
-    bog_ns_t net_ns;       /* one way to the venue */
-    bog_ns_t response_ns;  /* venue to us */
-    bog_ns_t maker_ns;     /* venue delay of a post-only create */
-    bog_ns_t cancel_ns;    /* venue delay of a cancel */
-    bog_ns_t amend_ns;     /* venue delay of a modify */
-    bog_ns_t taker_ns;     /* venue delay of a taking order */
-    bog_ns_t window_ns;    /* W: how long a depth change and a print may be apart */
+    bog_ns_t net_ns;      /* one way to the venue */
+    bog_ns_t response_ns; /* venue to us */
+    bog_ns_t maker_ns;    /* venue delay of a post-only create */
+    bog_ns_t cancel_ns;   /* venue delay of a cancel */
+    bog_ns_t amend_ns;    /* venue delay of a modify */
+    bog_ns_t taker_ns;    /* venue delay of a taking order */
+    bog_ns_t window_ns;   /* W: how long a depth change and a print may be apart */
     bog_ppm_t maker_ppm;
     bog_ppm_t taker_ppm;
-    bog_qty_t min_qty;     /* lots */
+    bog_qty_t min_qty; /* lots */
     bog_quanta_t min_notional;
     int64_t requests_per_min; /* 0 = unlimited */
     int64_t max_open_orders;
-    uint8_t model;         /* enum bog_queue_model */
-    uint8_t through_full;  /* a print through our price fills the whole order */
+    uint8_t model;              /* enum bog_queue_model */
+    uint8_t through_full;       /* a print through our price fills the whole order */
     uint8_t shrink_keeps_place; /* a modify that only reduces keeps its place (not on Lighter) */
     uint8_t pad[5];
     uint64_t seed;
@@ -394,17 +401,17 @@ typedef struct bog_venue_params {
  */
 typedef struct bog_position {
     alignas(BOG_CACHE_LINE) bog_qty_t pos; /* signed, lots */
-    bog_quanta_t cost;     /* signed sum of px x qty of the open part */
-    bog_quanta_t cash;     /* since the account began, fees and funding included */
-    bog_quanta_t realized; /* gross of fees */
-    bog_quanta_t fees;     /* paid; negative when rebates prevail */
-    bog_quanta_t funding;  /* received; negative when we paid */
-    bog_quanta_t volume;   /* sum of px x qty */
+    bog_quanta_t cost;                     /* signed sum of px x qty of the open part */
+    bog_quanta_t cash;                     /* since the account began, fees and funding included */
+    bog_quanta_t realized;                 /* gross of fees */
+    bog_quanta_t fees;                     /* paid; negative when rebates prevail */
+    bog_quanta_t funding;                  /* received; negative when we paid */
+    bog_quanta_t volume;                   /* sum of px x qty */
     uint64_t fills;
-    int64_t day;           /* UTC day number; forward only */
-    bog_half_t day_open;   /* equity at the start of the day, half quanta */
-    bog_half_t peak;       /* highest sampled profit of the day, half quanta */
-    bog_px_t mark2;        /* last mark used, half ticks; 0 before the first */
+    int64_t day;         /* UTC day number; forward only */
+    bog_half_t day_open; /* equity at the start of the day, half quanta */
+    bog_half_t peak;     /* highest sampled profit of the day, half quanta */
+    bog_px_t mark2;      /* last mark used, half ticks; 0 before the first */
     uint64_t pad[4];
 } bog_position_t;
 
@@ -420,8 +427,8 @@ typedef struct bog_journal_rec {
     uint64_t id;                          /* order id, halt id, ... */
     int64_t px;
     int64_t qty;
-    int64_t val;                          /* fee, equity, venue id, ... */
-    uint8_t kind;                         /* enum bog_journal_kind */
+    int64_t val;  /* fee, equity, venue id, ... */
+    uint8_t kind; /* enum bog_journal_kind */
     uint8_t side;
     uint8_t reason;
     uint8_t state;
@@ -431,41 +438,58 @@ typedef struct bog_journal_rec {
 } bog_journal_rec_t;
 
 enum bog_journal_kind {
-    BOG_J_RUN = 1,        /* a run starts: id = run number, val = Unix offset of the engine clock, aux = mode */
-    BOG_J_STATE = 2,      /* one word of carried state: reason = enum bog_state_word, val = its value */
-    BOG_J_READY = 3,      /* the carried state is complete: what follows is this run's */
-    BOG_J_PLACE = 4,      /* intent: id, px, qty, side; val = expiry */
-    BOG_J_AMEND = 5,      /* intent: id, new px, new total qty, side */
-    BOG_J_CANCEL = 6,     /* intent: id, side */
+    BOG_J_RUN =
+        1, /* a run starts: id = run number, val = Unix offset of the engine clock, aux = mode */
+    BOG_J_STATE = 2,  /* one word of carried state: reason = enum bog_state_word, val = its value */
+    BOG_J_READY = 3,  /* the carried state is complete: what follows is this run's */
+    BOG_J_PLACE = 4,  /* intent: id, px, qty, side; val = expiry */
+    BOG_J_AMEND = 5,  /* intent: id, new px, new total qty, side */
+    BOG_J_CANCEL = 6, /* intent: id, side */
     BOG_J_CANCEL_ALL = 7,
-    BOG_J_ACK = 8,        /* val = venue order id */
-    BOG_J_REJECT = 9,     /* reason = enum bog_reject */
-    BOG_J_FILL = 10,      /* px, qty, side, reason = enum bog_fill_reason, val = fee, aux = low bits of trade id */
+    BOG_J_ACK = 8,    /* val = venue order id */
+    BOG_J_REJECT = 9, /* reason = enum bog_reject */
+    BOG_J_FILL =
+        10, /* px, qty, side, reason = enum bog_fill_reason, val = fee, aux = low bits of trade id */
     BOG_J_CANCELED = 11,
     BOG_J_CANCEL_REJECT = 12,
     BOG_J_AMENDED = 13,
     BOG_J_AMEND_REJECT = 14,
     BOG_J_EXPIRED = 15,
     BOG_J_UNKNOWN = 16,
-    BOG_J_FUNDING = 17,   /* val = paid, quanta; px = mark; qty = position */
-    BOG_J_PEAK = 18,      /* val = new peak of the day's profit, half quanta; px = mark2 */
-    BOG_J_DAY = 19,       /* id = UTC day; val = equity at its start, half quanta; px = mark2 */
-    BOG_J_HALT = 20,      /* id = halt id, reason = enum bog_halt, val = evidence */
+    BOG_J_FUNDING = 17,    /* val = paid, quanta; px = mark; qty = position */
+    BOG_J_PEAK = 18,       /* val = new peak of the day's profit, half quanta; px = mark2 */
+    BOG_J_DAY = 19,        /* id = UTC day; val = equity at its start, half quanta; px = mark2 */
+    BOG_J_HALT = 20,       /* id = halt id, reason = enum bog_halt, val = evidence */
     BOG_J_CLEAR_HALT = 21, /* id = halt id */
-    BOG_J_LEVEL = 22,     /* state = new enum bog_level, reason = old one */
-    BOG_J_DENIED = 23,    /* the gate's verdict on a side changed: reason = enum bog_verdict, px, qty */
-    BOG_J_GAP = 24,       /* the feed lost messages: val = how many */
-    BOG_J_STALE = 25,     /* state = 1 stale, 0 fresh again; val = age, ns */
-    BOG_J_EPOCH = 26,     /* the feed's writer restarted: id = new epoch */
-    BOG_J_END = 27,       /* the run ends: val = exit code */
+    BOG_J_LEVEL = 22,      /* state = new enum bog_level, reason = old one */
+    BOG_J_DENIED =
+        23,           /* the gate's verdict on a side changed: reason = enum bog_verdict, px, qty */
+    BOG_J_GAP = 24,   /* the feed lost messages: val = how many */
+    BOG_J_STALE = 25, /* state = 1 stale, 0 fresh again; val = age, ns */
+    BOG_J_EPOCH = 26, /* the feed's writer restarted: id = new epoch */
+    BOG_J_END = 27,   /* the run ends: val = exit code */
 };
 
 /* Words of carried state, one J_STATE record each, in this order. */
 enum bog_state_word {
-    BOG_W_POS = 0, BOG_W_COST = 1, BOG_W_CASH = 2, BOG_W_REALIZED = 3, BOG_W_FEES = 4,
-    BOG_W_FUNDING = 5, BOG_W_VOLUME = 6, BOG_W_FILLS = 7, BOG_W_DAY = 8, BOG_W_DAY_OPEN = 9,
-    BOG_W_PEAK = 10, BOG_W_MARK2 = 11, BOG_W_NEXT_ORDER_ID = 12, BOG_W_HALT = 13,
-    BOG_W_HALT_ID = 14, BOG_W_LEVEL = 15, BOG_W_COMMANDS = 16, BOG_W_LAST_NS = 17,
+    BOG_W_POS = 0,
+    BOG_W_COST = 1,
+    BOG_W_CASH = 2,
+    BOG_W_REALIZED = 3,
+    BOG_W_FEES = 4,
+    BOG_W_FUNDING = 5,
+    BOG_W_VOLUME = 6,
+    BOG_W_FILLS = 7,
+    BOG_W_DAY = 8,
+    BOG_W_DAY_OPEN = 9,
+    BOG_W_PEAK = 10,
+    BOG_W_MARK2 = 11,
+    BOG_W_NEXT_ORDER_ID = 12,
+    BOG_W_HALT = 13,
+    BOG_W_HALT_ID = 14,
+    BOG_W_LEVEL = 15,
+    BOG_W_COMMANDS = 16,
+    BOG_W_LAST_NS = 17,
     BOG_STATE_WORDS = 18,
 };
 

@@ -55,7 +55,7 @@ def refuse_live(settings: Settings) -> None:
     if settings.execution.mode == "live":
         raise ConfigError(
             f"execution.mode = live ({settings.origins['execution.mode']}): this build lacks"
-            f" {MISSING_LIVE}; want \"paper\""
+            f' {MISSING_LIVE}; want "paper"'
         )
 
 

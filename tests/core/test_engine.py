@@ -363,7 +363,8 @@ class Schedule:
         self.rng = rng = random.Random(seed)
         self.changed = {
             "max_long": rng.choice((5, 12, 40)), "max_short": rng.choice((5, 12, 40)),
-            "max_pos": rng.choice((8, 40)), "order_qty": rng.choice((2, 5)), "max_open_orders": rng.choice((1, 2, 4)),
+            "max_pos": rng.choice((8, 40)), "order_qty": rng.choice((2, 5)),
+            "max_open_orders": rng.choice((1, 2, 4)),
             "max_daily_loss": rng.choice((3000, 10**9)), "skew_ppm": rng.choice((0, 2000)),
             "rate_burst": rng.choice((6, 1000)), "rate_per_min": rng.choice((600, 60_000)),
             "min_interval_ns": rng.choice((0, 50 * MS)),
@@ -391,7 +392,9 @@ class Schedule:
             else:
                 self.mail.append((ReportKind.REP_ACK, oid, c["side"], c["px"], 0))
         elif order is None or (refused and c["kind"] == AMEND):
-            kind = ReportKind.REP_AMEND_REJECT if c["kind"] == AMEND else ReportKind.REP_CANCEL_REJECT
+            kind = (
+                ReportKind.REP_AMEND_REJECT if c["kind"] == AMEND else ReportKind.REP_CANCEL_REJECT
+            )
             self.mail.append((kind, oid, c["side"], c["px"], 0))
         elif c["kind"] == AMEND:
             order[1], order[2] = c["px"], c["qty"]

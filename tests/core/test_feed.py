@@ -14,7 +14,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from bog._core.types import Flag, RecordKind, RowKind, Side, Status
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -30,6 +29,7 @@ from bog._core.feed import (
     sequence_step,
 )
 from bog._core.huginn import FeedRead, FeedState, Step
+from bog._core.types import Flag, RecordKind, RowKind, Side, Status
 
 ROOT = Path(__file__).resolve().parents[2]
 RESET, LEVEL, TRADE = int(RowKind.ROW_RESET), int(RowKind.ROW_LEVEL), int(RowKind.ROW_TRADE)

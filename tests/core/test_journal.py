@@ -15,7 +15,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from bog._core.types import Halt, JournalKind, Level, OrderState, Reject, Side, StateWord
 from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
@@ -30,6 +29,7 @@ from bog._core.journal import (
     segment_name,
     verify,
 )
+from bog._core.types import Halt, JournalKind, Level, OrderState, Reject, Side, StateWord
 from bog.cli.journal import cli
 from bog.errors import BogError, ConfigError, JournalDamaged
 from bog.journal import (

@@ -1,7 +1,6 @@
 """The life of an order: every cell of the table, then what the table does not say."""
 
 import pytest
-from bog._core.types import CommandKind, OrderState, Reject, ReportKind, Tif
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -15,6 +14,7 @@ from bog._core.orders import (
     PlanKind,
     cell,
 )
+from bog._core.types import CommandKind, OrderState, Reject, ReportKind, Tif
 
 BUY, SELL = 0, 1
 NEVER = 2**63 - 1

@@ -4,12 +4,12 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from bog._core.types import Halt, Level, ReportKind, Verdict
 from hypothesis import given
 from hypothesis import strategies as st
 
 from bog._core.orders import OrdersProbe
 from bog._core.risk import Cap, RiskProbe, caps, conservative_caps, over_caps
+from bog._core.types import Halt, Level, ReportKind, Verdict
 
 BUY, SELL = 0, 1
 SECOND = 1_000_000_000

@@ -6,7 +6,9 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 # spelled in parts, so that this file does not hold what it looks for
-LEFT_OVER = re.compile("|".join((r"\bTO" r"DO\b", r"\bFIX" r"ME\b", r"\bXX" r"X\b", r"<<<<" r"<<<")))
+LEFT_OVER = re.compile(
+    "|".join((r"\bTO" r"DO\b", r"\bFIX" r"ME\b", r"\bXX" r"X\b", r"<<<<" r"<<<"))
+)
 PRIVATE = re.compile(
     "|".join((r"/ho" r"me/\w", r"/ro" r"ot/", r"/wo" r"rk/", r"/opt/py" r"pi", r"\.lib" r"rary\b"))
 )

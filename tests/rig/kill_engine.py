@@ -87,9 +87,7 @@ def live(folder: Path, tape: Path, spec: dict[str, object], page: str) -> list[i
     return session.words()
 
 
-def spawn(
-    folder: Path, tape: Path, spec: dict[str, object], page: str, after: float | None
-) -> int:
+def spawn(folder: Path, tape: Path, spec: dict[str, object], page: str, after: float | None) -> int:
     """Fork a life and kill it after so many seconds; return 1 when the kill found it alive."""
     pid = os.fork()
     if pid == 0:
@@ -152,9 +150,7 @@ def main() -> None:
             # the unharmed life from here; a life that died before it was ready changed nothing
             twin = reference(folder, tape, spec)
             page = folder / f"page{life}"
-            counts["kills"] += spawn(
-                folder, tape, spec, str(page), rng.uniform(0.0, 1.15) * whole
-            )
+            counts["kills"] += spawn(folder, tape, spec, str(page), rng.uniform(0.0, 1.15) * whole)
             # recovery itself is killed, too
             if rng.random() < 0.3:
                 counts["kills"] += kill_recovery(folder, rng.uniform(0, 0.004))

@@ -70,7 +70,7 @@ class PaperModel:
 
     # ---- what we send
 
-    def send(self, order, side, px, qty, now, latency=0, age=None, seq=None):  # noqa: PLR0917
+    def send(self, order, side, px, qty, now, latency=0, age=None, seq=None):
         self.seq += 1
         seq = self.seq if seq is None else seq
         resting = Resting(
@@ -162,7 +162,7 @@ class PaperModel:
 
     # ---- rows
 
-    def row(self, kind, now, side=0, px=0, qty=0, eom=False):  # noqa: PLR0917
+    def row(self, kind, now, side=0, px=0, qty=0, eom=False):
         self.advance(now)
         if kind == "B":
             return

@@ -48,9 +48,7 @@ def trade(
     plugs: dict[str, Any] = {"source": source}
     if source is None:
         venue = {name: settings.venue_params(1)[name] for name in run.VENUE_FIELDS_OF_MARKET}
-        plugs = {
-            "market": Market(seed, preset, venue=venue, script=script, start_ns=SIM_START_NS)
-        }
+        plugs = {"market": Market(seed, preset, venue=venue, script=script, start_ns=SIM_START_NS)}
     page_file = folder / "page"
     page_file.unlink(missing_ok=True)
     page = StatsPage.create(str(page_file), RAW)

@@ -23,7 +23,7 @@ def run(body: object, *args: str) -> int:
 
     @click.command("bog-test")
     @click.option("--count", type=int)
-    def command(count: int | None) -> object:  # noqa: ARG001  click passes it
+    def command(count: int | None) -> object:
         if isinstance(body, BaseException):
             raise body
         return body

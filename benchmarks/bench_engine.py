@@ -1,0 +1,21 @@
+"""What a turn of the step costs: time / TURNS each.
+
+`pytest benchmarks/bench_engine.py`. A requote's figure includes the two turns that answer it, a
+repeated event's the copy of the engine that brings its state back.
+"""
+
+from typing import Any
+
+import pytest
+from scenarios import SCENARIOS, Scenario, play
+
+TURNS = 10_000
+TIMED = [scenario for scenario in SCENARIOS if scenario.target is not None]
+
+
+@pytest.mark.parametrize("scenario", TIMED, ids=lambda scenario: scenario.name)
+def test_turns(benchmark: Any, scenario: Scenario) -> None:
+    play(scenario, TURNS)
+    probe = scenario.prepare()
+    _, commands = benchmark(scenario.run, probe, TURNS)
+    assert commands == scenario.commands * TURNS
