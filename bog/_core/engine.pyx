@@ -68,6 +68,8 @@ cdef class EngineProbe:
     cdef Event event
     cdef turn_fn turn
     cdef turn_fn aside
+    cdef uint64_t written  # the journal before the last event
+    cdef uint32_t crc
 
     def __cinit__(
         self, dict limits, dict strategy, uint32_t market=1, int price_decimals=1,
@@ -122,7 +124,8 @@ cdef class EngineProbe:
         self.event.record = self.record
         self.event.report = self.told
         memcpy(self.before, self.engine, sizeof(Engine))
-        self.page.durable = self.journal.written
+        self.written = self.page.durable = self.journal.written
+        self.crc = self.journal.crc
         self.turn(self.engine, &self.event, self.out, self.journal)
         return (
             [self.out.record[i] for i in range(self.out.n_records)],
@@ -213,7 +216,8 @@ cdef class EngineProbe:
         with nogil:
             for i in range(n):
                 memcpy(self.engine, self.before, sizeof(Engine))
-                self.page.durable = self.journal.written
+                self.journal.written = self.page.durable = self.written
+                self.journal.crc = self.crc
                 self.turn(self.engine, &self.event, self.out, self.journal)
                 records += self.out.n_records
                 commands += self.out.n_commands
@@ -280,7 +284,8 @@ cdef class EngineProbe:
     def orders(self):
         """Return the orders that are not proven dead, by slot."""
         cdef int i
-        return [self.engine.orders.slot[i] for i in range(ORDERS_CAP) if self.engine.orders.live >> i & 1]
+        cdef uint32_t live = self.engine.orders.live
+        return [self.engine.orders.slot[i] for i in range(ORDERS_CAP) if live >> i & 1]
 
     def quote(self):
         """Return the last quote wanted: ((bid price, size), (ask price, size)); size 0 is none."""

@@ -308,7 +308,7 @@ def test_without_tokens_a_quote_stays_and_is_tried_again() -> None:
     assert said(probe.book(SECOND + 1, *around(10_005))) == []
     assert probe.denied()[Verdict.DENY_RATE] >= 1
     assert len(probe.orders()) == 2
-    turn = probe.timer(3 * SECOND)
+    turn = probe.timer(2 * SECOND)
     assert [c[0] for c in said(turn)] == [AMEND]
 
 
