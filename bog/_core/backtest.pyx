@@ -7,9 +7,8 @@ from libc.string cimport memset
 
 from bog._core.depth cimport Depth
 from bog._core.memory cimport lines
-from bog._core.paper cimport (
-    PAPER_PENDING, Paper, paper_free, paper_new, paper_report, paper_row, paper_send,
-)
+from bog._core.paper cimport paper_report, paper_row, paper_send
+from bog._core.paper_state cimport PAPER_PENDING, Paper, paper_free, paper_new
 from bog._core.source cimport Source
 from bog._core.types cimport (
     CMD_CANCEL, CMD_PLACE, Command, NEVER, REP_FILL, Report, Row, TIF_POST_ONLY,

@@ -31,9 +31,8 @@ from bog._core.market cimport Market
 from bog._core.measure cimport MeasureMemory, measure_end, measure_fill, measure_mid, measure_time
 from bog._core.memory cimport lines
 from bog._core.orders cimport ORDERS_CAP
-from bog._core.paper cimport (
-    Paper, paper_command, paper_due, paper_free, paper_new, paper_report, paper_row,
-)
+from bog._core.paper cimport paper_command, paper_due, paper_report, paper_row
+from bog._core.paper_state cimport Paper, paper_free, paper_new
 from bog._core.position cimport position_daily2, position_equity2, position_unrealized2
 from bog._core.risk cimport CAP_DAILY_LOSS, CAP_DECIMALS, CAP_LONG, CAP_ORDER, CAP_SHORT
 from bog._core.source cimport Source

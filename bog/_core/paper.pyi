@@ -1,14 +1,7 @@
-from enum import IntEnum
 from typing import Any, Self, final
 
 MODELS: tuple[str, ...]
 REASONS: tuple[str, ...]
-
-class PaperState(IntEnum):
-    PAPER_FREE = ...
-    PAPER_PENDING = ...
-    PAPER_OPEN = ...
-    PAPER_DEAD = ...
 
 @final
 class PaperProbe:

@@ -9,8 +9,10 @@ from bog._core.depth cimport Depth
 from bog._core.memory cimport lines
 from bog._core.notes cimport Note, notes_find, sum_at
 from bog._core.paper cimport (
-    PAPER_OPEN, PAPER_PENDING, Paper, PaperOrder, paper_advance, paper_command, paper_due,
-    paper_end, paper_free, paper_new, paper_report, paper_row, paper_send,
+    paper_advance, paper_command, paper_due, paper_end, paper_report, paper_row, paper_send,
+)
+from bog._core.paper_state cimport (
+    PAPER_OPEN, PAPER_PENDING, Paper, PaperOrder, paper_free, paper_new,
 )
 from bog._core.types cimport (
     ASK, BID, CMD_AMEND, CMD_CANCEL, CMD_CANCEL_ALL, CMD_PLACE, Command, NEVER,

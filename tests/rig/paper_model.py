@@ -1,6 +1,6 @@
 """The rules of a resting order's fill, written a second time: slow, plain, from the text alone.
 
-It shares no line with bog/_core/paper.pxd. Prices, sizes and times are plain integers, a book is a
+It shares no line with bog/_core/paper*.pxd. Prices, sizes and times are plain integers, a book is a
 dict from price to size, an order is looked up by walking a list. docs/paper-venue.md names the
 reading of each rule; the tests compare both, fill by fill and state by state.
 """

@@ -2,13 +2,13 @@
  * The paper venue: our orders beside a market that was recorded or is live and does not react to
  * them. docs/paper-venue.md says how each rule of a fill is read.
  *
- * Owner: paper. All memory is taken by paper_new; nothing is allocated after.
+ * Owner: paper, with its rooms paper_state, paper_fills and paper_orders. All memory is taken by
+ * paper_new; nothing is allocated after.
  */
-#ifndef BOG_PAPER_H
-#define BOG_PAPER_H
+#ifndef BOG_PAPER_STATE_H
+#define BOG_PAPER_STATE_H
 
 #include "depth.h"
-#include "fixed.h"
 #include "notes.h"
 
 #define BOG_HOUR_NS 3600000000000LL
@@ -54,13 +54,11 @@ typedef struct bog_paper_action {
     uint64_t id;
     bog_px_t px;   /* amend: new price */
     bog_qty_t qty; /* amend: new total size */
-    bog_ns_t expiry_ns;
-    int32_t slot; /* the order when already known; -1: look the id up on arrival */
-    uint32_t market;
-    uint8_t kind; /* enum bog_command_kind */
+    int32_t slot;  /* the order when already known; -1: look the id up on arrival */
+    uint8_t kind;  /* enum bog_command_kind */
     uint8_t side;
     uint8_t reason; /* enum bog_reject: refused at the door, or none */
-    uint8_t pad[5];
+    uint8_t pad[17];
 } bog_paper_action_t;
 
 /* What the venue counted. The shell prints these; none is ever reset. */
@@ -111,25 +109,5 @@ typedef struct bog_paper {
 
 _Static_assert(sizeof(bog_paper_order_t) == 128, "a paper order is two cache lines");
 _Static_assert(sizeof(bog_paper_action_t) == 64, "a paper action is one cache line");
-
-/* floor(dec * f^2 / (f^2 + b^2)), exact for 0 <= dec, f, b <= 2^49: long division by bits. */
-static inline bog_qty_t bog_square_share(bog_qty_t dec, bog_qty_t f, bog_qty_t b)
-{
-    bog_u128 part = (bog_u128)f * f, whole = part + (bog_u128)b * b, rest = 0;
-    bog_qty_t share = 0;
-    if (part == 0)
-        return 0;
-    for (int bit = 49; bit >= 0; bit--) {
-        share *= 2;
-        rest *= 2;
-        if (dec >> bit & 1)
-            rest += part;
-        while (rest >= whole) {
-            rest -= whole;
-            share += 1;
-        }
-    }
-    return share;
-}
 
 #endif
