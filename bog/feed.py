@@ -12,11 +12,13 @@ from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 
 from bog import config
-from bog._core import feed as huginn
 from bog._core.market import Market
-from bog._core.pump import Lane, Pump, name_process
+from bog._core.publisher import Publisher
+from bog._core.pump import Lane, Pump
+from bog._core.shm import PREFIX
 from bog._core.source import CsvWriter, Source, TapeWriter, open_source
-from bog.errors import BogError, ConfigError, DataError, UsageError
+from bog._core.stats import name_process
+from bog.errors import BogError, ConfigError, DataError, FeedError, UsageError
 from bog.settings import Settings
 
 SLICE_NS = 100_000_000  # between two looks at signals and the clock of the status line
@@ -34,7 +36,7 @@ class Plan:
     source: str  # "sim" or "replay:FILE"
     speed: tuple[int, int]  # numerator and denominator; (0, 1) is as fast as possible
     directory: str
-    prefix: str = huginn.PREFIX
+    prefix: str = PREFIX
     seed: int = 1
     preset: str = "active"
     script: str = ""
@@ -215,7 +217,7 @@ def open_lanes(
         except OSError as error:
             raise ConfigError(f"{error.filename}: {error.strerror}") from None
         try:
-            publisher = huginn.Publisher(
+            publisher = Publisher(
                 market,
                 directory=plan.directory,
                 prefix=plan.prefix,
@@ -224,7 +226,7 @@ def open_lanes(
             )
         except OSError as error:
             raise ConfigError(f"{plan.directory}: {error.strerror}") from None
-        except huginn.FeedError as error:
+        except FeedError as error:
             raise ConfigError(str(error)) from None
         stack.callback(publisher.close)
         say(f"market {market}: {publisher.path}, epoch {publisher.epoch}, decimals {price}/{size}")

@@ -10,8 +10,8 @@ from typing import Any
 import click
 
 from bog import errors, feed
-from bog._core.feed import DIRECTORY, PREFIX
 from bog._core.market import PRESETS
+from bog._core.shm import DIRECTORY, PREFIX
 from bog.errors import UsageError
 
 OPTIONS = [
