@@ -4,6 +4,7 @@ BOG_BUILD selects one of four builds (release, trace, asan, ubsan), each in its 
 BOG_MARCH=native compiles for this machine only; the default runs on any x86-64 or aarch64.
 BOG_CAPS=conservative compiles hard limits that no configuration can exceed.
 BOG_ANNOTATE=1 writes Cython's HTML beside the generated C.
+BOG_WERROR=1 makes every warning of the C compiler an error; BOG_JOBS is how many run at once.
 """
 
 import os
@@ -15,7 +16,11 @@ from setuptools import Extension, setup
 
 BUILDS = {
     "release": (["-O2", "-g0"], [], {}),
-    "trace": (["-O0", "-g", "-DCYTHON_TRACE_NOGIL=1", "-DCYTHON_USE_SYS_MONITORING=0"], [], {"linetrace": True}),
+    "trace": (
+        ["-O0", "-g0", "-DCYTHON_TRACE_NOGIL=1", "-DCYTHON_USE_SYS_MONITORING=0"],
+        [],
+        {"linetrace": True},
+    ),
     "asan": (["-O1", "-g", "-fsanitize=address", "-fno-omit-frame-pointer"], ["-fsanitize=address"], {}),
     # CPython's own flags hold -fwrapv, under which signed overflow is defined and never reported
     "ubsan": (
@@ -35,8 +40,14 @@ if caps not in CAPS:
 march = os.environ.get("BOG_MARCH", "")
 
 flags, link, directives = BUILDS[build]
-WARNINGS = ["-Wall", "-Wextra", "-Wno-unused-parameter", "-Wno-unused-function", "-Wno-sign-compare",
-            "-Wno-missing-field-initializers", "-Wno-cast-function-type", "-Wno-unused-variable"]
+# silenced: what Cython's own C trips over
+WARNINGS = [
+    *("-Wall", "-Wextra", "-Wno-unused-parameter", "-Wno-unused-function", "-Wno-sign-compare"),
+    *("-Wno-missing-field-initializers", "-Wno-cast-function-type", "-Wno-unused-variable"),
+    "-Wno-psabi",
+]
+if os.environ.get("BOG_WERROR") == "1":
+    WARNINGS.append("-Werror")
 
 core = Path("bog/_core")
 headers = [str(p) for p in sorted(core.rglob("*.h"))] + [str(p) for p in sorted(core.glob("*.pxd"))]
@@ -47,7 +58,12 @@ extensions = [
         include_dirs=[str(core)],
         depends=headers,
         define_macros=CAPS[caps],
-        extra_compile_args=["-std=gnu11", *flags, *WARNINGS, *([f"-march={march}"] if march else [])],
+        extra_compile_args=[
+            "-std=gnu11",
+            *flags,
+            *WARNINGS,
+            *([f"-march={march}"] if march else []),
+        ],
         extra_link_args=link,
     )
     for pyx in sorted(core.glob("*.pyx"))

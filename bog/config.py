@@ -27,7 +27,9 @@ from bog.settings import MASK, Settings, shown
 FOLDER = Path(__file__).parent / "configs"  # the checkout's configs/, and its copy in a wheel
 PREFIX = "BOG_"
 # variables of the build, which are not configuration
-BUILD_VARIABLES = frozenset(("BOG_BUILD", "BOG_CAPS", "BOG_MARCH", "BOG_JOBS", "BOG_ANNOTATE"))
+BUILD_VARIABLES = frozenset(
+    f"BOG_{name}" for name in ("BUILD", "CAPS", "MARCH", "JOBS", "ANNOTATE", "WERROR", "VARIANT")
+)
 
 NO_DECISION = ("journal.", "monitoring.", "feed.directory", "feed.speed")
 

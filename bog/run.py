@@ -12,7 +12,7 @@ import json
 import os
 import sys
 import time
-from typing import Any, TypedDict
+from typing import Any
 
 from bog._core.journal import JournalFile
 from bog._core.loop import Session, follow_parent, lock_memory
@@ -21,67 +21,22 @@ from bog._core.publisher import Publisher
 from bog._core.reader import Reader
 from bog._core.source import Source, open_source
 from bog._core.stats import StatsPage, name_process
+from bog._core.types import StateWord
 from bog.errors import BogError, ConfigError, DataError, FeedError
 from bog.journal import Recovered, recover
+from bog.spec import Spec, raw_market
 
-DEX = 1  # Lighter
-MARKETS = 1_000_000  # raw id = dex * MARKETS + market
-SIM_START_NS = 1_767_225_600_000_000_000  # 2026-01-01: a virtual clock that no host clock moves
 VENUE_FIELDS_OF_MARKET = (
     *("net_ns", "response_ns", "maker_ns", "cancel_ns", "amend_ns", "taker_ns", "maker_ppm"),
     *("taker_ppm", "min_qty", "min_notional", "requests_per_min", "max_open_orders"),
 )
 
 
-class FeedSpec(TypedDict):
-    """Where the rows come from. `kind` is sim, replay or huginn; the others as the kind needs."""
-
-    kind: str
-    preset: str
-    seed: int
-    start_ns: int
-    script: str
-    path: str
-    directory: str
-    publish: bool
-
-
-class Spec(TypedDict):
-    """All that an engine process is told: what it trades, by which limits, from what, into what."""
-
-    market: int  # as people say it; the core has dex and market in one number
-    symbol: str
-    price_decimals: int
-    size_decimals: int
-    limits: dict[str, int]
-    strategy: dict[str, int]
-    venue: dict[str, int]
-    balance: int
-    feed: FeedSpec
-    speed_ppm: int  # 1_000_000 is real time, 0 as fast as possible
-    duration_ns: int  # of the feed's clock; 0: until the feed ends or someone says so
-    spin: bool
-    cpu: int  # -1: wherever the kernel likes
-    mode: int
-    journal: str
-    segments: str
-    run_id: str
-    build: str
-    config_hash: str
-    account: int
-    clear_halt: int
-    page: str
-
-
-def raw_market(market: int) -> int:
-    """Return the number that names a market of this venue everywhere in the core."""
-    return DEX * MARKETS + market
-
-
 def open_market(spec: Spec) -> Market:
     """Return the built-in market; its funding, margin and fees are those of the venue's tier."""
     feed = spec["feed"]
     venue = {name: spec["venue"][name] for name in VENUE_FIELDS_OF_MARKET}
+    venue["balance"] = spec["balance"]
     try:
         return Market(
             feed["seed"],
@@ -217,6 +172,8 @@ def serve(spec: Spec, say: Any) -> int:
             "void": recovered.void,
             "canceled": len(recovered.open_orders),
             "position": recovered.words[0],
+            "halt": session.words()[StateWord.W_HALT],
+            "halt_id": session.words()[StateWord.W_HALT_ID],
             "locked": locked,
         }
     )
@@ -227,6 +184,7 @@ def serve(spec: Spec, say: Any) -> int:
         {
             "event": "done",
             "code": code,
+            "ended": session.ended_by(),
             "failed": failed or ("" if sealed else "the journal could not be flushed to disk"),
             "words": session.words(),
             "paper": session.paper_counts(),

@@ -22,13 +22,14 @@ from typing import IO, Any
 import numpy as np
 
 import bog
+from bog import facts
 from bog._core.stats import StatsPage, name_process
 from bog._core.types import Level
 from bog.errors import BogError, ConfigError, DataError, JournalDamaged, UsageError
-from bog.journal import RECORD
 from bog.facts import About
-from bog.run import Spec, raw_market
+from bog.journal import RECORD
 from bog.speaker import JournalSpeaker
+from bog.spec import Spec, raw_market
 from bog.units import text
 
 POLL_SEC = 0.05
@@ -86,7 +87,10 @@ class Engine:
 
     def __init__(self, spec: Spec) -> None:
         self.spec = spec
-        self.page = StatsPage.create(spec["page"], raw_market(spec["market"]))
+        try:
+            self.page = StatsPage.create(spec["page"], raw_market(spec["market"]))
+        except OSError as error:
+            raise ConfigError(f"feed.directory: {spec['page']}: {error.strerror}") from None
         self.ready: dict[str, Any] = {}
         self.done: dict[str, Any] = {}
         self.page.install_signals(whole=True)
@@ -199,6 +203,11 @@ def welcome(ready: dict[str, Any], about: About) -> str:
         lines.append(
             f"recovered run {ready['recovered_run']}: position {position}"
             f" {about['symbol']}, {ready['canceled']} paper orders canceled"
+        )
+    if ready["halt"]:
+        lines.append(
+            f"HALTED by {facts.halt_name(ready['halt'])}: nothing is quoted; --clear-halt"
+            f" {ready['halt_id']} trades again, once it is understood"
         )
     if ready["cut"]:
         lines.append(f"cut {ready['cut']} torn bytes from its end: what they said is lost")

@@ -42,7 +42,8 @@ from bog._core.stats cimport (
 from bog._core.types cimport (
     ASK, BID, CMD_AMEND, CMD_CANCEL, CMD_PLACE, F_LIQUIDATION, J_CANCELED, J_END, J_READY, J_RUN,
     J_STATE, LEVEL_DRAIN, LEVEL_KILLED, NEVER, ORDER_FILLED, ORDER_FREE, REC_BOOK, REC_STATS,
-    REC_STATUS, REC_TRADE, REJ_RESTART, REP_ACK, REP_CANCELED, REP_EXPIRED, REP_FILL, REP_FUNDING,
+    REC_STATUS, REC_TRADE, REJ_RESTART, REP_ACK, REP_AMEND_REJECT,
+    REP_CANCELED, REP_CANCEL_REJECT, REP_EXPIRED, REP_FILL, REP_FUNDING,
     REP_REJECT, REP_UNKNOWN, ROW_LEVEL, ROW_RESET, ROW_STATS, ROW_STATUS, ROW_TRADE, STATE_WORDS,
     STATUS_END, VERDICTS, W_LAST_NS, W_LEVEL, Command, JournalRec, Limits, Order, Record, Report,
     Row, StrategyParams, VenueParams, ns_t, px_t,
@@ -52,56 +53,11 @@ cdef ns_t TIMER_NS = 100_000_000LL    # event time between two timer events
 cdef ns_t DRAIN_NS = 30_000_000_000LL  # proof of the last cancel comes within this, or exit code 3
 cdef ns_t NAP_NS = 200_000LL           # an unpinned loop sleeps at most this long
 cdef ns_t SPIN_NS = 50_000LL           # and spins this long before it sleeps
+cdef enum:
+    ENDED_DATA = 0
+    ENDED_DURATION = 1
+    ENDED_SIGNAL = 2
 cdef uint64_t ROOM = 256               # records that one turn may need
-
-
-cdef fill_limits(Limits *out, dict values):
-    """Copy the integers of `values` by field name; KeyError names a missing one."""
-    out.max_long = values["max_long"]
-    out.max_short = values["max_short"]
-    out.min_order = values["min_order"]
-    out.max_order = values["max_order"]
-    out.min_notional = values["min_notional"]
-    out.max_notional = values["max_notional"]
-    out.max_exposure = values["max_exposure"]
-    out.min_px = values["min_px"]
-    out.max_px = values["max_px"]
-    out.px_step = values["px_step"]
-    out.qty_step = values["qty_step"]
-    out.collar_ppm = values["collar_ppm"]
-    out.drawdown_ppm = values["drawdown_ppm"]
-    out.drawdown_min_peak = values["drawdown_min_peak"]
-    out.max_daily_loss = values["max_daily_loss"]
-    out.balance = values["balance"]
-    out.max_leverage_ppm = values["max_leverage_ppm"]
-    out.max_open_orders = values["max_open_orders"]
-    out.rate_per_min = values["rate_per_min"]
-    out.rate_burst = values["rate_burst"]
-    out.rate_reserve = values["rate_reserve"]
-    out.stale_after_ns = values["stale_after_ns"]
-    out.unix_offset_ns = values["unix_offset_ns"]
-
-
-cdef fill_strategy(StrategyParams *out, dict values):
-    """Copy the integers of `values` by field name; KeyError names a missing one."""
-    out.half_ppm = values["half_ppm"]
-    out.skew_ppm = values["skew_ppm"]
-    out.maker_ppm = values["maker_ppm"]
-    out.edge_ppm = values["edge_ppm"]
-    out.min_spread_ppm = values["min_spread_ppm"]
-    out.max_spread_ppm = values["max_spread_ppm"]
-    out.order_qty = values["order_qty"]
-    out.min_order = values["min_order"]
-    out.max_pos = values["max_pos"]
-    out.min_valid_px = values["min_valid_px"]
-    out.max_valid_px = values["max_valid_px"]
-    out.min_touch_qty = values["min_touch_qty"]
-    out.requote_ticks = values["requote_ticks"]
-    out.size_off_ppm = values["size_off_ppm"]
-    out.min_interval_ns = values["min_interval_ns"]
-    out.order_life_ns = values["order_life_ns"]
-    out.expiry_margin_ns = values["expiry_margin_ns"]
-    out.own_in_book = values["own_in_book"]
 
 
 cdef fill_venue(VenueParams *out, dict values):
@@ -163,10 +119,11 @@ cdef class Session:
     cdef object spec
     cdef Row row
     cdef bint have_row, ended, spin, drain_begun, book_moved, live
-    cdef int failure
+    cdef int failure, why_ended
     cdef uint32_t market_id
     cdef uint8_t book_flags
     cdef ns_t now_ns, timer_ns, end_ns, drain_until_ns, first_ns, wall_ns, seen_ns, look_ns
+    cdef ns_t row_ns
     cdef ns_t duration_ns, paid_ns
     cdef int64_t speed_ppm
     cdef uint64_t turns
@@ -196,12 +153,11 @@ cdef class Session:
         self.end_ns = self.timer_ns = self.drain_until_ns = NEVER
 
     def __init__(self, dict spec, *_args, **_plugs):
-        cdef Limits limits
-        cdef StrategyParams params
+        # every field by its name: a missing one is a ValueError that says which
+        cdef Limits limits = spec["limits"]
+        cdef StrategyParams params = spec["strategy"]
         cdef VenueParams venue
         cdef int cap
-        fill_limits(&limits, spec["limits"])
-        fill_strategy(&params, spec["strategy"])
         cap = engine_init(
             self.engine, &limits, &params, self.market_id, spec["price_decimals"],
             spec["size_decimals"],
@@ -258,6 +214,7 @@ cdef class Session:
             self.emit()
         # the venue holds what we hold, for funding and margin; measuring begins with it
         self.stats.measure.pos = self.engine.position.pos
+        self.stats.measure.start = 2 * self.engine.position.cash
         if self.market is not None:
             self.market.sim.pos = self.engine.position.pos
         else:
@@ -365,7 +322,10 @@ cdef class Session:
         """Let the engine take one event, then journal, then act."""
         if self.live:
             event.alive_ns = self.reader.heartbeat()
+        elif self.market is not None:
+            event.alive_ns = self.row_ns
         elif not self.ended:
+            # a recording has no heartbeat: its silence may be a quiet market
             event.alive_ns = event.time_ns
         if journal_room(self.journal) < ROOM:
             self.wait_for_disk()
@@ -431,6 +391,8 @@ cdef class Session:
         elif report.kind == REP_REJECT:
             self.stats.rejects += 1
             self.stats.rejected[report.reason & 15] += 1
+        elif report.kind == REP_CANCEL_REJECT or report.kind == REP_AMEND_REJECT:
+            self.stats.rejected[report.reason & 15] += 1
         elif report.kind == REP_CANCELED:
             self.stats.cancels_done += 1
             if report.reason:
@@ -471,6 +433,7 @@ cdef class Session:
                 depth_apply(self.depth, &row)
             if self.publisher is not None:
                 self.publish(&row)
+            self.row_ns = row.recv_ns
             self.now_ns = row.recv_ns if row.recv_ns > self.now_ns else self.now_ns
             if row.kind == ROW_LEVEL or row.kind == ROW_RESET:
                 self.book_moved = True
@@ -603,6 +566,10 @@ cdef class Session:
             return "the executor's queue is full: a command did not leave"
         return None
 
+    def ended_by(self):
+        """Return why the run ended: "end of data", "duration" or "signal"."""
+        return ("end of data", "duration", "signal")[self.why_ended]
+
     cdef int live_orders(self) noexcept nogil:
         return __builtin_popcount(self.engine.orders.live)
 
@@ -624,6 +591,8 @@ cdef class Session:
         if level == self.engine.level or (self.drain_begun and level <= self.engine.level):
             return
         if level >= LEVEL_DRAIN:
+            if not self.drain_begun:
+                self.why_ended = ENDED_SIGNAL
             self.begin_drain(level)
             return
         memset(&event, 0, sizeof(Event))
@@ -685,6 +654,7 @@ cdef class Session:
                 or (row == NEVER and not self.live)
             ):
                 # the end of the data or of the time: what rests is pulled and proven dead
+                self.why_ended = ENDED_DURATION if now >= self.end_ns else ENDED_DATA
                 self.begin_drain(LEVEL_DRAIN)
                 continue
             if self.drain_begun and self.live_orders() == 0:

@@ -190,7 +190,7 @@ cdef extern from "market.h" nogil:
         int64_t slow[2]
         int64_t trade_mult[2]
         uint64_t burst
-        SimOwn own[256]
+        SimOwn own[64]
         int64_t n_own
         qty_t pos
         quanta_t cost

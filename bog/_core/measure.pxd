@@ -128,6 +128,9 @@ cdef inline void measure_mid(Measure *measure, MeasureMemory *memory, ns_t now, 
         return
     if measure.mid2 != 0:
         measure.inventory += measure.pos * (mid2 - measure.mid2)
+    else:
+        # what was carried over is worth its first mid: no profit of this run
+        measure.start += measure.pos * mid2
     measure.mid2 = mid2
     memory.mid[memory.n_mids & (MIDS - 1)].time_ns = now
     memory.mid[memory.n_mids & (MIDS - 1)].mid2 = mid2

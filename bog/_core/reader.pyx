@@ -1,4 +1,4 @@
-"""The reading end of a Huginn object: every row, every record, the whole book, and what was lost."""
+"""The reading end of a Huginn object: rows, records, the whole book, and what was lost."""
 
 import os
 
@@ -18,9 +18,9 @@ from bog._core.atomic cimport load_acquire, pause
 from bog._core.clock cimport mono_ns
 from bog._core.depth cimport Depth, depth_apply
 from bog._core.huginn cimport (
-    HG_CLOSED, HG_RECORDS, HG_REPLACED, HG_ROWS, READ_BACKWARDS, READ_EPOCH, READ_GARBAGE, READ_GONE,
-    READ_LAPPED, READ_NOTHING, READ_ROW, STEP_BACK, HgHeader, Huginn, hg_book_read, hg_read,
-    hg_row_ok, hg_step,
+    HG_CLOSED, HG_RECORDS, HG_REPLACED, HG_ROWS, READ_BACKWARDS, READ_EPOCH, READ_GARBAGE,
+    READ_GONE, READ_LAPPED, READ_NOTHING, READ_ROW, STEP_BACK, HgHeader, Huginn, hg_book_read,
+    hg_read, hg_row_ok, hg_step,
 )
 from bog._core.memory cimport lines
 from bog._core.refusal cimport (
@@ -28,8 +28,8 @@ from bog._core.refusal cimport (
 )
 from bog._core.shm cimport map_object, unmap_object
 from bog._core.types cimport (
-    DEPTH, F_AFTER_GAP, REC_BOOK, REC_STATS, REC_STATUS, REC_TRADE, ROW_LEVEL, ROW_RESET, Record, Row,
-    ns_t,
+    DEPTH, F_AFTER_GAP, REC_BOOK, REC_STATS, REC_STATUS, REC_TRADE, ROW_LEVEL, ROW_RESET, Record,
+    Row, ns_t,
 )
 
 cdef extern from "fcntl.h" nogil:

@@ -1,4 +1,4 @@
-"""What a Huginn object must be before anything in it is believed, and what is said when it is not."""
+"""What a Huginn object must be before it is believed, and what is said when it is not."""
 
 import errno
 import os
@@ -8,7 +8,8 @@ from posix.stat cimport S_IFMT, S_ISREG, S_IWGRP, S_IWOTH, struct_stat
 
 from bog._core.atomic cimport load_acquire
 from bog._core.huginn cimport (
-    HG_CLOSED, HG_MAGIC, HG_OPEN, HG_PAGE, HG_RECORDS, HG_ROWS, HG_VERSION, HgBook, HgHeader, Huginn,
+    HG_CLOSED, HG_MAGIC, HG_OPEN, HG_PAGE, HG_RECORDS, HG_ROWS, HG_VERSION, HgBook, HgHeader,
+    Huginn,
 )
 from bog._core.types cimport DEPTH, Record, Row
 

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import time
-from pathlib import Path
 from typing import Any
 
 import click
 
-from bog import config, errors, log, report, run, supervise
+from bog import config, errors, log, report, supervise
 from bog._core.types import Level
-from bog.errors import ConfigError, OrdersOpenError, UsageError
-from bog.facts import About
+from bog.errors import ConfigError, OrdersOpenError
 from bog.settings import Settings
 from bog.speaker import JournalSpeaker
+from bog.spec import about_of, spec_of
 from bog.view import Status, Watch
 
 EPILOG = """\b
@@ -28,17 +27,7 @@ resumes. SIGUSR1 stops at once and stays stopped: the next start needs --clear-h
 that it names. Exit codes: 0 done, 1 unexpected, 2 usage, 3 orders possibly open, 75 journal damaged,
 78 configuration.
 """
-UNITS = {"ms": 1_000_000, "s": 1_000_000_000, "m": 60_000_000_000, "h": 3_600_000_000_000}
 MISSING_LIVE = "the gateway that signs and sends, and the arming that permits it"
-
-
-def to_ns(text: str) -> int:
-    """Return a duration such as 90, 90s, 2m or 1h in ns; a bare number is seconds."""
-    unit = next((u for u in ("ms", "s", "m", "h") if text.endswith(u)), "")
-    number = text.removesuffix(unit)
-    if not number.isdigit() or int(number) == 0:
-        raise UsageError(f"--duration {text!r}: want a whole number of s, m or h, such as 120s")
-    return int(number) * UNITS[unit or "s"]
 
 
 def flags_of(values: dict[str, Any]) -> dict[str, Any]:
@@ -70,95 +59,12 @@ def refuse_live(settings: Settings) -> None:
         )
 
 
-def spec_of(settings: Settings, values: dict[str, Any]) -> run.Spec:
-    """Return what the engine process is told, every decimal already an integer."""
-    market = values["market"]
-    scale = settings.market(market)
-    source = settings.feed.source
-    kind, _, path = source.partition(":")
-    speed = settings.feed.speed
-    speed_ppm = settings.speed_ppm()
-    real_time = kind == "sim" and speed_ppm == 1_000_000
-    limits, strategy = settings.limits(market), settings.strategy_params(market)
-    if kind == "sim" and speed_ppm == 0 and not values["duration"]:
-        raise UsageError("--speed max on the built-in market never ends: give a --duration")
-    return run.Spec(
-        market=market,
-        symbol=scale.symbol,
-        price_decimals=scale.price_decimals,
-        size_decimals=scale.size_decimals,
-        limits=limits,
-        strategy=strategy,
-        venue=settings.venue_params(market),
-        balance=limits["balance"],
-        feed=run.FeedSpec(
-            kind=kind,
-            preset=settings.feed.preset,
-            seed=settings.feed.seed,
-            # real time has the host's date; any other pace must give the same journal tomorrow
-            start_ns=time.time_ns() // 10**9 * 10**9 if real_time else run.SIM_START_NS,
-            script=Path(values["script"]).read_text() if values["script"] else "",
-            path=path,
-            directory=settings.feed.directory,
-            publish=kind in ("sim", "replay") and speed_ppm > 0 and not values["no_publish"],
-        ),
-        speed_ppm=speed_ppm,
-        duration_ns=to_ns(values["duration"]) if values["duration"] else 0,
-        spin=values["cpu"] is not None,
-        cpu=-1 if values["cpu"] is None else values["cpu"],
-        mode=0,
-        journal=settings.journal.directory,
-        segments=settings.feed.directory,
-        run_id=f"{scale.symbol}-{kind}-seed{settings.feed.seed}",
-        build=supervise.build_id(),
-        config_hash=config.config_hash(settings),
-        account=0,
-        clear_halt=values["clear_halt"] or 0,
-        page=supervise.page_path(settings.feed.directory, market),
-    )
-
-
-def about_of(settings: Settings, spec: run.Spec) -> About:
-    """Return what a result depends on, for screen and report."""
-    feed, venue = spec["feed"], spec["venue"]
-    names = {"sim": f"sim {feed['preset']}", "huginn": "huginn", "replay": f"replay {feed['path']}"}
-    return About(
-        symbol=spec["symbol"],
-        market=spec["market"],
-        price_decimals=spec["price_decimals"],
-        size_decimals=spec["size_decimals"],
-        mode="paper",
-        feed=names[feed["kind"]],
-        strategy=settings.strategy.name,
-        tier=f"{settings.execution.tier} ({settings.tier.as_of})",
-        maker_ppm=venue["maker_ppm"],
-        taker_ppm=venue["taker_ppm"],
-        fill_model="queue" if feed["kind"] == "sim" else settings.venue.queue_model,
-        through_full=bool(venue["through_full"]) and feed["kind"] != "sim",
-        latency_ns={
-            leg: venue[f"{leg}_ns"]
-            for leg in ("net", "response", "maker", "cancel", "amend", "taker")
-        },
-        seed=feed["seed"],
-        config_hash=spec["config_hash"],
-        version=spec["build"],
-    )
-
-
-def ended_by(page: dict[str, Any], level: int, spec: run.Spec) -> str:
-    """Return in a word why the run ended."""
-    if page["halt"]:
-        return "halt"
-    if level >= Level.LEVEL_DRAIN:
-        return "signal"
-    past = page["now_ns"] - page["start_ns"]
-    return "duration" if spec["duration_ns"] and past >= spec["duration_ns"] else "end of data"
-
-
-def trade(settings: Settings, values: dict[str, Any]) -> int:
+def trade(settings: Settings, values: dict[str, Any], name: str) -> int:
     """Run one paper session from start to report; return the exit code."""
     refuse_live(settings)
-    spec = spec_of(settings, values)
+    page_path = supervise.page_path(settings.feed.directory, values["market"])
+    chosen = config.config_hash(settings)
+    spec = spec_of(settings, values, chosen, supervise.build_id(), page_path)
     about = about_of(settings, spec)
     monitoring = settings.monitoring
     log.setup(
@@ -168,6 +74,8 @@ def trade(settings: Settings, values: dict[str, Any]) -> int:
     began = time.monotonic()
     engine = supervise.Engine(spec)
     try:
+        # found by its name from here on, where every signal has its meaning
+        supervise.name_me(name)
         engine.wait_ready()
         click.echo(supervise.welcome(engine.ready, about), err=True)
         log.emit("INFO", "start", "bog-live started", feed=about["feed"], mode="paper",
@@ -196,7 +104,7 @@ def trade(settings: Settings, values: dict[str, Any]) -> int:
         result = report.RunResult(
             about=about,
             page=page,
-            ended=ended_by(page, engine.page.level, spec),
+            ended="halt" if page["halt"] else engine.done["ended"],
             exit_code=code,
             open_orders=len(page["orders"]),
             wall_sec=time.monotonic() - began,
@@ -256,8 +164,7 @@ def start(values: dict[str, Any], name: str) -> None:
         settings.market(values["market"])
         click.echo(config.show(settings), nl=False)
         return
-    supervise.name_me(name)
-    code = trade(settings, values)
+    code = trade(settings, values, name)
     click.get_current_context().exit(code)
 
 

@@ -14,7 +14,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from bog._core.types import Flag, RecordKind, RowKind, Side, Status
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -22,6 +21,7 @@ from bog._core.huginn import FeedRead, FeedState, Step, layout, sequence_step
 from bog._core.publisher import Publisher
 from bog._core.reader import Reader
 from bog._core.shm import decode, encode, object_path, process_start
+from bog._core.types import Flag, RecordKind, RowKind, Side, Status
 from bog.errors import FeedError
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -20,15 +20,14 @@ import time
 from pathlib import Path
 
 from bog import config
-from bog._core.journal import JournalFile, file_name
+from bog._core.fold import Fold
+from bog._core.frames import MarketRow
+from bog._core.journal import PAGE, JournalFile, file_name
 from bog._core.loop import Session
 from bog._core.market import Market
 from bog._core.source import TapeWriter, open_source
 from bog._core.stats import StatsPage
 from bog._core.types import JournalKind, Reject, StateWord
-from bog._core.fold import Fold
-from bog._core.frames import MarketRow
-from bog._core.journal import PAGE
 from bog.journal import RECORD, read, recover
 
 RAW = 1_000_001

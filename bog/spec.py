@@ -1,0 +1,151 @@
+"""What an engine process is told: the configuration and the flags, as integers and names.
+
+The shell makes a Spec, the engine's process obeys it; nothing below reads a configuration.
+"""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypedDict
+
+from bog.errors import UsageError
+from bog.facts import About
+
+if TYPE_CHECKING:  # the engine's process needs no configuration, nor the time to import it
+    from bog.settings import Settings
+
+DEX = 1  # Lighter
+MARKETS = 1_000_000  # raw id = dex * MARKETS + market
+SIM_START_NS = 1_767_225_600_000_000_000  # 2026-01-01: a virtual clock that no host clock moves
+UNITS = {"ms": 1_000_000, "s": 1_000_000_000, "m": 60_000_000_000, "h": 3_600_000_000_000}
+
+
+class FeedSpec(TypedDict):
+    """Where the rows come from. `kind` is sim, replay or huginn; the others as the kind needs."""
+
+    kind: str
+    preset: str
+    seed: int
+    start_ns: int
+    script: str
+    path: str
+    directory: str
+    publish: bool
+
+
+class Spec(TypedDict):
+    """All that an engine process is told: what it trades, by which limits, from what, into what."""
+
+    market: int  # as people say it; the core has dex and market in one number
+    symbol: str
+    price_decimals: int
+    size_decimals: int
+    limits: dict[str, int]
+    strategy: dict[str, int]
+    venue: dict[str, int]
+    balance: int
+    feed: FeedSpec
+    speed_ppm: int  # 1_000_000 is real time, 0 as fast as possible
+    duration_ns: int  # of the feed's clock; 0: until the feed ends or someone says so
+    spin: bool
+    cpu: int  # -1: wherever the kernel likes
+    mode: int
+    journal: str
+    segments: str
+    run_id: str
+    build: str
+    config_hash: str
+    account: int
+    clear_halt: int
+    page: str
+
+
+def raw_market(market: int) -> int:
+    """Return the number that names a market of this venue everywhere in the core."""
+    return DEX * MARKETS + market
+
+
+def to_ns(text: str) -> int:
+    """Return a duration such as 90, 90s, 2m or 1h in ns; a bare number is seconds."""
+    unit = next((u for u in ("ms", "s", "m", "h") if text.endswith(u)), "")
+    number = text.removesuffix(unit)
+    if not number.isdigit() or int(number) == 0:
+        raise UsageError(f"--duration {text!r}: want a whole number of s, m or h, such as 120s")
+    return int(number) * UNITS[unit or "s"]
+
+
+def spec_of(
+    settings: Settings, values: dict[str, Any], config_hash: str, build: str, page: str
+) -> Spec:
+    """Return the spec of a paper session: `values` are the flags, `page` its new stats page."""
+    market = values["market"]
+    scale = settings.market(market)
+    source = settings.feed.source
+    kind, _, path = source.partition(":")
+    speed_ppm = settings.speed_ppm()
+    real_time = kind == "sim" and speed_ppm == 1_000_000
+    limits, strategy = settings.limits(market), settings.strategy_params(market)
+    if kind == "sim" and speed_ppm == 0 and not values["duration"]:
+        raise UsageError("--speed max on the built-in market never ends: give a --duration")
+    return Spec(
+        market=market,
+        symbol=scale.symbol,
+        price_decimals=scale.price_decimals,
+        size_decimals=scale.size_decimals,
+        limits=limits,
+        strategy=strategy,
+        venue=settings.venue_params(market),
+        balance=limits["balance"],
+        feed=FeedSpec(
+            kind=kind,
+            preset=settings.feed.preset,
+            seed=settings.feed.seed,
+            # real time has the host's date; any other pace must give the same journal tomorrow
+            start_ns=time.time_ns() // 10**9 * 10**9 if real_time else SIM_START_NS,
+            script=Path(values["script"]).read_text() if values["script"] else "",
+            path=path,
+            directory=settings.feed.directory,
+            publish=kind in ("sim", "replay") and speed_ppm > 0 and not values["no_publish"],
+        ),
+        speed_ppm=speed_ppm,
+        duration_ns=to_ns(values["duration"]) if values["duration"] else 0,
+        spin=values["cpu"] is not None,
+        cpu=-1 if values["cpu"] is None else values["cpu"],
+        mode=0,
+        journal=settings.journal.directory,
+        segments=settings.feed.directory,
+        run_id=f"{scale.symbol}-{kind}-seed{settings.feed.seed}",
+        build=build,
+        config_hash=config_hash,
+        account=0,
+        clear_halt=values["clear_halt"] or 0,
+        page=page,
+    )
+
+
+def about_of(settings: Settings, spec: Spec) -> About:
+    """Return what a result depends on, for screen and report."""
+    feed, venue = spec["feed"], spec["venue"]
+    names = {"sim": f"sim {feed['preset']}", "huginn": "huginn", "replay": f"replay {feed['path']}"}
+    return About(
+        symbol=spec["symbol"],
+        market=spec["market"],
+        price_decimals=spec["price_decimals"],
+        size_decimals=spec["size_decimals"],
+        mode="paper",
+        feed=names[feed["kind"]],
+        strategy=settings.strategy.name,
+        tier=f"{settings.execution.tier} ({settings.tier.as_of})",
+        maker_ppm=venue["maker_ppm"],
+        taker_ppm=venue["taker_ppm"],
+        fill_model="queue" if feed["kind"] == "sim" else settings.venue.queue_model,
+        through_full=bool(venue["through_full"]) and feed["kind"] != "sim",
+        latency_ns={
+            leg: venue[f"{leg}_ns"]
+            for leg in ("net", "response", "maker", "cancel", "amend", "taker")
+        },
+        seed=feed["seed"],
+        config_hash=spec["config_hash"],
+        version=spec["build"],
+    )
