@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from bog._core.feed import Publisher, Reader
+from bog._core.publisher import Publisher
+from bog._core.reader import Reader
 from bog._core.types import RowKind
 
 ROWS = 8192

@@ -8,98 +8,19 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
-from typing import Any
 
 from bog import config
-from bog._core import feed as huginn
 from bog._core.market import Market
-from bog._core.pump import Lane, Pump, name_process
+from bog._core.publisher import Publisher
+from bog._core.pump import Lane, Pump
 from bog._core.source import CsvWriter, Source, TapeWriter, open_source
-from bog.errors import BogError, ConfigError, DataError, UsageError
+from bog._core.stats import name_process
+from bog.errors import BogError, ConfigError, DataError, FeedError, UsageError
+from bog.plan import Plan, check, file_of, replay_path
 from bog.settings import Settings
 
 SLICE_NS = 100_000_000  # between two looks at signals and the clock of the status line
 STATUS_S = 5.0
-REPLAY = "replay:"
-FASTEST = "max"
-SPEED_MOST = 1_000_000
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What one feed process does, as its command line says it."""
-
-    markets: tuple[int, ...]
-    source: str  # "sim" or "replay:FILE"
-    speed: tuple[int, int]  # numerator and denominator; (0, 1) is as fast as possible
-    directory: str
-    prefix: str = huginn.PREFIX
-    seed: int = 1
-    preset: str = "active"
-    script: str = ""
-    duration_ns: int = 0  # of the source's time; 0 for all of it
-    record: str | None = None
-    dump: str | None = None
-    price_decimals: int | None = None
-    size_decimals: int | None = None
-    spin: bool = False
-
-
-def parse_speed(text: str) -> tuple[int, int]:
-    """Return a speed as (numerator, denominator), exactly; (0, 1) for "max".
-
-    "2.5" is (5, 2). UsageError unless it is above 0 and at most 1000000.
-    """
-    if text == FASTEST:
-        return 0, 1
-    try:
-        speed = Decimal(text)
-    except InvalidOperation:
-        speed = Decimal(0)
-    if not speed.is_finite() or not Decimal("0.000001") <= speed <= SPEED_MOST:
-        raise UsageError(
-            f"--speed {text!r} is neither {FASTEST!r} nor a number from 0.000001 to {SPEED_MOST}"
-        )
-    return speed.as_integer_ratio()
-
-
-def replay_path(plan: Plan, market: int) -> str | None:
-    """Return the recording that a market replays, None for the built-in market.
-
-    UsageError for a source that does not exist.
-    """
-    if plan.source.startswith(REPLAY) and len(plan.source) > len(REPLAY):
-        return file_of(plan.source.removeprefix(REPLAY), market)
-    if plan.source == "sim":
-        return None
-    if plan.source == "lighter":
-        raise UsageError(
-            "--source lighter: this build has no connection to the venue yet; "
-            "use sim or replay:FILE"
-        )
-    raise UsageError(f"--source {plan.source!r} is not sim, replay:FILE or lighter")
-
-
-def file_of(text: str, market: int) -> str:
-    """Return a file name of the command line with its {market} filled in."""
-    return text.replace("{market}", str(market))
-
-
-def check(plan: Plan) -> None:
-    """Refuse a plan that contradicts itself, before anything is opened or created."""
-    if not plan.markets:
-        raise UsageError("--market is missing: name at least one")
-    for market in plan.markets:
-        if not 0 <= market < 1_000_000:
-            raise UsageError(f"--market {market} is not between 0 and 999999")
-        replay_path(plan, market)
-    if len(set(plan.markets)) != len(plan.markets):
-        raise UsageError("--market names one market twice")
-    for flag, name in (("--record", plan.record), ("--dump", plan.dump)):
-        if name is not None and len(plan.markets) > 1 and "{market}" not in name:
-            raise UsageError(f"{flag} {name}: several markets need a name with {{market}} in it")
 
 
 def open_market(plan: Plan, settings: Settings, order: int) -> tuple[Source | Market, int, int]:
@@ -216,7 +137,7 @@ def open_lanes(
         except OSError as error:
             raise ConfigError(f"{error.filename}: {error.strerror}") from None
         try:
-            publisher = huginn.Publisher(
+            publisher = Publisher(
                 market,
                 directory=plan.directory,
                 prefix=plan.prefix,
@@ -225,7 +146,7 @@ def open_lanes(
             )
         except OSError as error:
             raise ConfigError(f"{plan.directory}: {error.strerror}") from None
-        except huginn.FeedError as error:
+        except FeedError as error:
             raise ConfigError(str(error)) from None
         stack.callback(publisher.close)
         say(f"market {market}: {publisher.path}, epoch {publisher.epoch}, decimals {price}/{size}")

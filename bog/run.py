@@ -14,14 +14,15 @@ import sys
 import time
 from typing import Any
 
-from bog._core.feed import FeedError, Publisher, Reader
 from bog._core.journal import JournalFile
 from bog._core.loop import Session, follow_parent, lock_memory
 from bog._core.market import Market
+from bog._core.publisher import Publisher
+from bog._core.reader import Reader
 from bog._core.source import Source, open_source
 from bog._core.stats import StatsPage, name_process
 from bog._core.types import StateWord
-from bog.errors import BogError, ConfigError, DataError
+from bog.errors import BogError, ConfigError, DataError, FeedError
 from bog.journal import Recovered, recover
 from bog.spec import Spec, raw_market
 

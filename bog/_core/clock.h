@@ -1,4 +1,4 @@
-/* The host's clocks, for the loop only: the step gets time inside its events. */
+/* The host's clocks, for what meets the world: the step gets time inside its events. */
 #ifndef BOG_CLOCK_H
 #define BOG_CLOCK_H
 

@@ -3,7 +3,9 @@
 from libc.stdint cimport int64_t, uint8_t, uint64_t
 from libc.string cimport memmove
 
-from bog._core.types cimport BID, DEPTH, REC_BOOK, F_PARTIAL, Record, px_t, qty_t
+from bog._core.types cimport (
+    BID, DEPTH, REC_BOOK, ROW_LEVEL, ROW_RESET, F_PARTIAL, Record, Row, px_t, qty_t,
+)
 
 cdef extern from "depth.h" nogil:
     enum: DEPTH_CAP "BOG_DEPTH_CAP"
@@ -98,6 +100,14 @@ cdef inline qty_t depth_set(Depth *depth, int side, px_t px, qty_t qty) noexcept
     sizes[at] = qty
     depth.n[side] = n + 1
     return 0
+
+
+cdef inline void depth_apply(Depth *depth, const Row *r) noexcept nogil:
+    """Apply a row that bog_hg_row_ok has passed; only levels and resets change the book."""
+    if r.kind == ROW_LEVEL:
+        depth_set(depth, r.side, r.px, r.qty)
+    elif r.kind == ROW_RESET:
+        depth_reset(depth)
 
 
 cdef inline void depth_bound(Depth *depth, int side, px_t px) noexcept nogil:

@@ -1,7 +1,7 @@
 /*
  * Huginn: one market's feed as one object in shared memory, hg_m<dex * 1000000 + market>.
  *
- * Owner: the Publisher of feed.pyx is the only writer; readers map it read-only.
+ * Owner: the Publisher of publisher.pyx is the only writer; readers map it read-only.
  * Invariants: a slot's generation is even when it is whole and names what it holds, odd while it is
  * written; a row or record is used only when the generation is the same after the copy; the book
  * page is whole while its lock is even and then ends with the last row of a message.

@@ -19,3 +19,6 @@ class Step(IntEnum):
     STEP_SAME = 1
     STEP_GAP = 2
     STEP_BACK = 3
+
+def sequence_step(last: int, seq: int) -> tuple[int, int]: ...
+def layout() -> dict[str, tuple[int, int]]: ...

@@ -1,8 +1,9 @@
 from typing import Any, Protocol, final
 
-from bog._core.feed import Publisher, Reader
 from bog._core.journal import JournalFile
 from bog._core.market import Market
+from bog._core.publisher import Publisher
+from bog._core.reader import Reader
 from bog._core.source import Source
 from bog._core.stats import StatsPage
 

@@ -15,12 +15,11 @@ from libc.string cimport memcpy, memset
 
 from bog._core.atomic cimport pause as spin_pause
 from bog._core.clock cimport mono_ns, nap
-from bog._core.depth cimport Depth, depth_reset, depth_set, depth_top
+from bog._core.depth cimport Depth, depth_apply, depth_top
 from bog._core.engine cimport (
     EVENT_CLEAR_HALT, EVENT_EPOCH, EVENT_GAP, EVENT_LEVEL, EVENT_RECORD, EVENT_REPORT, EVENT_TIMER,
     Engine, Event, Out, engine_init, engine_mark2, engine_step, engine_word,
 )
-from bog._core.feed cimport Publisher, Reader
 from bog._core.hist cimport hist_add
 from bog._core.huginn cimport (
     READ_EPOCH, READ_GONE, READ_NOTHING, READ_ROW,
@@ -35,6 +34,8 @@ from bog._core.paper cimport paper_command, paper_due, paper_report, paper_row
 from bog._core.paper_state cimport Paper, paper_free, paper_new
 from bog._core.position cimport position_daily2, position_equity2, position_unrealized2
 from bog._core.risk cimport CAP_DAILY_LOSS, CAP_DECIMALS, CAP_LONG, CAP_ORDER, CAP_SHORT
+from bog._core.publisher cimport Publisher
+from bog._core.reader cimport Reader
 from bog._core.source cimport Source
 from bog._core.stats cimport (
     RUN_DONE, RUN_DRAINING, RUN_TRADING, STATS_FILLS, STATS_ORDERS, Stats, StatsPage,
@@ -441,10 +442,8 @@ cdef class Session:
             row.market = self.market_id
             if self.paper != NULL:
                 paper_row(self.paper, &row)
-            elif row.kind == ROW_LEVEL:
-                depth_set(self.depth, row.side, row.px, row.qty)
-            elif row.kind == ROW_RESET:
-                depth_reset(self.depth)
+            else:
+                depth_apply(self.depth, &row)
             if self.publisher is not None:
                 self.publish(&row)
             self.row_ns = row.recv_ns

@@ -2,8 +2,8 @@
 
 from libc.stdint cimport int64_t
 
-from bog._core.feed cimport Publisher
 from bog._core.market cimport Market
+from bog._core.publisher cimport Publisher
 from bog._core.source cimport CsvWriter, Source, TapeWriter
 from bog._core.types cimport Row, ns_t
 

@@ -2,8 +2,8 @@ from collections.abc import Iterable
 from enum import IntEnum
 from typing import final
 
-from bog._core.feed import Publisher
 from bog._core.market import Market
+from bog._core.publisher import Publisher
 from bog._core.source import CsvWriter, Source, TapeWriter
 
 class LaneState(IntEnum):
@@ -11,8 +11,6 @@ class LaneState(IntEnum):
     LANE_ENDED = 1
     LANE_DAMAGED = 2
     LANE_LOST = 3
-
-def name_process(name: str) -> None: ...
 
 @final
 class Lane:

@@ -2,13 +2,13 @@
 
 cimport cython
 from libc.stdint cimport int64_t
-from posix.time cimport CLOCK_MONOTONIC, clock_gettime, timespec
+from posix.time cimport CLOCK_MONOTONIC, timespec
 
 from bog._core.atomic cimport pause
-from bog._core.feed cimport Publisher
+from bog._core.clock cimport mono_ns
 from bog._core.fixed cimport mul_div
-from bog._core.level cimport process_name
 from bog._core.market cimport Market
+from bog._core.publisher cimport Publisher
 from bog._core.source cimport CsvWriter, TapeWriter
 from bog._core.types cimport NEVER, Row, ns_t
 
@@ -20,30 +20,16 @@ cdef enum:
     BEAT_NS = 20000000  # between two signs of life, ns
 
 
-cdef ns_t now_ns() noexcept nogil:
-    cdef timespec now
-    clock_gettime(CLOCK_MONOTONIC, &now)
-    return <ns_t> now.tv_sec * 1000000000 + now.tv_nsec
-
-
 cdef void wait_until(ns_t due, int spin) noexcept nogil:
     """Return at `due` of CLOCK_MONOTONIC, or soon after a signal."""
     cdef timespec until
     if spin:
-        while now_ns() < due:
+        while mono_ns() < due:
             pause()
         return
     until.tv_sec = due // 1000000000
     until.tv_nsec = due % 1000000000
     clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, NULL)
-
-
-def name_process(name):
-    """Name this process for ps, pkill and top: at most 15 bytes of ASCII."""
-    cdef bytes text = name.encode("ascii")
-    if not 0 < len(text) < 16:
-        raise ValueError(f"process name {name!r} does not have 1 to 15 characters")
-    process_name(text)
 
 
 @cython.final
@@ -169,7 +155,7 @@ cdef class Pump:
 
     def run(self, int64_t slice_ns):
         """Publish for `slice_ns` of real time; return True while any lane has more to say."""
-        cdef ns_t now = now_ns()
+        cdef ns_t now = mono_ns()
         if self.origin == 0:
             self.origin = now
         return self.turn(tuple(self.lanes), now + slice_ns) == 1
@@ -182,7 +168,7 @@ cdef class Pump:
         cdef Lane lane, next_lane
         cdef ns_t at, now, due, best
         while True:
-            now = now_ns()
+            now = mono_ns()
             if now - self.beat_ns >= BEAT_NS:
                 self.beat_ns = now
                 for lane in lanes:

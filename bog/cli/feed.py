@@ -9,9 +9,9 @@ from typing import Any
 
 import click
 
-from bog import errors, feed
-from bog._core.feed import DIRECTORY, PREFIX
+from bog import errors, feed, plan
 from bog._core.market import PRESETS
+from bog._core.shm import DIRECTORY, PREFIX
 from bog.errors import UsageError
 
 OPTIONS = [
@@ -67,9 +67,9 @@ def publish(
     if not more["prefix"] or "/" in more["prefix"]:
         raise UsageError(f"--prefix {more['prefix']!r} is not the beginning of a file name")
     feed.run(
-        feed.Plan(
+        plan.Plan(
             markets=markets,
-            speed=feed.parse_speed(speed),
+            speed=plan.parse_speed(speed),
             script=Path(script).read_text(encoding="utf-8") if script else "",
             duration_ns=round(duration * 1e9),
             spin=hft,

@@ -17,19 +17,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bog._core.feed import (
-    FeedError,
-    Publisher,
-    Reader,
-    decode,
-    encode,
-    layout,
-    object_path,
-    process_start,
-    sequence_step,
-)
-from bog._core.huginn import FeedRead, FeedState, Step
+from bog._core.huginn import FeedRead, FeedState, Step, layout, sequence_step
+from bog._core.publisher import Publisher
+from bog._core.reader import Reader
+from bog._core.shm import decode, encode, object_path, process_start
 from bog._core.types import Flag, RecordKind, RowKind, Side, Status
+from bog.errors import FeedError
 
 ROOT = Path(__file__).resolve().parents[2]
 RESET, LEVEL, TRADE = int(RowKind.ROW_RESET), int(RowKind.ROW_LEVEL), int(RowKind.ROW_TRADE)
@@ -600,7 +593,8 @@ def test_truncated_object_is_a_dead_feed_and_the_process_lives(shm: Path, pub: P
 def test_a_fault_elsewhere_still_kills(shm: Path) -> None:
     script = f"""
 import mmap, os
-from bog._core.feed import Publisher, Reader
+from bog._core.publisher import Publisher
+from bog._core.reader import Reader
 p = Publisher(1, directory={str(shm)!r}, price_decimals=1, size_decimals=5)
 r = Reader(1, directory={str(shm)!r})
 f = os.open({str(shm / "other")!r}, os.O_RDWR | os.O_CREAT)
@@ -956,7 +950,8 @@ import resource
 resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, 1 << 20))
 import signal
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-from bog._core.feed import FeedError, Publisher
+from bog._core.publisher import Publisher
+from bog.errors import FeedError
 try:
     Publisher(1, directory={str(shm)!r}, price_decimals=1, size_decimals=5)
 except FeedError as error:

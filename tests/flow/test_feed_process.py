@@ -14,8 +14,10 @@ from resource import RLIMIT_FSIZE, setrlimit
 
 import pytest
 
-from bog._core.feed import Publisher, Reader, layout, object_path
-from bog._core.huginn import FeedRead, FeedState
+from bog._core.huginn import FeedRead, FeedState, layout
+from bog._core.publisher import Publisher
+from bog._core.reader import Reader
+from bog._core.shm import object_path
 from bog._core.source import open_source
 from bog._core.types import RecordKind, RowKind, Status
 
@@ -71,7 +73,7 @@ def attach(shm: Path, market: int = 1) -> Reader:
 
 CHECKED_WRITER = """
 import sys
-from bog._core.feed import Publisher
+from bog._core.publisher import Publisher
 pub = Publisher(1, directory=sys.argv[1], price_decimals=1, size_decimals=5)
 print(pub.epoch, flush=True)
 number = 0
@@ -208,7 +210,7 @@ def test_no_torn_record_of_a_tearing_writer_is_ever_accepted(shm: Path) -> None:
 
 RACING_WRITER = """
 import random, sys
-from bog._core.feed import Publisher
+from bog._core.publisher import Publisher
 def rows(seed, count):
     chance = random.Random(seed)
     left = 0

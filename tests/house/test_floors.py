@@ -28,7 +28,9 @@ MARKET = {
     "market_venue",
 }  # fmt: skip
 # contact with the world: files, shared memory, frames, the page that the shell reads
-WORLD = {"feed", "frames", "journal", "pump", "source", "stats"}
+WORLD = {
+    "frames", "journal", "publisher", "pump", "reader", "refusal", "shm", "source", "stats",
+}  # fmt: skip
 LOOP = {"loop"}
 # cold drivers of rooms, for tests, recovery and backtests; nothing imports them but Python
 DRIVERS = {"adversary", "backtest", "fold"}

@@ -1,0 +1,52 @@
+from os import PathLike
+from types import TracebackType
+from typing import Self, final
+
+from typing_extensions import Buffer
+
+@final
+class Publisher:
+    rows: int
+    seq: int
+    refused: int
+    path: str
+    market: int
+    def __init__(
+        self,
+        market: int,
+        *,
+        dex: int = ...,
+        directory: str | PathLike[str] = ...,
+        prefix: str = ...,
+        price_decimals: int,
+        size_decimals: int,
+        start_ns: int | None = ...,
+        unix_offset_ns: int | None = ...,
+        first_seq: int = ...,
+    ) -> None: ...
+    def put(
+        self,
+        kind: int,
+        side: int = ...,
+        px: int = ...,
+        qty: int = ...,
+        *,
+        recv_ns: int = ...,
+        exch_ns: int = ...,
+        id: int = ...,
+        eom: int = ...,
+        flags: int = ...,
+    ) -> None: ...
+    def put_packed(self, data: Buffer) -> int: ...
+    def heartbeat(self, now_ns: int | None = ...) -> None: ...
+    def is_intact(self) -> bool: ...
+    @property
+    def epoch(self) -> int: ...
+    def close(self) -> None: ...
+    def __enter__(self) -> Self: ...
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None: ...

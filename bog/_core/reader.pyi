@@ -1,0 +1,38 @@
+from os import PathLike
+from typing import Any, final
+
+@final
+class Reader:
+    dex: int
+    market: int
+    path: str
+    next: int
+    next_seq: int
+    epoch: int
+    epochs: int
+    laps: int
+    lost_rows: int
+    lost_records: int
+    gaps: int
+    torn: int
+    garbage: int
+    code: int
+    def __init__(
+        self,
+        market: int,
+        *,
+        dex: int = ...,
+        directory: str | PathLike[str] = ...,
+        prefix: str = ...,
+        owner: int | None = ...,
+        price_decimals: int = ...,
+        size_decimals: int = ...,
+    ) -> None: ...
+    def why(self) -> str: ...
+    def row(self) -> tuple[int, int, int, int, int, int, int, int, int, int, int] | None: ...
+    def record(self) -> dict[str, Any] | None: ...
+    def book(self) -> tuple[list[tuple[int, int]], list[tuple[int, int]]] | None: ...
+    def drain(self, most: int) -> int: ...
+    def listen(self, count: int, patience_ns: int) -> list[int]: ...
+    def refresh(self) -> bool: ...
+    def header(self) -> dict[str, int]: ...
