@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from bog._core.feed import Reader
+from bog._core.reader import Reader
 from bog._core.types import Halt, Reject, StateWord
 from bog.journal import PAGE, RECORD
 from tests.rig.live import (
