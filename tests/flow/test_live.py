@@ -29,6 +29,13 @@ Shared = Callable[[str], Path]
 BINANCE = "market-data/binance-btcusdt-perp/events.csv.gz"
 FRAMES = "market-data/lighter-btc/frames.jsonl.gz"
 RECORDINGS = {"binance": (BINANCE, ["--config", "binance"]), "lighter": (FRAMES, [])}
+# near enough to the touch that half a minute of a recording trades
+NEAR = {
+    "BOG_STRATEGY__SIMPLE_SPREAD__SPREAD_BPS": "0.5",
+    "BOG_STRATEGY__SIMPLE_SPREAD__SKEW_BPS": "1",
+    "BOG_STRATEGY__SIMPLE_SPREAD__REQUOTE_TICKS": "0",
+    "BOG_STRATEGY__SIMPLE_SPREAD__MIN_INTERVAL_MS": "1000",
+}
 
 
 @pytest.fixture
@@ -129,7 +136,7 @@ def test_recording_runs_to_its_end_and_again_byte_for_byte(
     path, more = RECORDINGS[name]
     arguments = ["--feed", f"replay:{shared(path)}", "--speed", "max", *more]
     began = time.monotonic()
-    first, again = (bots(tmp_path / folder, *arguments) for folder in ("a", "b"))
+    first, again = (bots(tmp_path / folder, *arguments, **NEAR) for folder in ("a", "b"))
     first.ends()
     again.ends()
     assert time.monotonic() - began < 60
@@ -148,7 +155,7 @@ def test_premium_fee_of_every_fill_is_rounded_up_to_the_quantum(
     path, more = RECORDINGS[name]
     wide = ["--feed", f"replay:{shared(path)}", "--speed", "max", "--tier", "premium", *more]
     # the fee floor keeps a quote 40 ppm from the mid; a skew and nothing else brings it nearer
-    bot = bots(tmp_path, *wide).ends()
+    bot = bots(tmp_path, *wide, **NEAR).ends()
     report = check_report(bot, 4 if name == "binance" else 6)
     fills = of_kind(records(bot.folder), K.J_FILL)
     ppm = report["about"]["maker_ppm"]

@@ -219,13 +219,14 @@ def test_full_disk_ends_the_run_and_halts_the_next(bots: Callable[..., Bot]) -> 
 MEASURE = """
 import ctypes, json, sys
 from pathlib import Path
-from bog import config, run, supervise
-from bog.cli.live import spec_of
+from bog import config, run
 from bog._core.stats import StatsPage
+from bog.spec import raw_market, spec_of
 
 values = json.loads(sys.argv[1])
-spec = spec_of(config.load(None, values.pop("tree")), values)
-page = StatsPage.create(spec["page"], run.raw_market(spec["market"]))
+settings = config.load(None, values.pop("tree"))
+spec = spec_of(settings, values, "00" * 32, "test", settings.feed.directory + "/page")
+page = StatsPage.create(spec["page"], raw_market(spec["market"]))
 session, journal, *_ = run.prepare(spec, page)
 count = ctypes.CDLL(None).bog_allocations
 count.restype = ctypes.c_uint64
