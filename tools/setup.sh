@@ -43,5 +43,5 @@ if [ "$(cat "$stamp" 2>/dev/null)" != "$wanted" ]; then
 fi
 say "compiling what changed"
 log=.venv/bog-build.log
-.venv/bin/python setup.py -q build_ext --inplace >"$log" 2>&1 || { tail -n 40 "$log" >&2; fail "the build failed; all of it is in $log"; }
+.venv/bin/python setup.py -q build_ext --inplace -j "$(nproc)" >"$log" 2>&1 || { tail -n 40 "$log" >&2; fail "the build failed; all of it is in $log"; }
 say "ready"
