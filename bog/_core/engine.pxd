@@ -248,7 +248,13 @@ cdef inline int engine_on_record(Engine *e, const Record *record, Out *out) noex
     if record.kind != REC_BOOK:
         return 0
     e.books += 1
-    # the first line of the record is all that an unchanged touch needs
+    check = book_check(record)
+    if check != BOOK_SOUND:
+        # a book that cannot be: quotes must not rest on the last good one
+        e.refused += 1
+        e.invalid = <uint8_t>check
+        engine_void_book(e)
+        return 1
     if (
         e.book_ok
         and not e.pending
@@ -259,13 +265,6 @@ cdef inline int engine_on_record(Engine *e, const Record *record, Out *out) noex
     ):
         e.unchanged += 1
         return 0
-    check = book_check(record)
-    if check != BOOK_SOUND:
-        # a book that cannot be: quotes must not rest on the last good one
-        e.refused += 1
-        e.invalid = <uint8_t>check
-        engine_void_book(e)
-        return 1
     memcpy(&e.book, record, sizeof(Record))
     e.book_ok = 1
     if record.bid > 0 and record.ask > 0:
