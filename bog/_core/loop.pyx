@@ -489,6 +489,8 @@ cdef class Session:
         cdef Row now
         memcpy(&now, row, sizeof(Row))
         now.recv_ns = mono_ns()
+        # here, too: at a high speed the loop never has time to idle
+        self.publisher.beat(now.recv_ns)
         self.publisher.row(&now)
 
     cdef void on_book(self, const Row *row, ns_t begun) noexcept nogil:

@@ -4,6 +4,9 @@ from typing import Self, final
 
 from typing_extensions import Buffer
 
+from bog._core.shm import DIRECTORY as DIRECTORY
+from bog._core.shm import PREFIX as PREFIX
+
 @final
 class Publisher:
     rows: int

@@ -1,6 +1,9 @@
 from os import PathLike
 from typing import Any, final
 
+from bog._core.shm import DIRECTORY as DIRECTORY
+from bog._core.shm import PREFIX as PREFIX
+
 @final
 class Reader:
     dex: int

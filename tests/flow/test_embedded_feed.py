@@ -84,8 +84,8 @@ def test_writer_that_never_rests_still_gives_signs_of_life(tmp_path: Path) -> No
     try:
         bot.ready()
         read = Reader(1, directory=bot.shm)
-        start = read.header()["start_ns"]
-        wait_for(lambda: bot.page()["rows"] > 100_000)
-        assert time.monotonic_ns() - read.header()["heartbeat_ns"] < 500_000_000, start
+        rows, heard = read.header()["rows"], read.header()["heartbeat_ns"]
+        wait_for(lambda: read.header()["rows"] > rows + 300_000)
+        assert read.header()["heartbeat_ns"] > heard
     finally:
         bot.kill()

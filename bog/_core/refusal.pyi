@@ -1,0 +1,1 @@
+WHY: dict[int, str]
