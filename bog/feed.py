@@ -15,7 +15,8 @@ from bog import config
 from bog._core import feed as huginn
 from bog._core.market import Market
 from bog._core.pump import Lane, Pump, name_process
-from bog._core.source import CsvWriter, Source, TapeWriter, open_source
+from bog._core.recorder import CsvWriter, TapeWriter
+from bog._core.source import Source, open_source
 from bog.errors import BogError, ConfigError, DataError, UsageError
 from bog.settings import Settings
 

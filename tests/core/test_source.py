@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bog._core.frames import MarketRow
-from bog._core.source import CsvWriter, dump_csv, open_source
+from bog._core.recorder import CsvWriter, dump_csv
+from bog._core.source import open_source
 
 HEADER = "recv_ns,exch_ns,kind,side,price,size,id,eom\n"
 ORDERS = "recv_ns,exch_ns,kind,side,price,size,order_id,taker_id\n"

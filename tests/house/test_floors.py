@@ -26,7 +26,7 @@ MARKET = {
     "market_venue",
 }  # fmt: skip
 # contact with the world: files, shared memory, frames, the page that the shell reads
-WORLD = {"feed", "frames", "journal", "pump", "source", "stats"}
+WORLD = {"feed", "frames", "journal", "l3", "pump", "recorder", "recording", "source", "stats"}
 LOOP = {"loop"}
 # cold drivers of rooms, for tests, recovery and backtests; nothing imports them but Python
 DRIVERS = {"adversary", "backtest", "fold"}
@@ -50,7 +50,7 @@ EXCEPTIONS = {
     ("pump.pxd", "market"): "the pump steps the built-in market of a feed process",
     ("engine.pyx", "journal"): "the probe seals records as the loop does, so that a count is whole",
 }
-PYTHON = {"__init__", "market_frames", "market_model", "market_script"}
+PYTHON = {"__init__", "market_frames", "market_model", "market_script", "recording_file"}
 
 
 def cimports(path: Path) -> set[str]:

@@ -23,7 +23,8 @@ from bog import config
 from bog._core.journal import JournalFile, file_name
 from bog._core.loop import Session
 from bog._core.market import Market
-from bog._core.source import TapeWriter, open_source
+from bog._core.recorder import TapeWriter
+from bog._core.source import open_source
 from bog._core.stats import StatsPage
 from bog._core.types import JournalKind, Reject, StateWord
 from bog._core.fold import Fold
