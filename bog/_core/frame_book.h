@@ -37,7 +37,7 @@ static inline int bog_frame_side(bog_frames_t *f, bog_json_t *j, int side)
         const char *here = j->p;
         int64_t px = -1, qty = -1;
         uint32_t seen = 0;
-        bog_text_t name;
+        bog_text_t name = { 0, 0 };
         int first_in = 1;
         if (here >= j->end || *here != '{')
             return bog_json_fail(j, BOG_BAD_VALUE, what, here);

@@ -1,9 +1,12 @@
 from os import PathLike
 from typing import Self, final
 
+from typing_extensions import disjoint_base
+
 from bog._core.frames import MarketRow
 from bog._core.source import Source
 
+@disjoint_base
 class RowWriter:
     path: str
     rows: int

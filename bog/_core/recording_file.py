@@ -38,12 +38,15 @@ def unpack(path: str, progress: Progress | None = None) -> bytes | mmap.mmap:
                     piece = inflate.decompress(chunk, UNPACKED_MAX - size + 1)
                 except zlib.error as error:
                     raise ValueError(
-                        f"{path}: byte {done} of the gzip file is damaged: {error}") from None
+                        f"{path}: byte {done} of the gzip file is damaged: {error}"
+                    ) from None
                 parts.append(piece)
                 size += len(piece)
                 if size > UNPACKED_MAX:
-                    raise ValueError(f"{path}: unpacks to more than {UNPACKED_MAX} bytes: "
-                                     "unpack it to a file first")
+                    raise ValueError(
+                        f"{path}: unpacks to more than {UNPACKED_MAX} bytes: "
+                        "unpack it to a file first"
+                    )
                 chunk = inflate.unconsumed_tail
                 if inflate.eof:
                     chunk = inflate.unused_data
@@ -81,7 +84,7 @@ def sidecar(path: str | os.PathLike[str]) -> dict[str, int]:
             keys = tomllib.loads(beside.read_text(encoding="utf-8"))
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             raise ValueError(f"{beside}: {error}") from None
-        known = {"market": 0xffffffff, "price_decimals": 18, "size_decimals": 18}
+        known = {"market": 0xFFFFFFFF, "price_decimals": 18, "size_decimals": 18}
         for key, value in keys.items():
             if key not in known:
                 raise ValueError(f"{beside}: key {key!r} is not one of {', '.join(known)}")

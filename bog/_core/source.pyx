@@ -254,7 +254,8 @@ cdef class Source:
             if j.error == 0:
                 self.lines.last_ns = recv_ns
                 self.parser.recv_ns = recv_ns
-                rows = parse_frame(frame, frame_end - frame, self.parser, self.frame_rows, FRAME_ROWS)
+                rows = parse_frame(
+                    frame, frame_end - frame, self.parser, self.frame_rows, FRAME_ROWS)
                 if rows > 0:
                     self.batch_n = rows
                     return 1
