@@ -14,7 +14,8 @@ from bog import config
 from bog._core.market import Market
 from bog._core.publisher import Publisher
 from bog._core.pump import Lane, Pump
-from bog._core.source import CsvWriter, Source, TapeWriter, open_source
+from bog._core.recorder import CsvWriter, TapeWriter
+from bog._core.source import Source, open_source
 from bog._core.stats import name_process
 from bog.errors import BogError, ConfigError, DataError, FeedError, UsageError
 from bog.plan import Plan, check, file_of, replay_path

@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from bog._core.source import HEAD, Source, TapeWriter, open_source, read_head
+from bog._core.recorder import TapeWriter
+from bog._core.source import HEAD, Source, open_source, read_head
 from bog.errors import DataError
 
 # The layout of bog_row_t: prices in ticks, sizes in lots, times in nanoseconds.

@@ -4,7 +4,8 @@ from libc.stdint cimport int64_t
 
 from bog._core.market cimport Market
 from bog._core.publisher cimport Publisher
-from bog._core.source cimport CsvWriter, Source, TapeWriter
+from bog._core.recorder cimport CsvWriter, TapeWriter
+from bog._core.source cimport Source
 from bog._core.types cimport Row, ns_t
 
 cpdef enum LaneState:

@@ -4,7 +4,8 @@ from typing import final
 
 from bog._core.market import Market
 from bog._core.publisher import Publisher
-from bog._core.source import CsvWriter, Source, TapeWriter
+from bog._core.recorder import CsvWriter, TapeWriter
+from bog._core.source import Source
 
 class LaneState(IntEnum):
     LANE_RUNS = 0

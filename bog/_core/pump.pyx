@@ -9,7 +9,7 @@ from bog._core.clock cimport mono_ns
 from bog._core.fixed cimport mul_div
 from bog._core.market cimport Market
 from bog._core.publisher cimport Publisher
-from bog._core.source cimport CsvWriter, TapeWriter
+from bog._core.recorder cimport CsvWriter, TapeWriter
 from bog._core.types cimport NEVER, Row, ns_t
 
 cdef extern from "time.h" nogil:

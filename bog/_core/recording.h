@@ -1,13 +1,12 @@
 /*
  * The byte formats of recordings: rows as CSV (format 1), orders as CSV (format 2), tapes.
  *
- * Owner: source.pyx. docs/formats.md says the same for people. Every reader here stops at the first
- * byte it does not understand and keeps where and why in bog_lines_t.
+ * Owners: source.pyx reads, recorder.pyx writes. docs/formats.md says the same for people. Every
+ * reader here stops at the first byte it does not understand and keeps where and why in bog_lines_t.
  */
 #ifndef BOG_RECORDING_H
 #define BOG_RECORDING_H
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "types.h"
@@ -227,89 +226,6 @@ static inline size_t bog_csv_write(char *out, const bog_row_t *row)
     *p++ = row->eom ? '1' : '0';
     *p++ = '\n';
     return (size_t)(p - out);
-}
-
-/* ---- a map from int64 to two numbers: orders by id, level sizes by price and side ---- */
-
-typedef struct bog_entry {
-    int64_t key; /* never 0: an empty slot */
-    int64_t a;
-    int64_t b;
-    int64_t c;
-} bog_entry_t;
-
-/* Open addressing, at most half full; deletion closes the hole, so there are no tombstones. */
-typedef struct bog_map {
-    bog_entry_t *slot;
-    size_t mask;
-    size_t n;
-} bog_map_t;
-
-static inline size_t bog_map_home(const bog_map_t *m, int64_t key)
-{
-    return (size_t)(((uint64_t)key * 0x9e3779b97f4a7c15ULL) >> 20) & m->mask;
-}
-
-static inline bog_entry_t *bog_map_find(const bog_map_t *m, int64_t key)
-{
-    if (!m->slot)
-        return NULL;
-    for (size_t i = bog_map_home(m, key);; i = (i + 1) & m->mask) {
-        if (m->slot[i].key == key)
-            return &m->slot[i];
-        if (m->slot[i].key == 0)
-            return NULL;
-    }
-}
-
-/* Add a key that is not in the map; NULL when there is no memory. */
-static inline bog_entry_t *bog_map_add(bog_map_t *m, int64_t key)
-{
-    size_t i;
-    if (!m->slot || 2 * (m->n + 1) > m->mask + 1) {
-        size_t size = m->slot ? 2 * (m->mask + 1) : 1024;
-        bog_map_t wide = { calloc(size, sizeof(bog_entry_t)), size - 1, m->n };
-        if (!wide.slot)
-            return NULL;
-        for (size_t k = 0; m->slot && k <= m->mask; k++) {
-            if (!m->slot[k].key)
-                continue;
-            for (i = bog_map_home(&wide, m->slot[k].key); wide.slot[i].key; i = (i + 1) & wide.mask)
-                ;
-            wide.slot[i] = m->slot[k];
-        }
-        free(m->slot);
-        *m = wide;
-    }
-    for (i = bog_map_home(m, key); m->slot[i].key; i = (i + 1) & m->mask)
-        ;
-    memset(&m->slot[i], 0, sizeof(m->slot[i]));
-    m->slot[i].key = key;
-    m->n++;
-    return &m->slot[i];
-}
-
-static inline void bog_map_drop(bog_map_t *m, bog_entry_t *entry)
-{
-    size_t hole = (size_t)(entry - m->slot), i = hole;
-    for (;;) {
-        i = (i + 1) & m->mask;
-        if (!m->slot[i].key)
-            break;
-        /* move it into the hole unless its home lies between the hole and itself */
-        if (((i - bog_map_home(m, m->slot[i].key)) & m->mask) >= ((i - hole) & m->mask)) {
-            m->slot[hole] = m->slot[i];
-            hole = i;
-        }
-    }
-    m->slot[hole].key = 0;
-    m->n--;
-}
-
-static inline void bog_map_clear(bog_map_t *m)
-{
-    free(m->slot);
-    memset(m, 0, sizeof(*m));
 }
 
 /* ---- tapes ---- */

@@ -5,20 +5,13 @@ once when it is opened and refuses a damaged one there, so that a replay cannot 
 """
 
 import hashlib
-import mmap
 import os
-import time
-import tomllib
-import zlib
-from pathlib import Path
 
 cimport cython
 from cpython.bytes cimport PyBytes_FromStringAndSize
-from libc.errno cimport EINTR, errno
-from libc.stdint cimport int64_t, uint8_t, uint64_t
-from libc.stdlib cimport free, malloc, realloc
+from libc.stdint cimport int64_t, uint64_t
+from libc.stdlib cimport free
 from libc.string cimport memcpy, memset, strlen
-from posix.unistd cimport write as posix_write
 
 from bog._core.frames cimport (
     FRAME_ROWS, FrameParser, Json, Text, frame_message, json_expect, json_fail, json_member,
@@ -26,10 +19,14 @@ from bog._core.frames cimport (
     BAD_SYNTAX,
 )
 from bog._core.frames import MarketRow
+from bog._core.l3 cimport l3_fill, l3_free, l3_start
 from bog._core.memory cimport lines as cache_lines
-from bog._core.types cimport (
-    F_SNAPSHOT, NEVER, PX_MAX, QTY_MAX, ROW_LEVEL, ROW_RESET, ROW_TRADE, Row, ns_t, px_t, qty_t,
+from bog._core.recording cimport (
+    ORDERS_HEADER, ROWS_HEADER, TAPE_MAGIC, TAPE_VERSION, TapeHead, crc32, crc_start, csv_read,
+    line_next, tape_seal,
 )
+from bog._core.recording_file import check_number, sidecar, unpack
+from bog._core.types cimport NEVER, Row, ns_t
 
 cdef enum:
     ROWS = 1
@@ -40,12 +37,7 @@ cdef enum:
 cdef enum:
     UNREAD = 2  # no row is ready; else 1 ready, 0 the end, -1 damaged
 
-cdef enum:
-    BUFFER = 1 << 20
-
 FORMATS = {ROWS: "rows", ORDERS: "orders", FRAMES: "frames", TAPE: "tape"}
-UNPACKED_MAX = 4 << 30  # bytes: a packed file is unpacked into memory
-CHUNK = 1 << 22
 HEAD = sizeof(TapeHead)
 
 crc_start()
@@ -78,10 +70,10 @@ cdef class Source:
             raise MemoryError("no memory for a row")
         if kind == FRAMES:
             self.parser = <FrameParser *> cache_lines(sizeof(FrameParser))
-            self.batch = <Row *> cache_lines(FRAME_ROWS * sizeof(Row))
-            if self.parser == NULL or self.batch == NULL:
+            self.frame_rows = <Row *> cache_lines(FRAME_ROWS * sizeof(Row))
+            if self.parser == NULL or self.frame_rows == NULL:
                 raise MemoryError("no memory for a frame parser")
-            self.batch_cap = FRAME_ROWS
+            self.batch = self.frame_rows
             self.parser.market = market
             self.parser.price_decimals = price_decimals
             self.parser.size_decimals = size_decimals
@@ -92,11 +84,9 @@ cdef class Source:
 
     def __dealloc__(self):
         free(self.one)
-        free(self.batch)
+        free(self.frame_rows)
         free(self.parser)
-        free(self.touched)
-        map_clear(&self.orders)
-        map_clear(&self.levels)
+        l3_free(&self.l3)
 
     # ---- the C face ----
 
@@ -134,10 +124,7 @@ cdef class Source:
         elif self.kind == ORDERS:
             self.lines.at = strlen(ORDERS_HEADER)
             self.lines.line = 1
-            map_clear(&self.orders)
-            map_clear(&self.levels)
-            self.touched_n = self.prints = self.group = 0
-            self.has_held = 0
+            l3_start(&self.l3)
         elif self.kind == TAPE:
             self.lines.at = sizeof(TapeHead)
         elif self.kind == FRAMES:
@@ -158,7 +145,7 @@ cdef class Source:
             return self.state
         if self.batch_at == self.batch_n:
             self.batch_n = self.batch_at = 0
-            self.state = self.fill_frames() if self.kind == FRAMES else self.fill_orders()
+            self.state = self.fill_orders() if self.kind == ORDERS else self.fill_frames()
             if self.state != 1:
                 return self.state
         self.one[0] = self.batch[self.batch_at]
@@ -267,7 +254,8 @@ cdef class Source:
             if j.error == 0:
                 self.lines.last_ns = recv_ns
                 self.parser.recv_ns = recv_ns
-                rows = parse_frame(frame, frame_end - frame, self.parser, self.batch, FRAME_ROWS)
+                rows = parse_frame(
+                    frame, frame_end - frame, self.parser, self.frame_rows, FRAME_ROWS)
                 if rows > 0:
                     self.batch_n = rows
                     return 1
@@ -283,166 +271,12 @@ cdef class Source:
 
     # ---- orders ----
 
-    cdef Row *room(self) noexcept nogil:
-        """Return a zeroed row at the end of the batch, NULL when there is no memory."""
-        cdef long long cap
-        cdef Row *wide
-        if self.batch_n == self.batch_cap:
-            cap = 2 * self.batch_cap if self.batch_cap else 1024
-            wide = <Row *> cache_lines(cap * sizeof(Row))
-            if wide == NULL:
-                return NULL
-            if self.batch_n:
-                memcpy(wide, self.batch, self.batch_n * sizeof(Row))
-            free(self.batch)
-            self.batch = wide
-            self.batch_cap = cap
-        cdef Row *row = self.batch + self.batch_n
-        memset(row, 0, sizeof(Row))
-        row.recv_ns = self.held.recv_ns
-        row.exch_ns = self.held.exch_ns
-        self.batch_n += 1
-        return row
-
-    cdef int touch(self, int side, px_t px, qty_t change) noexcept nogil:
-        """Change the size at a price and remember what it was before this message."""
-        cdef int64_t key = 2 * px + side
-        cdef Entry *level = map_find(&self.levels, key)
-        cdef int64_t *wide
-        if level == NULL:
-            level = map_add(&self.levels, key)
-            if level == NULL:
-                return -1
-        if level.c == 0:
-            level.c = 1
-            level.b = level.a
-            if self.touched_n == self.touched_cap:
-                self.touched_cap = 2 * self.touched_cap if self.touched_cap else 1024
-                wide = <int64_t *> realloc(self.touched, self.touched_cap * sizeof(int64_t))
-                if wide == NULL:
-                    return -1
-                self.touched = wide
-            self.touched[self.touched_n] = key
-            self.touched_n += 1
-        level.a += change
-        return 0
-
-    cdef int refuse(self, const OrderLine *o, const char *what, const char *right) noexcept nogil:
-        """Note that a whole line of format 2 cannot be; return -1."""
-        return lines_fail(&self.lines, what, right, o.text, o.text + o.n)
-
-    cdef int apply_order(self, const OrderLine *o) noexcept nogil:
-        """Apply one line of format 2 to orders and levels; a trade becomes a row at once.
-
-        An order stays at the price of its `A` line: the price of an `M` or `D` line is that of the
-        execution. Orders at price 0 (bids under one tick) stand in no level.
-        """
-        cdef Entry *order = map_find(&self.orders, o.id)
-        cdef Row *row
-        cdef px_t px
-        if o.kind == c"T":
-            # within a millisecond a trade may stand before the line that adds its order
-            if order != NULL and (order.a & 1) == o.side:
-                return self.refuse(o, "trade", "on the other side than its resting order")
-            row = self.room()
-            if row == NULL:
-                return self.refuse(o, "line", "fewer trades: no memory")
-            self.prints += 1
-            row.kind = ROW_TRADE
-            row.side = o.side
-            row.px = o.px
-            row.qty = o.qty
-            row.id = self.prints
-            return 0
-        if o.kind == c"A":
-            if order != NULL:
-                return self.refuse(o, "line", "of an order_id that was not added before")
-            order = map_add(&self.orders, o.id)
-            if order == NULL or (o.px and self.touch(o.side, o.px, o.qty) < 0):
-                return self.refuse(o, "line", "fewer orders: no memory")
-            order.a = 2 * o.px + o.side
-            order.b = o.qty
-            return 0
-        if order == NULL:
-            return self.refuse(o, "line", "of an order_id that was added before")
-        if (order.a & 1) != o.side:
-            return self.refuse(o, "line", "on the side of its order")
-        px = order.a >> 1
-        if px and self.touch(o.side, px, (o.qty if o.kind == c"M" else 0) - order.b) < 0:
-            return self.refuse(o, "line", "fewer levels: no memory")
-        if o.kind == c"M":
-            order.b = o.qty
-        else:
-            map_drop(&self.orders, order)
-        return 0
-
     cdef int fill_orders(self) noexcept nogil:
-        """Turn the lines of one exch_ns into its prints and then its level changes.
-
-        Two messages: prints first, as the venue reports them before the change of the order. A
-        level that comes back to its old size inside the millisecond yields no row.
-        """
-        cdef OrderLine line
-        cdef Entry *level
-        cdef Row *row
-        cdef long long i
-        cdef int more
-        while True:
-            if not self.has_held:
-                more = order_read(&self.lines, &self.held)
-                if more <= 0:
-                    return more
-            self.group += 1
-            self.has_held = 0
-            self.batch_n = self.batch_at = 0
-            self.touched_n = 0
-            if self.apply_order(&self.held) < 0:
-                return -1
-            while True:
-                more = order_read(&self.lines, &line)
-                if more < 0:
-                    return -1
-                if more == 0 or line.exch_ns != self.held.exch_ns:
-                    break
-                if line.recv_ns > self.held.recv_ns:
-                    self.held.recv_ns = line.recv_ns
-                if self.apply_order(&line) < 0:
-                    return -1
-            # the message is known when its last line has come, and the clock never steps back
-            if self.held.recv_ns < self.seen_ns:
-                self.held.recv_ns = self.seen_ns
-            for i in range(self.batch_n):
-                self.batch[i].recv_ns = self.held.recv_ns
-            if self.batch_n:
-                self.batch[self.batch_n - 1].eom = 1
-            if self.group == 1:
-                row = self.room()
-                if row == NULL:
-                    return self.refuse(&self.held, "line", "fewer levels: no memory")
-                row.kind = ROW_RESET
-                row.flags = F_SNAPSHOT
-                row.id = 1
-            for i in range(self.touched_n):
-                level = map_find(&self.levels, self.touched[i])
-                level.c = 0
-                if level.a != level.b:
-                    row = self.room()
-                    if row == NULL:
-                        return self.refuse(&self.held, "line", "fewer levels: no memory")
-                    row.kind = ROW_LEVEL
-                    row.side = <uint8_t> (self.touched[i] & 1)
-                    row.px = self.touched[i] >> 1
-                    row.qty = level.a
-                    row.id = self.group
-                    row.flags = F_SNAPSHOT if self.group == 1 else 0
-                if level.a == 0:
-                    map_drop(&self.levels, level)
-            if more > 0:
-                self.held = line
-                self.has_held = 1
-            if self.batch_n:
-                self.batch[self.batch_n - 1].eom = 1
-                return 1
+        """Read the lines of one moment: 1 with their rows, or 0 at the end, or -1."""
+        cdef int more = l3_fill(&self.l3, &self.lines, self.seen_ns)
+        self.batch = self.l3.rows
+        self.batch_n = self.l3.n if more > 0 else 0
+        return more
 
     # ---- the Python face ----
 
@@ -559,89 +393,6 @@ cdef class Source:
         }
 
 
-def unpack(path, progress=None):
-    """Return the content of a file, unpacked when it is gzip; nothing is written anywhere.
-
-    `progress(done, total)` is called with packed bytes. Raise ValueError for a damaged or cut
-    archive and for one that unpacks to more than 4 GiB.
-    """
-    with open(path, "rb") as file:
-        total = os.fstat(file.fileno()).st_size
-        if total == 0:
-            raise ValueError(f"{path}: the file is empty: a recording holds at least one row")
-        if file.read(2) != b"\x1f\x8b":
-            return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-        file.seek(0)
-        parts, size, done = [], 0, 0
-        inflate = zlib.decompressobj(wbits=31)
-        while True:
-            chunk = file.read(CHUNK)
-            if not chunk:
-                break
-            done += len(chunk)
-            while chunk:
-                try:
-                    piece = inflate.decompress(chunk, UNPACKED_MAX - size + 1)
-                except zlib.error as error:
-                    raise ValueError(
-                        f"{path}: byte {done} of the gzip file is damaged: {error}") from None
-                parts.append(piece)
-                size += len(piece)
-                if size > UNPACKED_MAX:
-                    raise ValueError(f"{path}: unpacks to more than {UNPACKED_MAX} bytes: "
-                                     "unpack it to a file first")
-                chunk = inflate.unconsumed_tail
-                if inflate.eof:
-                    chunk = inflate.unused_data
-                    inflate = zlib.decompressobj(wbits=31)
-                    if not chunk:
-                        chunk = file.read(CHUNK)
-                        done += len(chunk)
-                        if not chunk:
-                            if progress is not None:
-                                progress(done, total)
-                            return whole(path, parts)
-            if progress is not None:
-                progress(done, total)
-        raise ValueError(f"{path}: the gzip file is cut short after {total} bytes")
-
-
-def whole(path, parts):
-    """Join the unpacked parts; raise ValueError when they hold nothing."""
-    data = b"".join(parts)
-    if not data:
-        raise ValueError(f"{path}: the file is empty: a recording holds at least one row")
-    return data
-
-
-def sidecar(path):
-    """Return market, price_decimals and size_decimals that stand beside a recording, as a dict.
-
-    FILE.toml (the recording's full name and .toml), else market.toml in its folder; {} without
-    either. Raise ValueError for an unknown key or a value that is no whole number in range.
-    """
-    for beside in (Path(str(path) + ".toml"), Path(path).parent / "market.toml"):
-        if not beside.is_file():
-            continue
-        try:
-            keys = tomllib.loads(beside.read_text(encoding="utf-8"))
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-            raise ValueError(f"{beside}: {error}") from None
-        known = {"market": 0xffffffff, "price_decimals": 18, "size_decimals": 18}
-        for key, value in keys.items():
-            if key not in known:
-                raise ValueError(f"{beside}: key {key!r} is not one of {', '.join(known)}")
-            check_number(f"{beside}: {key}", value, known[key])
-        return keys
-    return {}
-
-
-def check_number(what, value, most):
-    """Raise ValueError unless `value` is a whole number from 0 to `most`."""
-    if type(value) is not int or not 0 <= value <= most:
-        raise ValueError(f"{what} is {value!r}, must be a whole number from 0 to {most}")
-
-
 def open_source(path, market=None, price_decimals=None, size_decimals=None, progress=None):
     """Open a recording, recognize it by its content, and check all of it.
 
@@ -706,262 +457,3 @@ def read_head(path, data):
         "created_ns": head.created_ns,
         "created_by": head.created_by[:80].rstrip(b"\0").decode("utf-8", "replace"),
     }
-
-
-cdef int write_out(int fd, const char *data, size_t n) noexcept nogil:
-    """Write all of it; return 0, or the errno of the call that failed."""
-    cdef ssize_t done
-    while n:
-        done = posix_write(fd, data, n)
-        if done < 0:
-            if errno == EINTR:
-                continue
-            return errno
-        data += done
-        n -= done
-    return 0
-
-
-cdef void row_from(tuple values, Row *row) except *:
-    """Fill a row from a MarketRow; raise ValueError when a value is outside its bounds."""
-    recv_ns, exch_ns, kind, side, px, qty, number, eom, flags = values
-    if kind not in ("R", "L", "T", "B", "S", "X"):
-        raise ValueError(f"kind {kind!r} is not one of R, L, T, B, S, X")
-    if side not in (0, 1) or eom not in (0, 1):
-        raise ValueError(f"side {side} and eom {eom} must be 0 or 1")
-    if not 0 <= px < PX_MAX or not 0 <= qty < QTY_MAX:
-        raise ValueError(f"price {px} or size {qty} is out of range")
-    memset(row, 0, sizeof(Row))
-    row.recv_ns = recv_ns
-    row.exch_ns = exch_ns
-    row.kind = ord(kind)
-    row.side = side
-    row.px = px
-    row.qty = qty
-    row.id = number
-    row.eom = eom
-    row.flags = flags
-
-
-@cython.final
-cdef class TapeWriter:
-    """Writes rows to a new tape, through a buffer of 1 MiB. Decimals are the market's.
-
-    The file is created for its owner only and must not exist. `unix_offset_ns` is what turns the
-    rows' recv_ns into Unix time. After an error nothing more is written.
-    """
-
-    def __cinit__(self, path, unsigned int market, int price_decimals, int size_decimals,
-                  long long unix_offset_ns=0, str created_by="bog", created_ns=None):
-        self.fd = -1
-        self.path = os.fspath(path)
-        check_number("price_decimals", price_decimals, 18)
-        check_number("size_decimals", size_decimals, 18)
-        name = created_by.encode()
-        if len(name) > 80:
-            raise ValueError(f"created_by {created_by!r} is longer than 80 bytes")
-        self.buffer = <char *> malloc(BUFFER)
-        self.sealed = <Row *> cache_lines(sizeof(Row))
-        if self.buffer == NULL or self.sealed == NULL:
-            raise MemoryError("no memory for a tape's buffer")
-        cdef const char *text = name
-        memset(&self.head, 0, sizeof(TapeHead))
-        memcpy(self.head.magic, TAPE_MAGIC, 8)
-        memcpy(self.head.created_by, text, len(name))
-        self.head.version = TAPE_VERSION
-        self.head.market = market
-        self.head.price_decimals = price_decimals
-        self.head.size_decimals = size_decimals
-        self.head.unix_offset_ns = unix_offset_ns
-        self.head.created_ns = time.time_ns() if created_ns is None else created_ns
-        self.head.row_size = sizeof(Row)
-        self.head.crc = crc32(0, &self.head, sizeof(TapeHead) - 4)
-        self.fd = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        memcpy(self.buffer, &self.head, sizeof(TapeHead))
-        self.used = sizeof(TapeHead)
-
-    def __dealloc__(self):
-        if self.fd >= 0:
-            self.drain()
-            os.close(self.fd)
-        free(self.buffer)
-        free(self.sealed)
-
-    cdef int write(self, const Row *row) noexcept nogil:
-        """Append a row; return 0, or the errno of the write that failed (then nothing follows).
-
-        -1 when recv_ns steps back: such a tape could not be replayed.
-        """
-        if self.failed or self.fd < 0:
-            return self.failed if self.failed else -1
-        if row.recv_ns < self.last_ns:
-            return -1
-        if self.used + sizeof(Row) > BUFFER and self.drain():
-            return self.failed
-        self.last_ns = row.recv_ns
-        self.sealed[0] = row[0]
-        self.sealed.market = self.head.market
-        self.sealed.gen = tape_seal(self.sealed, self.rows)
-        memcpy(self.buffer + self.used, self.sealed, sizeof(Row))
-        self.used += sizeof(Row)
-        self.rows += 1
-        return 0
-
-    cdef int drain(self) noexcept nogil:
-        """Hand the buffer to the system; return 0 or the errno, which sticks."""
-        if self.failed == 0:
-            self.failed = write_out(self.fd, self.buffer, self.used)
-            self.used = 0
-        return self.failed
-
-    def append(self, row):
-        """Append one MarketRow; raise ValueError when it is out of bounds or steps back in time."""
-        cdef Row one
-        row_from(tuple(row), &one)
-        self.check(self.write(&one), one.recv_ns)
-
-    def copy(self, Source source not None):
-        """Append every row that is left in a source and return how many there were."""
-        cdef Row row
-        cdef int more, failed = 0
-        cdef unsigned long long before = self.rows
-        row.recv_ns = 0
-        with nogil:
-            while True:
-                more = source.next(&row)
-                if more <= 0:
-                    break
-                failed = self.write(&row)
-                if failed:
-                    break
-        self.check(failed, row.recv_ns)
-        if more < 0:
-            raise ValueError(source.error())
-        return self.rows - before
-
-    def flush(self):
-        """Hand everything to the system and wait until it is on disk."""
-        if self.fd < 0:
-            raise ValueError(f"{self.path}: the tape is closed")
-        self.check(self.drain(), 0)
-        os.fsync(self.fd)
-
-    def close(self):
-        """Flush and close; a second time does nothing."""
-        if self.fd >= 0:
-            try:
-                self.flush()
-            finally:
-                fd, self.fd = self.fd, -1
-                os.close(fd)
-
-    def check(self, int code, long long recv_ns):
-        """Raise what a return code of `write` stands for."""
-        if code > 0:
-            raise OSError(code, os.strerror(code), self.path)
-        if code < 0:
-            raise ValueError(
-                f"{self.path}: recv_ns {recv_ns} comes after {self.last_ns}, or the tape is closed")
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *exception):
-        self.close()
-
-
-@cython.final
-cdef class CsvWriter:
-    """Writes rows as format 1. Kinds that format 1 lacks (S, X) are counted in `left_out`.
-
-    The file is created for its owner only; an existing one is an error unless `replace`.
-    """
-
-    def __cinit__(self, path, replace=False):
-        self.fd = -1
-        self.path = os.fspath(path)
-        self.buffer = <char *> malloc(BUFFER)
-        if self.buffer == NULL:
-            raise MemoryError("no memory for a buffer")
-        how = os.O_TRUNC if replace else os.O_EXCL
-        self.fd = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | how, 0o600)
-        self.used = strlen(ROWS_HEADER)
-        memcpy(self.buffer, <const char *> ROWS_HEADER, self.used)
-
-    def __dealloc__(self):
-        if self.fd >= 0:
-            self.drain()
-            os.close(self.fd)
-        free(self.buffer)
-
-    cdef int write(self, const Row *row) noexcept nogil:
-        """Append a row; return 0, or the errno of the write that failed (then nothing follows)."""
-        cdef size_t n
-        if self.failed or self.fd < 0:
-            return self.failed if self.failed else -1
-        if self.used + CSV_ROW_MAX > BUFFER and self.drain():
-            return self.failed
-        n = csv_write(self.buffer + self.used, row)
-        self.used += n
-        if n:
-            self.rows += 1
-        else:
-            self.left_out += 1
-        return 0
-
-    cdef int drain(self) noexcept nogil:
-        if self.failed == 0:
-            self.failed = write_out(self.fd, self.buffer, self.used)
-            self.used = 0
-        return self.failed
-
-    def append(self, row):
-        """Append one MarketRow; raise ValueError when it is out of bounds."""
-        cdef Row one
-        row_from(tuple(row), &one)
-        self.check(self.write(&one))
-
-    def copy(self, Source source not None):
-        """Append every row that is left in a source and return how many were written."""
-        cdef Row row
-        cdef int more, failed = 0
-        cdef unsigned long long before = self.rows
-        with nogil:
-            while True:
-                more = source.next(&row)
-                if more <= 0:
-                    break
-                failed = self.write(&row)
-                if failed:
-                    break
-        self.check(failed)
-        if more < 0:
-            raise ValueError(source.error())
-        return self.rows - before
-
-    def close(self):
-        """Write what is left and close; a second time does nothing."""
-        if self.fd >= 0:
-            code = self.drain()
-            fd, self.fd = self.fd, -1
-            os.close(fd)
-            self.check(code)
-
-    def check(self, int code):
-        """Raise what a return code of `write` stands for."""
-        if code > 0:
-            raise OSError(code, os.strerror(code), self.path)
-        if code < 0:
-            raise ValueError(f"{self.path}: the file is closed")
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *exception):
-        self.close()
-
-
-def dump_csv(Source source not None, path, replace=False):
-    """Write what is left of a source as format 1 and return the number of rows."""
-    with CsvWriter(path, replace) as writer:
-        return writer.copy(source)

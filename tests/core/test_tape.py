@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bog._core.frames import MarketRow
-from bog._core.source import TapeWriter, open_source
+from bog._core.recorder import TapeWriter
+from bog._core.source import open_source
 from bog.errors import DataError
 from bog.tape import ROW_DTYPE, open_recording, record, rows_array, tape_head
 

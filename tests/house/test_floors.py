@@ -29,7 +29,8 @@ MARKET = {
 }  # fmt: skip
 # contact with the world: files, shared memory, frames, the page that the shell reads
 WORLD = {
-    "frames", "journal", "publisher", "pump", "reader", "refusal", "shm", "source", "stats",
+    "frames", "journal", "l3", "publisher", "pump", "reader", "recorder", "recording", "refusal",
+    "shm", "source", "stats",
 }  # fmt: skip
 LOOP = {"loop"}
 # cold drivers of rooms, for tests, recovery and backtests; nothing imports them but Python
@@ -55,7 +56,7 @@ EXCEPTIONS = {
     ("pump.pxd", "market"): "the pump steps the built-in market of a feed process",
     ("engine.pyx", "journal"): "the probe seals records as the loop does, so that a count is whole",
 }
-PYTHON = {"__init__", "market_frames", "market_model", "market_script"}
+PYTHON = {"__init__", "market_frames", "market_model", "market_script", "recording_file"}
 
 
 def cimports(path: Path) -> set[str]:

@@ -1,0 +1,181 @@
+/*
+ * The `order_book` of a frame: its levels into the parser, and from there into rows.
+ *
+ * Continuity: with nonces (2026) an update continues the book when its begin_nonce is the nonce
+ * before it; without (2025) when its offset is one more. An older or equal one is dropped and
+ * counted. A break yields one status row GAP, then no book rows until a snapshot.
+ */
+#ifndef BOG_FRAME_BOOK_H
+#define BOG_FRAME_BOOK_H
+
+#include "frame.h"
+
+/* A level in the venue's own spelling: 1 when taken, 0 to read it the general way. */
+static inline int bog_frame_plain(const bog_frames_t *f, bog_json_t *j, int64_t *px, int64_t *qty)
+{
+    const char *here = j->p;
+    if (BOG_LITERAL(j, "{\"price\":") && !bog_json_decimal(j, f->price_decimals, px) &&
+        BOG_LITERAL(j, ",\"size\":") && !bog_json_decimal(j, f->size_decimals, qty) &&
+        BOG_LITERAL(j, "}") && *px > 0 && *px < BOG_PX_MAX && *qty >= 0 && *qty < BOG_QTY_MAX)
+        return 1;
+    j->p = here;
+    *px = *qty = -1;
+    return 0;
+}
+
+static inline int bog_frame_side(bog_frames_t *f, bog_json_t *j, int side)
+{
+    const char *what = side == BOG_BID ? "bids" : "asks";
+    int more, in, first = 1;
+    int32_t n = 0;
+    if (BOG_LITERAL(j, "null"))
+        return 0;
+    if (j->p >= j->end || *j->p != '[')
+        return bog_json_fail(j, BOG_BAD_VALUE, what, j->p);
+    j->p++;
+    while ((more = bog_json_element(j, &first, what)) > 0) {
+        const char *here = j->p;
+        int64_t px = -1, qty = -1;
+        uint32_t seen = 0;
+        bog_text_t name = { 0, 0 };
+        int first_in = 1;
+        if (here >= j->end || *here != '{')
+            return bog_json_fail(j, BOG_BAD_VALUE, what, here);
+        in = !bog_frame_plain(f, j, &px, &qty);
+        j->p += in;
+        while (in && (in = bog_json_member(j, &first_in, &name, what)) > 0) {
+            if (BOG_IS(name, "price")) {
+                if (bog_frame_once(j, &seen, 0, "price") ||
+                    bog_json_number(j, f->price_decimals, 1, BOG_PX_MAX - 1, &px, "price"))
+                    return j->error;
+            } else if (BOG_IS(name, "size")) {
+                if (bog_frame_once(j, &seen, 1, "size") ||
+                    bog_json_number(j, f->size_decimals, 0, BOG_QTY_MAX - 1, &qty, "size"))
+                    return j->error;
+            } else if (bog_json_skip(j, 4, what)) {
+                return j->error;
+            }
+        }
+        if (in < 0)
+            return in;
+        if (px < 0)
+            return bog_json_fail(j, BOG_BAD_MISSING, "price", here);
+        if (qty < 0)
+            return bog_json_fail(j, BOG_BAD_MISSING, "size", here);
+        if (n == BOG_FRAME_LEVELS)
+            return bog_json_fail(j, BOG_BAD_ROOM, what, here);
+        f->levels[side][n].px = px;
+        f->levels[side][n].qty = qty;
+        n++;
+    }
+    f->n_levels[side] = n;
+    return more;
+}
+
+static inline int bog_frame_book(bog_frames_t *f, bog_json_t *j, bog_frame_draft_t *d)
+{
+    uint32_t seen = 0;
+    bog_text_t name;
+    int more, first = 1;
+    if (j->p >= j->end || *j->p != '{')
+        return bog_json_fail(j, BOG_BAD_VALUE, "order_book", j->p);
+    j->p++;
+    d->has_book = 1;
+    while ((more = bog_json_member(j, &first, &name, "order_book")) > 0) {
+        int bad;
+        if (BOG_IS(name, "asks"))
+            bad = bog_frame_once(j, &seen, 0, "asks") || bog_frame_side(f, j, BOG_ASK);
+        else if (BOG_IS(name, "bids"))
+            bad = bog_frame_once(j, &seen, 1, "bids") || bog_frame_side(f, j, BOG_BID);
+        else if (BOG_IS(name, "offset"))
+            bad = bog_frame_once(j, &seen, 2, "offset") ||
+                  bog_json_number(j, 0, 0, INT64_MAX, &d->inner_offset, "offset");
+        else if (BOG_IS(name, "nonce"))
+            bad = bog_frame_once(j, &seen, 3, "nonce") ||
+                  bog_json_number(j, 0, 0, INT64_MAX, &d->nonce, "nonce");
+        else if (BOG_IS(name, "begin_nonce"))
+            bad = bog_frame_once(j, &seen, 4, "begin_nonce") ||
+                  bog_json_number(j, 0, 0, INT64_MAX, &d->begin_nonce, "begin_nonce");
+        else if (BOG_IS(name, "last_updated_at"))
+            bad = bog_frame_once(j, &seen, 5, "last_updated_at") ||
+                  bog_json_number(j, 0, 0, BOG_US_MAX, &d->inner_updated_us, "last_updated_at");
+        else
+            bad = bog_json_skip(j, 2, "order_book");
+        if (bad)
+            return j->error;
+    }
+    return more;
+}
+
+/* The rows of a book frame, bids first, after the chain allowed it. */
+static inline int bog_frame_book_rows(bog_frames_t *f, bog_json_t *j, const bog_frame_draft_t *d,
+                                      int snapshot, bog_row_t *out, int cap)
+{
+    int64_t offset = d->inner_offset >= 0 ? d->inner_offset : d->offset;
+    int32_t form = d->nonce >= 0 ? BOG_CHAIN_NONCE : BOG_CHAIN_OFFSET;
+    int64_t id = form == BOG_CHAIN_NONCE ? d->nonce : offset;
+    int64_t us = d->inner_updated_us > 0 ? d->inner_updated_us : d->updated_us;
+    bog_ns_t exch_ns = us > 0 ? us * 1000 : d->timestamp_ms > 0 ? d->timestamp_ms * 1000000 : 0;
+    int total = f->n_levels[0] + f->n_levels[1] + snapshot, n = 0;
+    uint8_t flags = 0;
+    if (!d->has_book)
+        return bog_json_fail(j, BOG_BAD_MISSING, "order_book", j->end);
+    if (id < 0)
+        return bog_json_fail(j, BOG_BAD_MISSING, "offset", j->end);
+    if (snapshot) {
+        flags = (uint8_t)(BOG_F_SNAPSHOT | (f->after_gap ? BOG_F_AFTER_GAP : 0));
+    } else {
+        if (f->chain == BOG_CHAIN_NONE) {
+            f->orphans++;
+            return 0;
+        }
+        if (form != f->chain)
+            return bog_json_fail(j, BOG_BAD_CHAIN, "nonce", j->end);
+        if (form == BOG_CHAIN_NONCE && d->begin_nonce < 0)
+            return bog_json_fail(j, BOG_BAD_MISSING, "begin_nonce", j->end);
+        if (form == BOG_CHAIN_NONCE && d->begin_nonce > id)
+            return bog_json_fail(j, BOG_BAD_CHAIN, "begin_nonce", j->end);
+        if (id <= f->last) {
+            f->duplicates++;
+            return 0;
+        }
+        if (form == BOG_CHAIN_NONCE ? d->begin_nonce != f->last : id != f->last + 1) {
+            if (cap < 1)
+                return bog_json_fail(j, BOG_BAD_ROOM, "rows", j->end);
+            f->gaps++;
+            f->chain = BOG_CHAIN_NONE;
+            f->after_gap = 1;
+            bog_frame_row(f, out, BOG_ROW_STATUS, exch_ns);
+            out->px = BOG_STATUS_GAP;
+            out->id = id;
+            out->eom = 1;
+            return 1;
+        }
+    }
+    if (total > cap)
+        return bog_json_fail(j, BOG_BAD_ROOM, "rows", j->end);
+    f->chain = form;
+    f->last = id;
+    if (snapshot) {
+        f->after_gap = 0;
+        bog_frame_row(f, out, BOG_ROW_RESET, exch_ns);
+        out->id = id;
+        out->flags = flags;
+        n = 1;
+    }
+    for (int side = BOG_BID; side <= BOG_ASK; side++) {
+        for (int32_t i = 0; i < f->n_levels[side]; i++, n++) {
+            bog_frame_row(f, out + n, BOG_ROW_LEVEL, exch_ns);
+            out[n].side = (uint8_t)side;
+            out[n].px = f->levels[side][i].px;
+            out[n].qty = f->levels[side][i].qty;
+            out[n].id = id;
+            out[n].flags = flags;
+        }
+    }
+    if (n)
+        out[n - 1].eom = 1;
+    return n;
+}
+
+#endif
