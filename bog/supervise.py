@@ -67,7 +67,7 @@ class JournalTail:
     """The records of a journal file as they become durable."""
 
     def __init__(self, path: str) -> None:
-        self.file: IO[bytes] = open(path, "rb")  # noqa: SIM115 - closed by close()
+        self.file: IO[bytes] = Path(path).open("rb")  # noqa: SIM115 - closed by close()
         self.file.seek(PAGE)
         self.rest = b""
 
@@ -141,7 +141,9 @@ class Engine:
         code = self.child.returncode
         return f"by signal {signal.Signals(-code).name}" if code < 0 else f"with exit code {code}"
 
-    def follow(self, watch: Callable[[dict[str, Any]], None], speaker: JournalSpeaker | None) -> int:
+    def follow(
+        self, watch: Callable[[dict[str, Any]], None], speaker: JournalSpeaker | None
+    ) -> int:
         """Show and log until the engine has ended; return its exit code."""
         tail = JournalTail(self.ready["journal"])
         drain_since = 0.0
