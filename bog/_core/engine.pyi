@@ -1,6 +1,6 @@
 from collections.abc import Sequence
 from enum import IntEnum
-from typing import Any, final
+from typing import Any, Self, final
 
 _Levels = Sequence[tuple[int, int]]
 _Book = tuple[_Levels, _Levels]
@@ -17,14 +17,14 @@ class EventKind(IntEnum):
 
 @final
 class EngineProbe:
-    def __init__(
-        self,
+    def __new__(
+        cls,
         limits: dict[str, int],
         strategy: dict[str, int],
         market: int = 1,
         price_decimals: int = 1,
         size_decimals: int = 5,
-    ) -> None: ...
+    ) -> Self: ...
     def book(
         self, time_ns: int, bids: _Levels, asks: _Levels, alive_ns: int | None = None
     ) -> _Turn: ...

@@ -14,8 +14,8 @@ class Publisher:
     refused: int
     path: str
     market: int
-    def __init__(
-        self,
+    def __new__(
+        cls,
         market: int,
         *,
         dex: int = ...,
@@ -26,7 +26,7 @@ class Publisher:
         start_ns: int | None = ...,
         unix_offset_ns: int | None = ...,
         first_seq: int = ...,
-    ) -> None: ...
+    ) -> Self: ...
     def put(
         self,
         kind: int,

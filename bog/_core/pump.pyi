@@ -1,6 +1,6 @@
 from collections.abc import Iterable
 from enum import IntEnum
-from typing import final
+from typing import Self, final
 
 from bog._core.market import Market
 from bog._core.publisher import Publisher
@@ -26,15 +26,15 @@ class Lane:
     messages: int
     first_ns: int
     last_ns: int
-    def __init__(
-        self,
+    def __new__(
+        cls,
         publisher: Publisher,
         source: Source | Market,
         *,
         tape: TapeWriter | None = ...,
         dump: CsvWriter | None = ...,
         duration_ns: int = ...,
-    ) -> None: ...
+    ) -> Self: ...
     @property
     def trouble(self) -> str: ...
     @property
@@ -43,7 +43,7 @@ class Lane:
 @final
 class Pump:
     lanes: list[Lane]
-    def __init__(
-        self, lanes: Iterable[Lane], *, num: int = ..., den: int = ..., spin: bool = ...
-    ) -> None: ...
+    def __new__(
+        cls, lanes: Iterable[Lane], *, num: int = ..., den: int = ..., spin: bool = ...
+    ) -> Self: ...
     def run(self, slice_ns: int) -> bool: ...

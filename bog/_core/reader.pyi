@@ -1,5 +1,5 @@
 from os import PathLike
-from typing import Any, final
+from typing import Any, Self, final
 
 from bog._core.shm import DIRECTORY as DIRECTORY
 from bog._core.shm import PREFIX as PREFIX
@@ -20,8 +20,8 @@ class Reader:
     torn: int
     garbage: int
     code: int
-    def __init__(
-        self,
+    def __new__(
+        cls,
         market: int,
         *,
         dex: int = ...,
@@ -30,7 +30,7 @@ class Reader:
         owner: int | None = ...,
         price_decimals: int = ...,
         size_decimals: int = ...,
-    ) -> None: ...
+    ) -> Self: ...
     def why(self) -> str: ...
     def row(self) -> tuple[int, int, int, int, int, int, int, int, int, int, int] | None: ...
     def record(self) -> dict[str, Any] | None: ...

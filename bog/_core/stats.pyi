@@ -1,4 +1,11 @@
+from enum import IntEnum
 from typing import Any, final
+
+class RunState(IntEnum):
+    RUN_STARTING = 0
+    RUN_TRADING = 1
+    RUN_DRAINING = 2
+    RUN_DONE = 3
 
 def name_process(name: str) -> None: ...
 
