@@ -16,7 +16,8 @@ from bog._core.frames import MarketRow
 from bog._core.journal import JournalFile
 from bog._core.loop import Session
 from bog._core.market import Market
-from bog._core.source import TapeWriter, open_source
+from bog._core.recorder import TapeWriter
+from bog._core.source import open_source
 from bog._core.stats import StatsPage
 from bog.journal import recover
 
