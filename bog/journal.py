@@ -400,8 +400,8 @@ def _finish(
         _write(fd, tail, PAGE + len(kept))
         os.ftruncate(fd, PAGE + len(kept) + len(tail))
         os.fdatasync(fd)
-        if ring is not None:
-            segment.unlink()
+        # also one that a killed start had only begun to make: its name is this file's
+        segment.unlink(missing_ok=True)
         torn = len(data) - len(kept) if ring is None else 0
         return Run(path, header, np.frombuffer(kept + tail, RECORD), torn), folded
 

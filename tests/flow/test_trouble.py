@@ -294,6 +294,8 @@ def test_hot_loop_allocates_nothing(counter: Path, tmp_path: Path, kind: str) ->
     assert long["books"] > 5 * short["books"] > 0
     assert long["placed"] > short["placed"] > 0 and long["fills"] > 0
     assert long["written"] > short["written"] > 0
-    # what starting and ending the loop takes is the same for both; a turn takes nothing
-    assert long["during"] == short["during"]
-    assert long["during"] < 1000
+    # starting and ending the loop makes a few objects of Python, now and then one more; thousands
+    # of turns more take nothing
+    assert long["books"] - short["books"] > 5_000
+    assert abs(long["during"] - short["during"]) <= 4
+    assert long["during"] < 1_000

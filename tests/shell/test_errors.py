@@ -48,7 +48,8 @@ def test_the_tree_in_the_docstring_is_the_tree() -> None:
     def subclasses(kind: type) -> set[type]:
         return {kind}.union(*(subclasses(c) for c in kind.__subclasses__()))
 
-    tree = subclasses(errors.BogError)
+    # a command may refine one for itself, as bog-backtest does; its code is the tree's
+    tree = {kind for kind in subclasses(errors.BogError) if kind.__module__ == errors.__name__}
     assert tree == set(CODES)
     drawn = Path(errors.__file__).read_text().split('"""')[1]
     for kind in tree:
