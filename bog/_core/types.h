@@ -356,7 +356,7 @@ typedef struct bog_strategy_params {
     bog_px_t max_valid_px;
     bog_qty_t min_touch_qty;   /* ignore a book whose touch is thinner */
     bog_px_t requote_ticks;    /* 0: max(2, half / 4) */
-    bog_ppm_t size_off_ppm;    /* resize when the resting size is off by more (250000) */
+    int64_t size_off_ppm;      /* resize when the resting size is off by more (250000) */
     bog_ns_t min_interval_ns;  /* between two quote changes of a side; cancels are exempt */
     bog_ns_t order_life_ns;    /* expiry asked of the venue; 0 = none */
     bog_ns_t expiry_margin_ns; /* renew when the expiry is nearer than this (60 s) */

@@ -345,7 +345,7 @@ cdef extern from "types.h" nogil:
         px_t max_valid_px
         qty_t min_touch_qty
         px_t requote_ticks
-        ppm_t size_off_ppm
+        int64_t size_off_ppm
         ns_t min_interval_ns
         ns_t order_life_ns
         ns_t expiry_margin_ns

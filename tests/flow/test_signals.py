@@ -136,7 +136,9 @@ def test_storm_of_pauses_ends_in_the_state_of_its_parity(bots: Callable[..., Bot
     bot = bots().trading()
     for _ in range(1000):
         bot.signal(USR2)
-    # signals of one number that wait are one: how many arrived, the page alone knows
+    # signals of one number that wait are one: how many arrived, the page alone knows, once the
+    # engine has taken the last of them
+    time.sleep(1.0)
     settled = wait_for(lambda: bot.page()["level"] in (Level.LEVEL_RUN, Level.LEVEL_PAUSED))
     assert settled and bot.process.poll() is None
     if bot.page()["level"] == Level.LEVEL_PAUSED:
