@@ -400,8 +400,8 @@ def _finish(
         _write(fd, tail, PAGE + len(kept))
         os.ftruncate(fd, PAGE + len(kept) + len(tail))
         os.fdatasync(fd)
-        # also one that a killed start had only begun to make: its name is this file's
-        segment.unlink(missing_ok=True)
+        if ring is not None or _half_made(segment):
+            segment.unlink()
         torn = len(data) - len(kept) if ring is None else 0
         return Run(path, header, np.frombuffer(kept + tail, RECORD), torn), folded
 
@@ -449,6 +449,15 @@ def _ring(segment: Path, header: Header) -> tuple[int, bytes, int] | None:
     slots = np.frombuffer(data, RECORD, capacity, PAGE)
     tail = slots[np.arange(durable, written) % capacity] if written > durable else slots[:0]
     return durable, tail.tobytes(), int(page["failed"])
+
+
+def _half_made(segment: Path) -> bool:
+    """Return whether a killed start had only begun to make this segment: its magic is stored last."""
+    try:
+        with _ours(segment, os.O_RDONLY) as fd:
+            return _contents(fd)[: len(SEGMENT_MAGIC)].rstrip(b"\0") == b""
+    except FileNotFoundError:
+        return False
 
 
 def _last_crc(kept: bytes, header: Header) -> int:

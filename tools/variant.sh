@@ -14,7 +14,7 @@ or rows_that_nobody_reads or another_process or no_heap"
 case $variant in
 asan)
     preload=$(gcc -print-file-name=libasan.so)
-    export PYTHONMALLOC=malloc ASAN_OPTIONS=detect_leaks=0:allocator_may_return_null=1
+    export PYTHONMALLOC=malloc ASAN_OPTIONS=detect_leaks=0:allocator_may_return_null=1:handle_sigbus=0
     ;;
 ubsan)
     preload=$(gcc -print-file-name=libubsan.so)
