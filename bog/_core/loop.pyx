@@ -133,7 +133,7 @@ cdef class Session:
     cdef JournalFile file
     cdef StatsPage page
     cdef object spec
-    cdef Row row
+    cdef Row *row
     cdef bint have_row, ended, spin, drain_begun, book_moved, live
     cdef int failure, why_ended
     cdef uint32_t market_id
@@ -154,8 +154,9 @@ cdef class Session:
         self.out = <Out *> lines(sizeof(Out))
         self.depth = <Depth *> lines(sizeof(Depth))
         self.record = <Record *> lines(sizeof(Record))
+        self.row = <Row *> lines(sizeof(Row))
         self.memory = <MeasureMemory *> lines(sizeof(MeasureMemory))
-        if not (self.engine and self.out and self.depth and self.record and self.memory):
+        if not (self.engine and self.out and self.depth and self.record and self.row and self.memory):
             raise MemoryError("no memory for an engine")
         self.spec, self.page, self.file = spec, page, file
         self.market, self.source, self.reader, self.publisher = market, source, reader, publisher
@@ -191,6 +192,7 @@ cdef class Session:
         free(self.out)
         free(self.depth)
         free(self.record)
+        free(self.row)
         free(self.memory)
         if self.paper != NULL:
             paper_free(self.paper)
@@ -258,7 +260,7 @@ cdef class Session:
             return self.market.peek()
         if self.source is not None:
             return self.source.peek()
-        got = self.reader.next_row(&self.row)
+        got = self.reader.next_row(self.row)
         if got == READ_ROW:
             self.have_row = True
             return self.row.recv_ns
@@ -273,7 +275,7 @@ cdef class Session:
     cdef inline int take(self, Row *row) noexcept nogil:
         """Take the next row: 1, or 0 at the end of the data, or -1 when it is damaged."""
         if self.have_row:
-            memcpy(row, &self.row, sizeof(Row))
+            memcpy(row, self.row, sizeof(Row))
             self.have_row = False
             return 1
         if self.market is not None:
