@@ -92,7 +92,7 @@ def test_handover(benchmark: BenchmarkFixture, shm: Path) -> None:
     writer.start()
     assert go.wait(30)
     read = Reader(1, directory=shm)
-    ages = benchmark.pedantic(lambda: read.listen(HANDOVERS, 10**9), rounds=1)
+    ages = benchmark.pedantic(lambda: read.listen(HANDOVERS + 1, 10**9), rounds=1)
     writer.join()
     assert len(ages) + read.lost_records == HANDOVERS + 1  # and the status record END
     ages.sort()
