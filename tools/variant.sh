@@ -18,7 +18,7 @@ asan)
     ;;
 ubsan)
     preload=$(gcc -print-file-name=libubsan.so)
-    export UBSAN_OPTIONS=print_stacktrace=1
+    export UBSAN_OPTIONS=print_stacktrace=1:handle_sigbus=0
     ;;
 trace) preload= ;;
 *)

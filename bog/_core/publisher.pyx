@@ -211,6 +211,7 @@ cdef class Publisher:
         """
         cdef HgBook *page = &self.page.book
         cdef uint64_t target = self.whole, number
+        cdef const Row *r
         if target <= page.rows and self.rows - page.rows < HG_ROWS // 2:
             return
         if page.lock % 2 == 0:
@@ -218,7 +219,10 @@ cdef class Publisher:
         if target <= page.rows:
             target = self.rows
         for number in range(page.rows, target):
-            depth_apply(&page.depth, &self.page.rows[number & (HG_ROWS - 1)])
+            # somebody else may have written there since; readers refuse such a row, too
+            r = &self.page.rows[number & (HG_ROWS - 1)]
+            if hg_row_ok(r):
+                depth_apply(&page.depth, r)
         page.rows = target
         if target == self.whole:
             page.depth.seq = self.book.seq

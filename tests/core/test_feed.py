@@ -537,6 +537,19 @@ def test_a_row_out_of_range_is_not_delivered(shm: Path, pub: Publisher) -> None:
     assert row is not None and row[4] == 6
 
 
+def test_a_row_damaged_after_it_was_written_stays_out_of_the_book_page(
+    shm: Path, pub: Publisher
+) -> None:
+    """Found by UBSan: the writer read side 2 back from its own ring, past the book's two sides."""
+    pub.put(LEVEL, 0, 5, 5)
+    pub.put(LEVEL, 0, 4, 5)
+    for offset, value in ((57, b"\x02"), (24, b"\xff" * 8)):
+        poke(pub.path, slot(0) + offset, value)
+    pub.heartbeat(time.monotonic_ns() + 10**9)
+    book = reader(shm).book()
+    assert book is not None and book[0] == [(4, 5)]
+
+
 def test_a_record_out_of_range_is_not_delivered(shm: Path, pub: Publisher) -> None:
     read = reader(shm)
     for at, (offset, value) in enumerate(((56, 0), (56, 9), (58, 11), (59, 255)), 1):
