@@ -188,6 +188,10 @@ FIELDS: dict[int, tuple[tuple[str, str, Any], ...]] = {
     JournalKind.J_STALE: (("state", "stale", None), ("val", "age_ns", None)),
     JournalKind.J_EPOCH: (("id", "epoch", None),),
     JournalKind.J_END: (("val", "exit_code", None),),
+    JournalKind.J_MODEL: (("id", "number", None), ("val", "value_q16", None)),
+    JournalKind.J_STRATEGY: (("state", "state", None), ("reason", "before", None)),
+    JournalKind.J_BREAKER: (("val", "violations", None), ("px", "mid", "half ticks")),
+    JournalKind.J_CONNECTION: (("state", "state", None), ("reason", "before", None)),
 }
 
 

@@ -12,9 +12,9 @@ from libc.string cimport memcpy
 from bog._core.memory cimport lines
 from bog._core.position cimport position_fill, position_funding, position_holds
 from bog._core.types cimport (
-    HALT_NONE, J_ACK, J_AMEND, J_AMENDED, J_CANCEL, J_CANCELED, J_CANCEL_ALL, J_CLEAR_HALT, J_DAY,
-    J_DENIED, J_END, J_FILL, J_FUNDING, J_HALT, J_LEVEL, J_PEAK, J_PLACE, J_READY, J_RUN, J_STATE,
-    J_UNKNOWN, ORDER_AMEND_SENT, ORDER_CANCEL_SENT, ORDER_FILLED, ORDER_IN_FLIGHT, REJ_RESTART,
+    HALT_NONE, J_ACK, J_AMEND, J_AMENDED, J_CANCEL, J_CANCELED, J_CANCEL_ALL, J_CLEAR_HALT,
+    J_CONNECTION, J_DAY, J_DENIED, J_FILL, J_FUNDING, J_HALT, J_LEVEL, J_PEAK, J_PLACE, J_READY,
+    J_RUN, J_STATE, J_UNKNOWN, ORDER_AMEND_SENT, ORDER_CANCEL_SENT, ORDER_FILLED, ORDER_IN_FLIGHT, REJ_RESTART,
     STATE_WORDS, W_CASH, W_COMMANDS, W_COST, W_DAY, W_DAY_OPEN, W_FEES, W_FILLS, W_FUNDING, W_HALT,
     W_HALT_ID, W_LAST_NS, W_LEVEL, W_MARK2, W_NEXT_ORDER_ID, W_PEAK, W_POS, W_REALIZED, W_VOLUME,
     JournalRec, Position,
@@ -157,7 +157,7 @@ cdef class Fold:
             self.word[<int> W_HALT] = HALT_NONE
         elif kind == J_LEVEL:
             self.word[<int> W_LEVEL] = rec.state
-        elif kind != J_CANCEL_ALL and not J_DENIED <= kind <= J_END:
+        elif kind != J_CANCEL_ALL and not J_DENIED <= kind <= J_CONNECTION:
             doubt = f"kind {kind} is not expected here"
         return doubt
 

@@ -15,7 +15,7 @@ from bog._core.types cimport (
     ALLOW, ASK, BID, DENY_BALANCE, DENY_BAND, DENY_BOOK, DENY_COLLAR, DENY_CONNECTION, DENY_CROSS,
     DENY_DAILY_LOSS, DENY_DRAWDOWN, DENY_HALTED, DENY_KILLED, DENY_LOT, DENY_MAX_SIZE,
     DENY_MIN_SIZE, DENY_NOTIONAL, DENY_OPEN_ORDERS, DENY_OVERFLOW, DENY_PAUSED, DENY_POSITION,
-    DENY_PX, DENY_RATE, DENY_SELF_MATCH, DENY_STALE, DENY_TICK, HALT_KILLED, HALT_NONE,
+    DENY_PX, DENY_RATE, DENY_SELF_MATCH, DENY_STALE, DENY_TICK, HALTS, HALT_KILLED, HALT_NONE,
     LEVEL_PAUSED, LEVEL_RUN, PX_MAX, Limits, Record, half_t, ns_t, ppm_t, px_t, qty_t,
     quanta_t,
 )
@@ -31,7 +31,7 @@ cdef extern from "risk.h" nogil:
         uint64_t halt_id
         uint32_t halts
         uint8_t halt
-        uint64_t denied[25]
+        uint64_t denied[29]
 
     ctypedef struct Moment "bog_moment_t":
         ns_t now
@@ -136,7 +136,7 @@ cdef inline void risk_restore(Risk *r, int64_t halt, uint64_t halt_id) noexcept 
     r.halts = 0
     r.halt = HALT_NONE
     if halt != HALT_NONE:
-        r.halt = <uint8_t>halt if 0 < halt <= HALT_KILLED else HALT_KILLED
+        r.halt = <uint8_t>halt if 0 < halt < HALTS else HALT_KILLED
         r.halts = <uint32_t>1 << r.halt
 
 
@@ -145,7 +145,7 @@ cdef inline uint64_t risk_halt(Risk *r, int reason) noexcept nogil:
 
     An unknown reason reads as HALT_KILLED.
     """
-    if reason <= HALT_NONE or reason > HALT_KILLED:
+    if reason <= HALT_NONE or reason >= HALTS:
         reason = HALT_KILLED
     if r.halts & (<uint32_t>1 << reason):
         return 0

@@ -80,7 +80,7 @@ cdef extern from "stats.h" nogil:
         uint64_t journal_waits
         uint64_t no_prints
         uint64_t pessimistic
-        uint64_t denied[25]
+        uint64_t denied[29]
         uint64_t rejected[16]
         uint64_t progress
         uint64_t progress_of

@@ -284,9 +284,13 @@ enum bog_verdict {
     BOG_DENY_DRAWDOWN = 20,
     BOG_DENY_CONNECTION = 21,
     BOG_DENY_BALANCE = 22,
-    BOG_DENY_OVERFLOW = 23, /* price x size does not fit */
-    BOG_DENY_JOURNAL = 24,  /* the journal cannot take the intent */
-    BOG_VERDICTS = 25,
+    BOG_DENY_OVERFLOW = 23,  /* price x size does not fit */
+    BOG_DENY_JOURNAL = 24,   /* the journal cannot take the intent */
+    BOG_DENY_WARMING = 25,   /* the feed is back, but not yet for long enough */
+    BOG_DENY_DELAYED = 26,   /* frozen or late: the venue's own times are too old, or impossible */
+    BOG_DENY_BREAKER = 27,   /* this tick violates the market breaker */
+    BOG_DENY_PORTFOLIO = 28, /* worst-case exposure over all markets past its limit */
+    BOG_VERDICTS = 29,
 };
 
 /* Run level: a chain that signals only raise, except RUN <-> PAUSED. */
@@ -305,8 +309,11 @@ enum bog_halt {
     BOG_HALT_MARKET = 3,     /* market breaker */
     BOG_HALT_ACCOUNTING = 4, /* an overfill or an identity that does not hold */
     BOG_HALT_JOURNAL = 5,
-    BOG_HALT_VENUE = 6,  /* metadata changed, foreign fill, impossible report */
-    BOG_HALT_KILLED = 7, /* emergency stop, latched */
+    BOG_HALT_VENUE = 6,      /* metadata changed, foreign fill, impossible report */
+    BOG_HALT_KILLED = 7,     /* emergency stop, latched */
+    BOG_HALT_EXECUTIONS = 8, /* too many fills in too short a time */
+    BOG_HALT_REJECTS = 9,    /* too many refusals by the venue in too short a time */
+    BOG_HALTS = 10,
 };
 
 /*
@@ -468,6 +475,10 @@ enum bog_journal_kind {
     BOG_J_STALE = 25, /* state = 1 stale, 0 fresh again; val = age, ns */
     BOG_J_EPOCH = 26, /* the feed's writer restarted: id = new epoch */
     BOG_J_END = 27,   /* the run ends: val = exit code */
+    BOG_J_MODEL = 28, /* the strategy's fitted numbers changed */
+    BOG_J_STRATEGY = 29,   /* state = new enum bog_strategy_state, reason = old one */
+    BOG_J_BREAKER = 30,    /* the market breaker counted a violation, or a good tick after some */
+    BOG_J_CONNECTION = 31, /* the resilience breaker: state = new, reason = old */
 };
 
 /* Words of carried state, one J_STATE record each, in this order. */

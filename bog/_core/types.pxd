@@ -136,6 +136,10 @@ cdef extern from "types.h" nogil:
         DENY_BALANCE "BOG_DENY_BALANCE"
         DENY_OVERFLOW "BOG_DENY_OVERFLOW"
         DENY_JOURNAL "BOG_DENY_JOURNAL"
+        DENY_WARMING "BOG_DENY_WARMING"
+        DENY_DELAYED "BOG_DENY_DELAYED"
+        DENY_BREAKER "BOG_DENY_BREAKER"
+        DENY_PORTFOLIO "BOG_DENY_PORTFOLIO"
         VERDICTS "BOG_VERDICTS"
 
     cpdef enum Level "bog_level":
@@ -153,6 +157,9 @@ cdef extern from "types.h" nogil:
         HALT_JOURNAL "BOG_HALT_JOURNAL"
         HALT_VENUE "BOG_HALT_VENUE"
         HALT_KILLED "BOG_HALT_KILLED"
+        HALT_EXECUTIONS "BOG_HALT_EXECUTIONS"
+        HALT_REJECTS "BOG_HALT_REJECTS"
+        HALTS "BOG_HALTS"
 
     cpdef enum QueueModel "bog_queue_model":
         MODEL_RISK "BOG_MODEL_RISK"
@@ -188,6 +195,10 @@ cdef extern from "types.h" nogil:
         J_STALE "BOG_J_STALE"
         J_EPOCH "BOG_J_EPOCH"
         J_END "BOG_J_END"
+        J_MODEL "BOG_J_MODEL"
+        J_STRATEGY "BOG_J_STRATEGY"
+        J_BREAKER "BOG_J_BREAKER"
+        J_CONNECTION "BOG_J_CONNECTION"
 
     cpdef enum StateWord "bog_state_word":
         W_POS "BOG_W_POS"

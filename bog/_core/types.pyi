@@ -31,6 +31,9 @@ class Halt(IntEnum):
     HALT_JOURNAL = 5
     HALT_VENUE = 6
     HALT_KILLED = 7
+    HALT_EXECUTIONS = 8
+    HALT_REJECTS = 9
+    HALTS = 10
 
 class JournalKind(IntEnum):
     J_RUN = 1
@@ -60,6 +63,10 @@ class JournalKind(IntEnum):
     J_STALE = 25
     J_EPOCH = 26
     J_END = 27
+    J_MODEL = 28
+    J_STRATEGY = 29
+    J_BREAKER = 30
+    J_CONNECTION = 31
 
 class Level(IntEnum):
     LEVEL_RUN = 0
@@ -194,4 +201,8 @@ class Verdict(IntEnum):
     DENY_BALANCE = 22
     DENY_OVERFLOW = 23
     DENY_JOURNAL = 24
-    VERDICTS = 25
+    DENY_WARMING = 25
+    DENY_DELAYED = 26
+    DENY_BREAKER = 27
+    DENY_PORTFOLIO = 28
+    VERDICTS = 29
