@@ -3,10 +3,8 @@
 from libc.stdint cimport int64_t, uint8_t, uint64_t
 from libc.string cimport memset
 
-from bog._core.breaker cimport (
-    VIOLATION_NONE, VIOLATION_PRICE, breaker_look, breaker_reset, breaker_tripped, breaker_violated,
-)
-from bog._core.connection cimport CONNECTION_CLOSED, CONNECTION_OPEN, connection_on, connection_time
+from bog._core.breaker cimport breaker_look, breaker_reset, breaker_tripped, breaker_violated
+from bog._core.connection cimport connection_on, connection_time
 from bog._core.engine_state cimport Engine, Out, engine_halt, engine_mark2, engine_record
 from bog._core.fixed cimport apart, floor_div
 from bog._core.freshness cimport freshness_doubt, freshness_good, freshness_verdict
@@ -16,8 +14,9 @@ from bog._core.position cimport (
 from bog._core.repeats cimport repeats_note
 from bog._core.risk cimport Moment, risk_clear_halt
 from bog._core.types cimport (
-    ALLOW, DENY_BREAKER, DENY_DELAYED, HALT_EXECUTIONS, HALT_MARKET, HALT_REJECTS, J_BREAKER,
-    J_CLEAR_HALT, J_CONNECTION, J_DAY, J_PEAK, J_STALE, JournalRec, Record, px_t,
+    ALLOW, CONNECTION_CLOSED, CONNECTION_OPEN, DENY_BREAKER, DENY_DELAYED, HALT_EXECUTIONS, HALT_MARKET, HALT_REJECTS, J_BREAKER,
+    J_CLEAR_HALT, J_CONNECTION, J_DAY, J_PEAK, J_STALE, VIOLATION_NONE,
+    VIOLATION_PRICE, JournalRec, Record, px_t,
 )
 
 
