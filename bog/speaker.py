@@ -13,8 +13,8 @@ from typing import Any, cast
 import numpy as np
 
 from bog import facts
-from bog._core.types import JournalKind as J
 from bog._core.types import ConnectionState, Level, Side, StateWord, Verdict
+from bog._core.types import JournalKind as J
 from bog.log import Value, emit
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

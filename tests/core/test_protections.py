@@ -154,7 +154,10 @@ def test_garbage_in_any_field_never_prices_an_order(bad: int) -> None:
         for level in range(10):
             for what in range(2):
                 probe = quoting(**GUARDED)
-                book = [[(MID - 1 - i, 5) for i in range(10)], [(MID + 1 + i, 5) for i in range(10)]]
+                book = [
+                    [(MID - 1 - i, 5) for i in range(10)],
+                    [(MID + 1 + i, 5) for i in range(10)],
+                ]
                 pair = list(book[side][level])
                 pair[what] = bad
                 book[side][level] = (pair[0], pair[1])
