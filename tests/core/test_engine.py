@@ -442,6 +442,8 @@ class Schedule:
         if rng.random() < 0.97:
             self.alive = self.now
         alive = self.alive
+        if probe.halted()[0] and rng.random() < 0.05:
+            return probe.clear_halt(self.now, probe.halted()[1], alive)
         roll = rng.random()
         if roll < 0.25 and self.mail:
             return probe.report(self.now, *self.mail.popleft(), alive_ns=alive)
