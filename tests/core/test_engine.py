@@ -444,6 +444,8 @@ class Schedule:
         alive = self.alive
         if probe.halted()[0] and rng.random() < 0.05:
             return probe.clear_halt(self.now, probe.halted()[1], alive)
+        if probe.counters()["connection"] and rng.random() < 0.05:
+            return probe.connection(self.now, 1, alive)
         roll = rng.random()
         if roll < 0.25 and self.mail:
             return probe.report(self.now, *self.mail.popleft(), alive_ns=alive)

@@ -388,8 +388,14 @@ def test_the_first_reason_wins_in_the_order_of_the_design():
         max_leverage_ppm=1, balance=0, min_notional=0,
     )  # fmt: skip
     probe.touch(ASK, BID)
-    probe.moment(level=9, alive_ns=-SECOND, daily2=-(2**60), peak2=2**60, connected=0,
-                 watch=Verdict.DENY_DELAYED)
+    probe.moment(
+        level=9,
+        alive_ns=-SECOND,
+        daily2=-(2**60),
+        peak2=2**60,
+        connected=0,
+        watch=Verdict.DENY_DELAYED,
+    )
     probe.exposure(live=1, best=(0, BID), top=(0, BID))
     halt_id = probe.halt(Halt.HALT_MARKET)
     order = {"px": 0, "qty": 10_001}
