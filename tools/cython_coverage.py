@@ -12,7 +12,7 @@ from Cython import Coverage
 MADE = Path(__file__).resolve().parents[1] / "build" / "cython-trace-none" / "bog" / "_core"
 
 
-class Plugin(Coverage.Plugin):  # type: ignore[misc]  # Cython ships no types
+class Plugin(Coverage.Plugin):
     """Finds the C file of a room; a .pxd without one is inlined into some other room's."""
 
     def _find_source_files(self, filename: str) -> tuple[str | None, str | None]:
@@ -26,6 +26,6 @@ class Plugin(Coverage.Plugin):  # type: ignore[misc]  # Cython ships no types
         return (known[filename][0], None) if filename in known else (None, None)
 
 
-def coverage_init(registry: Any, options: dict[str, Any]) -> None:
+def coverage_init(registry: Any, _options: dict[str, Any]) -> None:
     """Entry point that coverage calls."""
     registry.add_file_tracer(Plugin())
