@@ -15,6 +15,7 @@ import time
 from typing import Any
 
 from bog._core.journal import JournalFile
+from bog._core.lane import Lane
 from bog._core.loop import Session, follow_parent, lock_memory
 from bog._core.market import Market
 from bog._core.publisher import Publisher
@@ -97,8 +98,8 @@ def open_publisher(spec: Spec) -> Publisher | None:
         raise DataError(f"cannot publish market {spec['market']}: {error}") from None
 
 
-def prepare(spec: Spec, page: StatsPage) -> tuple[Session, JournalFile, Recovered, Any]:
-    """Return a session that is recovered and ready to run, its journal, what it recovered, its feed."""
+def prepare(spec: Spec, page: StatsPage) -> tuple[Lane, JournalFile, Recovered, Any]:
+    """Return a lane that is recovered and ready to run, its journal, what it recovered, its feed."""
     raw = raw_market(spec["market"])
     recovered = recover(spec["journal"], raw, account=spec["account"], segments=spec["segments"])
     plugs: dict[str, Any] = {}
@@ -135,16 +136,15 @@ def prepare(spec: Spec, page: StatsPage) -> tuple[Session, JournalFile, Recovere
         "size_decimals": spec["size_decimals"],
         "speed_ppm": spec["speed_ppm"],
         "duration_ns": spec["duration_ns"],
-        "spin": spec["spin"],
         "mode": spec["mode"],
     }
     try:
-        session = Session(core, page, journal, **plugs)
-        session.start(recovered, spec["clear_halt"])
+        lane = Lane(core, page, journal, **plugs)
+        lane.start(recovered, spec["clear_halt"])
     except ValueError as error:
         journal.close()
         raise ConfigError(str(error)) from None
-    return session, journal, recovered, feed
+    return lane, journal, recovered, feed
 
 
 def serve(spec: Spec, say: Any) -> int:
@@ -162,7 +162,7 @@ def serve(spec: Spec, say: Any) -> int:
             raise ConfigError(
                 f"--cpu {spec['cpu']}: {error.strerror}: want one of {allowed}"
             ) from None
-    session, journal, recovered, feed = prepare(spec, page)
+    lane, journal, recovered, feed = prepare(spec, page)
     locked = lock_memory()
     say(
         {
@@ -174,22 +174,22 @@ def serve(spec: Spec, say: Any) -> int:
             "void": recovered.void,
             "canceled": len(recovered.open_orders),
             "position": recovered.words[0],
-            "halt": session.words()[StateWord.W_HALT],
-            "halt_id": session.words()[StateWord.W_HALT_ID],
+            "halt": lane.words()[StateWord.W_HALT],
+            "halt_id": lane.words()[StateWord.W_HALT_ID],
             "locked": locked,
         }
     )
-    code = int(session.run())
-    failed = session.failed()
+    code = int(Session([lane], spec["speed_ppm"], spec["spin"]).run())
+    failed = lane.failed()
     sealed = journal.close()
     say(
         {
             "event": "done",
             "code": code,
-            "ended": session.ended_by(),
+            "ended": lane.ended_by(),
             "failed": failed or ("" if sealed else "the journal could not be flushed to disk"),
-            "words": session.words(),
-            "paper": session.paper_counts(),
+            "words": lane.words(),
+            "paper": lane.paper_counts(),
             "feed": _feed_facts(feed),
         }
     )
