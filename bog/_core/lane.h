@@ -7,8 +7,9 @@
 #define BOG_LANE_H
 
 #include "depth.h"
-#include "engine.h"
+#include "engine_state.h"
 #include "measure.h"
+#include "portfolio.h"
 #include "types.h"
 
 typedef struct bog_lane_memory {
@@ -16,6 +17,7 @@ typedef struct bog_lane_memory {
     bog_record_t record; /* shown to the engine */
     bog_engine_t engine;
     bog_out_t out;
+    bog_share_t share; /* of the limit over all lanes */
     bog_depth_t depth; /* the whole book; the paper venue works in it */
     bog_measure_memory_t measure;
 } bog_lane_memory_t;

@@ -3,17 +3,18 @@
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 
 from bog._core.depth cimport Depth
-from bog._core.engine cimport Engine, Event, Out
+from bog._core.engine_state cimport Engine, Event, Out
 from bog._core.journal cimport Journal, JournalFile
 from bog._core.level cimport Control
 from bog._core.market cimport Market
 from bog._core.measure cimport MeasureMemory
 from bog._core.paper_state cimport Paper
+from bog._core.portfolio cimport Portfolio, Share
 from bog._core.publisher cimport Publisher
 from bog._core.reader cimport Reader
 from bog._core.source cimport Source
 from bog._core.stats cimport Stats, StatsPage
-from bog._core.types cimport Command, Record, Report, Row, ns_t
+from bog._core.types cimport Command, Record, Report, Row, ns_t, px_t
 
 cdef extern from "lane.h" nogil:
     ctypedef struct LaneMemory "bog_lane_memory_t":
@@ -21,6 +22,7 @@ cdef extern from "lane.h" nogil:
         Record record
         Engine engine
         Out out
+        Share share
         Depth depth
         MeasureMemory measure
 
@@ -50,6 +52,7 @@ cdef class Lane:
     cdef Stats *stats
     cdef Paper *paper
     cdef Journal *journal
+    cdef Portfolio *portfolio    # of all lanes; NULL: none
     cdef const Control *control  # the level that operators ask of the whole process
     cdef Market market
     cdef Source source
@@ -63,6 +66,7 @@ cdef class Lane:
     cdef uint32_t market_id
     cdef uint8_t book_flags
     cdef ns_t now_ns, first_ns, end_ns, drain_until_ns, seen_ns, look_ns, row_ns, duration_ns
+    cdef px_t held_mid2  # that the share was counted at
     cdef ns_t timer_ns, report_due_ns, row_due_ns, next_ns  # the last is the first of the others
     cdef int64_t speed_ppm
     cdef uint64_t turns
@@ -87,7 +91,10 @@ cdef class Lane:
     cdef void on_book(self, const Row *row, ns_t begun) noexcept nogil
 
     # what the loop asks of it
-    cdef void begin(self, const Control *control, ns_t now) noexcept nogil
+    cdef void begin(
+        self, const Control *control, Portfolio *portfolio, int64_t unit, ns_t now
+    ) noexcept nogil
+    cdef void hold(self) noexcept nogil
     cdef void look(self) noexcept nogil
     cdef int check(self) noexcept nogil
     cdef void act(self) noexcept nogil

@@ -10,17 +10,20 @@ import os
 from decimal import Decimal
 
 cimport cython
-from libc.stdint cimport int64_t, uint32_t, uint64_t
+from libc.stdint cimport INT64_MAX, int64_t, uint32_t, uint64_t
 from libc.stdlib cimport free
 from libc.string cimport memcpy, memset
 
 from bog._core.atomic cimport pause as spin_pause
 from bog._core.clock cimport mono_ns, nap
 from bog._core.depth cimport depth_apply, depth_top
-from bog._core.engine cimport (
+from bog._core.engine cimport engine_init, engine_step
+from bog._core.engine_state cimport (
     EVENT_CLEAR_HALT, EVENT_EPOCH, EVENT_GAP, EVENT_LEVEL, EVENT_RECORD, EVENT_REPORT, EVENT_TIMER,
-    Event, engine_init, engine_step, engine_word,
+    Engine, Event, engine_word,
 )
+from bog._core.exposure cimport Exposure
+from bog._core.fixed cimport ceil_div
 from bog._core.hist cimport hist_add
 from bog._core.huginn cimport READ_EPOCH, READ_GONE, READ_NOTHING, READ_ROW
 from bog._core.journal cimport JournalFile, journal_append, journal_durable, journal_room
@@ -28,9 +31,12 @@ from bog._core.level cimport Control, level_get
 from bog._core.market cimport Market
 from bog._core.measure cimport measure_end, measure_fill, measure_mid
 from bog._core.memory cimport lines
-from bog._core.orders cimport ORDERS_CAP
+from bog._core.orders cimport ORDERS_CAP, orders_exposure
 from bog._core.paper cimport paper_command, paper_due, paper_report, paper_row
 from bog._core.paper_state cimport paper_free, paper_new
+from bog._core.portfolio cimport (
+    Portfolio, portfolio_hold, portfolio_room, portfolio_worst,
+)
 from bog._core.publisher cimport Publisher
 from bog._core.reader cimport Reader
 from bog._core.risk cimport CAP_DAILY_LOSS, CAP_DECIMALS, CAP_LONG, CAP_ORDER, CAP_SHORT
@@ -44,7 +50,7 @@ from bog._core.types cimport (
     NEVER, REC_STATS, REC_STATUS, REJ_RESTART, REP_ACK, REP_AMEND_REJECT, REP_CANCELED,
     REP_CANCEL_REJECT, REP_EXPIRED, REP_FILL, REP_FUNDING, REP_REJECT, REP_UNKNOWN, ROW_LEVEL,
     ROW_RESET, ROW_STATS, ROW_STATUS, ROW_TRADE, STATE_WORDS, STATUS_END, Command, JournalRec,
-    Limits, Report, Row, StrategyParams, VenueParams, ns_t,
+    Limits, Report, Row, StrategyParams, VenueParams, ns_t, px_t,
 )
 
 cdef ns_t TIMER_NS = 100_000_000LL    # event time between two timer events
@@ -294,8 +300,36 @@ cdef class Lane:
             event.alive_ns = event.time_ns
         if journal_room(self.journal) < ROOM:
             self.wait_for_disk()
+        event.room = INT64_MAX
+        if self.portfolio != NULL:
+            event.room = portfolio_room(self.portfolio, &self.memory.share)
+            event.over = self.portfolio.sum > self.portfolio.limit
         engine_step(self.engine, event, self.out)
+        if self.portfolio != NULL and (
+            self.out.n_records or self.engine.mid2 != self.held_mid2 or event.kind == EVENT_TIMER
+        ):
+            self.hold()
         self.emit()
+
+    cdef void hold(self) noexcept nogil:
+        """Count in the portfolio what this lane may come to hold at worst.
+
+        A position that was carried over counts at its last mark, else at its cost, until there is
+        a book.
+        """
+        cdef const Engine *e = self.engine
+        cdef Exposure open
+        cdef px_t mid2 = e.mid2 if e.mid2 > 0 else e.position.mark2
+        if mid2 <= 0 and e.position.pos != 0:
+            mid2 = 2 * ceil_div(
+                e.position.cost if e.position.pos > 0 else -e.position.cost,
+                e.position.pos if e.position.pos > 0 else -e.position.pos,
+            )
+        orders_exposure(&e.orders, e.now_ns, -1, &open)
+        portfolio_hold(
+            self.portfolio, &self.memory.share, portfolio_worst(e.position.pos, &open, mid2)
+        )
+        self.held_mid2 = e.mid2
 
     cdef void wait_for_disk(self) noexcept nogil:
         """Let the flusher catch up: a replay waits, and a disk that fails ends the run."""
@@ -473,9 +507,19 @@ cdef class Lane:
 
     # what the loop asks
 
-    cdef void begin(self, const Control *control, ns_t now) noexcept nogil:
-        """Enter the loop at `now` of the host's clock; `control` has the level of the process."""
+    cdef void begin(
+        self, const Control *control, Portfolio *portfolio, int64_t unit, ns_t now
+    ) noexcept nogil:
+        """Enter the loop at `now` of the host's clock.
+
+        `control` has the level of the process, `portfolio` the limit over all lanes (NULL: none),
+        in which a quantum of this lane is `unit` units.
+        """
         self.control = control
+        self.portfolio = portfolio
+        self.memory.share.unit = unit
+        if portfolio != NULL:
+            self.hold()
         self.stats.state = RUN_TRADING
         # the journal's head carries the last life's time; this life has a clock of its own
         self.engine.now_ns = self.engine.alive_ns = 0

@@ -1,6 +1,6 @@
 """The loop: one hot thread that turns over its lanes, always the one whose next event is first.
 
-Lanes share the thread, the operators' level and nothing else. Their clocks are lined up at their
+Lanes share the thread, the operators' level, the limit over all of them, and nothing else. Their clocks are lined up at their
 first events: the order is that of the time since then, ties go to the lane that was given first.
 """
 
@@ -15,11 +15,25 @@ from bog._core.clock cimport mono_ns, nap
 from bog._core.lane cimport LANE_LOOK, Lane
 from bog._core.level cimport Control, level_follow_parent, level_get, level_lock_memory
 from bog._core.memory cimport lines
+from bog._core.portfolio cimport HELD_MAX, SHARES, Portfolio
 from bog._core.types cimport NEVER, ns_t
 
 cdef ns_t NAP_NS = 200_000LL  # an unpinned loop sleeps at most this long
 cdef ns_t SPIN_NS = 50_000LL  # and spins this long before it sleeps
-LANES = 256
+LANES = SHARES
+
+
+cdef int64_t units(list lanes, Lane lane) except -1:
+    """Return how many quanta of the lane with the most decimals make one of `lane`, exactly."""
+    most = max(decimals((<Lane> each).spec) for each in lanes)
+    spread = most - decimals(lane.spec)
+    if spread > 18:
+        raise ValueError(f"markets whose money differs by {spread} decimals: want 18 at most")
+    return 10 ** spread
+
+
+cdef decimals(dict spec):
+    return spec["price_decimals"] + spec["size_decimals"]
 
 
 def lock_memory():
@@ -39,7 +53,8 @@ cdef class Session:
 
     `lanes` have made their start; the first one's page has the level that operators ask of all.
     `speed_ppm` is the pace of what is not live (0: as fast as possible), `spin` keeps the thread
-    busy while nothing is due. Raise ValueError for no lane, too many, two of one market, or a live
+    busy while nothing is due. `limit` bounds the worst-case exposure of all lanes together, in
+    quanta of the lane with the most decimals (0: no such limit). Raise ValueError for no lane, too many, two of one market, or a live
     one beside others that do not run in real time.
     """
 
@@ -47,6 +62,8 @@ cdef class Session:
     cdef void **lane  # the same, for the loop
     cdef ns_t *due    # of each lane: its next event, since its first; NEVER when it has ended
     cdef int *code    # of each lane: its exit code, -1 while it runs
+    cdef int64_t *unit  # of each lane: units of the portfolio in its quantum
+    cdef Portfolio portfolio
     cdef int n, resting
     cdef bint spin, live
     cdef int64_t speed_ppm
@@ -54,7 +71,7 @@ cdef class Session:
     cdef uint32_t level
     cdef ns_t wall_ns, seen_ns
 
-    def __cinit__(self, list lanes, long long speed_ppm=0, bint spin=False):
+    def __cinit__(self, list lanes, long long speed_ppm=0, bint spin=False, long long limit=0):
         cdef Lane lane
         cdef int i
         self.n = len(lanes)
@@ -70,11 +87,16 @@ cdef class Session:
         self.lane = <void **> lines(self.n * sizeof(void *))
         self.due = <ns_t *> lines(self.n * sizeof(ns_t))
         self.code = <int *> lines(self.n * sizeof(int))
-        if not (self.lane and self.due and self.code):
+        self.unit = <int64_t *> lines(self.n * sizeof(int64_t))
+        if not (self.lane and self.due and self.code and self.unit):
             raise MemoryError("no memory for a loop")
         for i, lane in enumerate(lanes):
             self.lane[i] = <void *> lane
             self.code[i] = -1
+            self.unit[i] = units(lanes, lane)
+        if not 0 <= limit <= HELD_MAX:
+            raise ValueError(f"a limit of {limit} units over all markets: want 0 to {HELD_MAX}")
+        self.portfolio.limit = limit
         lane = lanes[0]
         self.control = &lane.stats.control
 
@@ -82,6 +104,7 @@ cdef class Session:
         free(self.lane)
         free(self.due)
         free(self.code)
+        free(self.unit)
 
     def run(self):
         """Trade until every lane has ended; return the worst of their exit codes.
@@ -107,11 +130,19 @@ cdef class Session:
                     self.due[i] = NEVER
         return max(self.code[i] for i in range(self.n))
 
+    def codes(self):
+        """Return each lane's exit code, -1 while it runs."""
+        return [self.code[i] for i in range(self.n)]
+
     cdef void begin(self) noexcept nogil:
         cdef int i
         self.wall_ns = mono_ns()
         for i in range(self.n):
-            (<Lane> self.lane[i]).begin(self.control, self.wall_ns)
+            (<Lane> self.lane[i]).begin(
+                self.control, &self.portfolio if self.portfolio.limit else NULL, self.unit[i],
+                self.wall_ns,
+            )
+        for i in range(self.n):
             self.look(i)
 
     cdef void look(self, int i) noexcept nogil:

@@ -5,7 +5,7 @@ Owner of nothing: reads the engine, writes the page and its measure.
 
 from libc.string cimport memcpy, memset
 
-from bog._core.engine cimport Engine, engine_mark2
+from bog._core.engine_state cimport Engine, engine_mark2
 from bog._core.measure cimport Measure, measure_time
 from bog._core.orders cimport ORDERS_CAP
 from bog._core.position cimport position_daily2, position_equity2, position_unrealized2

@@ -19,8 +19,8 @@ NOUNS = {
 }  # fmt: skip
 # what must be true in the market: verbs on structs that the engine, or the loop, hands them
 ROOMS = {
-    "book", "breaker", "connection", "freshness", "measure", "orders", "position", "repeats",
-    "risk", "strategy",
+    "book", "breaker", "connection", "freshness", "measure", "orders", "portfolio", "position",
+    "repeats", "risk", "strategy",
 }  # fmt: skip
 # the paper venue is four rooms, each on top of those before it; `paper` is its plug
 PAPER = ["paper_state", "paper_fills", "paper_orders", "paper"]
