@@ -203,15 +203,20 @@ def test_a_market_without_room_is_refused_and_quotes_when_there_is_room_again() 
 
 
 def test_a_rise_past_the_limit_pulls_the_growing_side_and_leaves_the_reducing_one() -> None:
-    venue = Venue(205_000_000)
-    for market in (0, 1):
-        venue.book(market, MID)
+    venue = Venue(305_000_000)
+    venue.book(1, MID)
+    venue.fill(1, Side.BID, 1000)
+    # market 1 holds 10^8 quanta and quotes no more; market 0 holds as much, and bids for more
+    venue.settle(1, venue.turn(1, lambda e: e.level(venue.now, Level.LEVEL_PAUSED)))
+    venue.book(0, MID)
     venue.fill(0, Side.BID, 1000)
     venue.book(0, MID + 2)
-    assert venue.engines[0].position()["pos"] == 1000
-    # market 1 rises by a tenth: both together are past the limit
+    assert sides(venue, 0) == {Side.BID, Side.ASK} and venue.refused == 0
+    assert venue.portfolio.sum() <= venue.limit
+    # market 1 rises by nine hundredths: both together are past the limit
     for step in range(1, 6):
         venue.book(1, MID + 1800 * step)
+    assert venue.portfolio.sum() > venue.limit
     venue.book(0, MID + 4)
     assert sides(venue, 0) == {Side.ASK}
     assert venue.engines[0].why()[Side.BID] == 32 + Verdict.DENY_PORTFOLIO

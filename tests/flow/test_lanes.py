@@ -17,7 +17,7 @@ from bog._core.market import Market
 from bog._core.source import open_source
 from bog._core.stats import StatsPage
 from bog._core.types import Verdict
-from bog.journal import read, recover
+from bog.journal import read
 from bog.spec import SIM_START_NS
 from tests.rig.live import Bot, K, of_kind, one_error
 
@@ -40,19 +40,13 @@ class Made:
 
     def __init__(
         self, folder: Path, market: int, seed: int = 1, tape: Path | None = None,
-        decimals: tuple[int, int] = (1, 5), seconds: int = SECONDS,
+        decimals: tuple[int, int] = (1, 5), seconds: int = SECONDS, base: str | None = None,
     ) -> None:  # fmt: skip
         folder.mkdir(parents=True, exist_ok=True)
         raw = 1_000_000 + market
         chosen = config.load(
-            flags={
-                **FLAGS,
-                "feed": {"source": "replay:tape" if tape else "sim"},
-                "markets": {"1": dict(zip(("price_decimals", "size_decimals"), decimals,
-                                          strict=True))},
-            },
-            environ={},
-        )  # fmt: skip
+            base, flags={**FLAGS, "feed": {"source": "replay:tape" if tape else "sim"}}, environ={}
+        )
         scale = {"price_decimals": decimals[0], "size_decimals": decimals[1]}
         venue = chosen.venue_params(1)
         plug: dict[str, Any] = {}
@@ -71,7 +65,7 @@ class Made:
         self.page = StatsPage.create(str(folder / f"page{market}"), raw)
         self.journal = JournalFile(folder, market=raw, run=1, segments=folder, **scale)
         self.lane = Lane(spec, self.page, self.journal, **plug)
-        self.lane.start(recover(folder, raw, segments=folder))
+        self.lane.start(None)
 
     def close(self) -> bytes:
         """Return the journal's bytes."""
@@ -108,7 +102,7 @@ def test_recordings_of_two_days_and_a_built_in_market_run_side_by_side(
     plugs: list[dict[str, Any]] = [
         {"tape": shared("market-data/lighter-btc/frames.jsonl.gz"), "seconds": 0},
         {"tape": shared("market-data/binance-btcusdt-perp/events.csv.gz"), "decimals": (1, 3),
-         "seconds": 0},
+         "base": "binance", "seconds": 0},
         {"seed": 4},
     ]  # fmt: skip
     apart = [alone(tmp_path / f"alone{i}", i + 1, **plug) for i, plug in enumerate(plugs)]
@@ -120,34 +114,42 @@ def test_recordings_of_two_days_and_a_built_in_market_run_side_by_side(
     assert all(one.page.snapshot()["books"] > 100 for one in made)
 
 
-def exposures(made: list[Made]) -> Iterator[tuple[int, int]]:
-    """Yield (worst case of all markets, 1 where it just grew by an order), from the journals.
+def exposures(made: list[Made]) -> Iterator[tuple[int, bool]]:
+    """Yield (worst case of all markets, whether an order just made its market's grow).
 
-    Orders and positions at the price of the order or the fill, in order of time; the mid is not
-    in a journal, so a slack for it is the caller's.
+    Summed here from the journals, in the order of the loop: time since each market's first event.
+    Each market counts at the price of its last order, because a journal does not hold the mid.
     """
     rows = []
     for i, one in enumerate(made):
+        start = one.page.snapshot()["start_ns"]
         records = read(one.journal.path).records
-        rows += [(int(r["time_ns"]), i, int(r["seq"]), r) for r in records]
-    live: list[dict[int, tuple[int, int, int]]] = [{} for _ in made]
+        rows += [(int(r["time_ns"]) - start, i, int(r["seq"]), r) for r in records]
+    live: list[dict[int, list[int]]] = [{} for _ in made]  # by order: side, size, filled
     pos, px = [0] * len(made), [0] * len(made)
+
+    def worst(j: int, side: int) -> int:
+        rest = sum(qty - filled for s, qty, filled in live[j].values() if s == side)
+        return (pos[j] if side == 0 else -pos[j]) + rest
+
     for _, i, _, r in sorted(rows, key=lambda row: row[:3]):
-        kind, order = int(r["kind"]), int(r["id"])
+        kind, order, side = int(r["kind"]), int(r["id"]), int(r["side"])
+        grew = False
         if kind in (K.J_PLACE, K.J_AMEND):
-            live[i][order] = (int(r["side"]), int(r["px"]), int(r["qty"]))
+            filled = live[i][order][2] if order in live[i] else 0
+            # an amend counts at the larger of what stood and what is asked for
+            qty = max(int(r["qty"]), live[i][order][1] if order in live[i] else 0)
+            live[i][order] = [side, qty, filled]
             px[i] = int(r["px"])
+            grew = worst(i, side) > abs(pos[i])
+        elif kind == K.J_AMENDED and order in live[i]:
+            live[i][order][1] = int(r["qty"])
         elif kind == K.J_FILL:
-            side, at, qty = live[i][order]
             pos[i] += int(r["qty"]) if side == 0 else -int(r["qty"])
-            live[i][order] = (side, at, qty - int(r["qty"]))
+            live[i][order][2] += int(r["qty"])
         elif kind in (K.J_CANCELED, K.J_REJECT, K.J_EXPIRED):
             live[i].pop(order, None)
-        total = 0
-        for j in range(len(made)):
-            lots = [sum(q for s, _, q in live[j].values() if s == side) for side in (0, 1)]
-            total += max(pos[j] + lots[0], -pos[j] + lots[1], 0) * px[j]
-        yield total, int(kind in (K.J_PLACE, K.J_AMEND))
+        yield sum(max(worst(j, 0), worst(j, 1), 0) * px[j] for j in range(len(made))), grew
 
 
 def test_a_limit_over_all_markets_binds_and_is_never_passed(tmp_path: Path) -> None:
