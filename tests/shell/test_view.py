@@ -119,9 +119,9 @@ def test_a_quote_that_does_not_stand_yet_is_waited_for() -> None:
 def test_a_pipe_gets_one_plain_line_at_a_time() -> None:
     out = io.StringIO()
     with view.Watch(out) as watch:
-        assert watch.update(status())
-        assert not watch.update(status())  # too soon
-        assert watch.update(status(), last=True)
+        assert watch.update([status()])
+        assert not watch.update([status()])  # too soon
+        assert watch.update([status()], last=True)
     lines = out.getvalue().splitlines()
     assert (
         lines
@@ -149,7 +149,7 @@ with view.Watch() as watch:
     for note in ("first", "last"):
         one = status()
         one["note"] = note
-        watch.update(one, last=True)
+        watch.update([one], last=True)
 """
 
 
