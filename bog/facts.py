@@ -9,13 +9,21 @@ from __future__ import annotations
 from enum import IntEnum
 from typing import Any, TypedDict
 
-from bog._core.types import FillReason, Halt, Level, OrderState, Reject, Verdict
+from bog._core.types import (
+    ConnectionState,
+    FillReason,
+    Halt,
+    Level,
+    OrderState,
+    Reject,
+    Verdict,
+    Violation,
+)
 
 # enum bog_quiet: why the strategy leaves a side empty; 0 is quoting. A test compares strategy.h
 QUIET = ("quoting", "no_book", "one_sided", "crossed", "price_range", "thin", "spread_min",
          "spread_max", "inventory")  # fmt: skip
 WHY_VERDICTS = 32  # from here on a reason of the page is a verdict of the gate
-WHY_IN_FLIGHT = 63  # wanted and allowed, and nothing rests yet
 WAITING = 63  # a quote is wanted, and its order does not stand yet
 
 
@@ -230,6 +238,16 @@ def halt_name(code: int) -> str:
     return _name(Halt, code, "HALT_")
 
 
+def violation_name(code: int) -> str:
+    """Return what the market breaker holds against a book: spread, move, price; none."""
+    return _name(Violation, code, "VIOLATION_").lower()
+
+
+def connection_name(code: int) -> str:
+    """Return the state of the resilience breaker: closed, open, half_open."""
+    return _name(ConnectionState, code, "CONNECTION_").lower()
+
+
 def level_name(code: int) -> str:
     """Return the run level: RUN, PAUSED, DRAIN, KILLED."""
     return _name(Level, code, "LEVEL_")
@@ -239,8 +257,6 @@ def why_name(code: int) -> str:
     """Return why a side is not quoted: a word of the strategy, or a verdict of the gate."""
     if code == WAITING:
         return "waiting"
-    if code == WHY_IN_FLIGHT:
-        return "in_flight"
     if code >= WHY_VERDICTS:
         return verdict_name(code - WHY_VERDICTS)
     return QUIET[code] if code < len(QUIET) else f"quiet {code}"

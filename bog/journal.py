@@ -28,6 +28,7 @@ from bog._core.journal import (
     verify,
 )
 from bog._core.types import (
+    ConnectionState,
     FillReason,
     Halt,
     JournalKind,
@@ -36,6 +37,7 @@ from bog._core.types import (
     Side,
     StateWord,
     Verdict,
+    Violation,
 )
 from bog.errors import ConfigError, JournalDamaged
 from bog.units import half_text, text
@@ -190,8 +192,14 @@ FIELDS: dict[int, tuple[tuple[str, str, Any], ...]] = {
     JournalKind.J_END: (("val", "exit_code", None),),
     JournalKind.J_MODEL: (("id", "number", None), ("val", "value_q16", None)),
     JournalKind.J_STRATEGY: (("state", "state", None), ("reason", "before", None)),
-    JournalKind.J_BREAKER: (("val", "violations", None), ("px", "mid", "half ticks")),
-    JournalKind.J_CONNECTION: (("state", "state", None), ("reason", "before", None)),
+    JournalKind.J_BREAKER: (
+        *(("reason", "violation", Violation), ("val", "violations", None)),
+        *(("px", "mid", "half ticks"), ("qty", "reference", "half ticks")),
+    ),
+    JournalKind.J_CONNECTION: (
+        ("state", "state", ConnectionState),
+        ("reason", "before", ConnectionState),
+    ),
 }
 
 

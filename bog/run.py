@@ -26,6 +26,7 @@ from bog._core.source import Source, open_source
 from bog._core.stats import StatsPage, name_process
 from bog._core.types import StateWord
 from bog.errors import BogError, ConfigError, DataError, FeedError
+from bog.facts import halt_name
 from bog.journal import Recovered, recover
 from bog.spec import ProcessSpec, Spec, raw_market
 
@@ -100,10 +101,20 @@ def open_publisher(spec: Spec) -> Publisher | None:
         raise DataError(f"cannot publish market {spec['market']}: {error}") from None
 
 
+def check_clear_halt(halt_id: int, recovered: Recovered) -> None:
+    """Refuse to clear a halt that is not the newest one that stands; 0 asks for nothing."""
+    standing, newest = (recovered.words[w] for w in (StateWord.W_HALT, StateWord.W_HALT_ID))
+    if not halt_id or (standing and halt_id == newest):
+        return
+    right = f"want {newest}, {halt_name(standing)}" if standing else "no halt stands: leave it out"
+    raise ConfigError(f"--clear-halt {halt_id}: no such halt: {right}")
+
+
 def prepare(spec: Spec, page: StatsPage) -> tuple[Lane, JournalFile, Recovered, Any]:
     """Return a lane that is recovered and ready to run, its journal, what it recovered, its feed."""
     raw = raw_market(spec["market"])
     recovered = recover(spec["journal"], raw, account=spec["account"], segments=spec["segments"])
+    check_clear_halt(spec["clear_halt"], recovered)
     plugs: dict[str, Any] = {}
     kind = spec["feed"]["kind"]
     if kind == "sim":

@@ -13,12 +13,24 @@ from typing import Any, cast
 import numpy as np
 
 from bog import facts
+from bog._core.types import ConnectionState, Level, Side, StateWord, Verdict
 from bog._core.types import JournalKind as J
-from bog._core.types import Level, Side, StateWord, Verdict
 from bog.log import Value, emit
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 Said = tuple[str, str, str, dict[str, Value]]  # level, event, message, fields
+# verdicts on the moment, not on an order: neither side may be quoted
+STANDING = (
+    Verdict.DENY_HALTED,
+    Verdict.DENY_STALE,
+    Verdict.DENY_BOOK,
+    Verdict.DENY_WARMING,
+    Verdict.DENY_DELAYED,
+    Verdict.DENY_BREAKER,
+    Verdict.DENY_DAILY_LOSS,
+    Verdict.DENY_DRAWDOWN,
+    Verdict.DENY_CONNECTION,
+)
 LEVEL_WORDS = {
     Level.LEVEL_RUN: ("INFO", "Resumed"),
     Level.LEVEL_PAUSED: ("INFO", "Paused"),
@@ -124,6 +136,10 @@ class JournalSpeaker:
                 return "ERROR", "unknown", "Order of unknown fate, counted as live", order
             case J.J_DENIED if reason == Verdict.ALLOW:
                 return "INFO", "allowed", "Orders pass the gate again", {"side": quote["side"]}
+            case J.J_DENIED if reason in STANDING:
+                level = "INFO" if reason == Verdict.DENY_WARMING else "WARNING"
+                why: dict[str, Value] = {"reason": facts.verdict_name(reason)}
+                return level, "denied", "Not quoting", {"side": quote["side"]} | why
             case J.J_DENIED:
                 gate: dict[str, Value] = {k: quote[k] for k in ("side", "price", "size")}
                 return (
@@ -178,6 +194,21 @@ class JournalSpeaker:
                 return "INFO", "fresh", "Feed is fresh again", {}
             case J.J_EPOCH:
                 return "WARNING", "epoch", "Feed writer restarted", {"epoch": rec["id"]}
+            case J.J_BREAKER:
+                about: dict[str, Value] = {
+                    "reason": facts.violation_name(reason),
+                    "violations": val,
+                    "mid": self._price(rec["px"] * 5).scaleb(-1),
+                    "reference": self._price(rec["qty"] * 5).scaleb(-1),
+                }
+                if reason:
+                    return "WARNING", "breaker", "Market breaker: violation", about
+                return "INFO", "breaker", "Market breaker: a good book", about
+            case J.J_CONNECTION:
+                level = "INFO" if state == ConnectionState.CONNECTION_CLOSED else "ERROR"
+                word = facts.connection_name(state)
+                return level, "connection", f"Connection breaker is {word}", {
+                    "state": word, "before": facts.connection_name(reason)}  # fmt: skip
             case J.J_END:
                 return "INFO", "end", "Run ended", {"exit_code": val}
             case _:

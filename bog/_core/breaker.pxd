@@ -7,15 +7,9 @@ fits 62 bits.
 from libc.stdint cimport int64_t, uint64_t
 from libc.string cimport memset
 
-from bog._core.types cimport Limits, px_t
+from bog._core.types cimport VIOLATION_MOVE, VIOLATION_NONE, VIOLATION_SPREAD, Limits, px_t
 
 cdef extern from "breaker.h" nogil:
-    cpdef enum Violation "bog_violation":
-        VIOLATION_NONE "BOG_VIOLATION_NONE"
-        VIOLATION_SPREAD "BOG_VIOLATION_SPREAD"
-        VIOLATION_MOVE "BOG_VIOLATION_MOVE"
-        VIOLATION_PRICE "BOG_VIOLATION_PRICE"
-
     ctypedef struct Breaker "bog_breaker_t":
         px_t mid2
         int64_t count

@@ -1,11 +1,4 @@
-from enum import IntEnum
 from typing import final
-
-class Violation(IntEnum):
-    VIOLATION_NONE = 0
-    VIOLATION_SPREAD = 1
-    VIOLATION_MOVE = 2
-    VIOLATION_PRICE = 3
 
 @final
 class BreakerProbe:

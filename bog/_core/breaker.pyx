@@ -4,9 +4,9 @@ cimport cython
 from libc.string cimport memset
 
 from bog._core.breaker cimport (
-    VIOLATION_PRICE, Breaker, breaker_look, breaker_reset, breaker_tripped, breaker_violated,
+    Breaker, breaker_look, breaker_reset, breaker_tripped, breaker_violated,
 )
-from bog._core.types cimport PX_MAX, Limits
+from bog._core.types cimport PX_MAX, VIOLATION_PRICE, Limits
 
 
 @cython.final

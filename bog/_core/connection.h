@@ -10,12 +10,6 @@
 
 #define BOG_CONNECTION_WAIT_NS 30000000000LL /* from open to half-open */
 
-enum bog_connection_state {
-    BOG_CONNECTION_CLOSED = 0,    /* orders may go */
-    BOG_CONNECTION_OPEN = 1,      /* nothing goes, nothing is tried */
-    BOG_CONNECTION_HALF_OPEN = 2, /* attempts are made, orders still wait */
-};
-
 /* What became of an attempt to reach the venue. An unknown word reads as a failure. */
 enum bog_attempt { BOG_ATTEMPT_FAILED = 0, BOG_ATTEMPT_DONE = 1 };
 
@@ -33,9 +27,9 @@ typedef struct bog_connection_rule {
 
 static const bog_connection_rule_t bog_connection_rules[3][2] = {
     /* failed, done */
-    {{5, BOG_CONNECTION_OPEN}, {0, BOG_CONNECTION_CLOSED}}, /* closed */
-    {{0, BOG_CONNECTION_OPEN}, {0, BOG_CONNECTION_OPEN}},   /* open */
-    {{1, BOG_CONNECTION_OPEN}, {2, BOG_CONNECTION_CLOSED}}, /* half-open */
+    { { 5, BOG_CONNECTION_OPEN }, { 0, BOG_CONNECTION_CLOSED } }, /* closed */
+    { { 0, BOG_CONNECTION_OPEN }, { 0, BOG_CONNECTION_OPEN } },   /* open */
+    { { 1, BOG_CONNECTION_OPEN }, { 2, BOG_CONNECTION_CLOSED } }, /* half-open */
 };
 
 #endif

@@ -5,15 +5,10 @@ The table in connection.h is all of it but time.
 
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
 
-from bog._core.types cimport ns_t
+from bog._core.types cimport CONNECTION_HALF_OPEN, CONNECTION_OPEN, ns_t
 
 cdef extern from "connection.h" nogil:
     const ns_t CONNECTION_WAIT_NS "BOG_CONNECTION_WAIT_NS"
-
-    cpdef enum ConnectionState "bog_connection_state":
-        CONNECTION_CLOSED "BOG_CONNECTION_CLOSED"
-        CONNECTION_OPEN "BOG_CONNECTION_OPEN"
-        CONNECTION_HALF_OPEN "BOG_CONNECTION_HALF_OPEN"
 
     cpdef enum Attempt "bog_attempt":
         ATTEMPT_FAILED "BOG_ATTEMPT_FAILED"

@@ -1,11 +1,6 @@
 from enum import IntEnum
 from typing import final
 
-class ConnectionState(IntEnum):
-    CONNECTION_CLOSED = 0
-    CONNECTION_OPEN = 1
-    CONNECTION_HALF_OPEN = 2
-
 class Attempt(IntEnum):
     ATTEMPT_FAILED = 0
     ATTEMPT_DONE = 1

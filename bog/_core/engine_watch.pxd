@@ -1,12 +1,10 @@
 """Watch feed, market, venue and account: what speaks against quoting, and what halts."""
 
-from libc.stdint cimport INT64_MAX, int64_t, uint8_t, uint64_t
+from libc.stdint cimport INT64_MAX, int64_t, uint8_t, uint32_t, uint64_t
 from libc.string cimport memset
 
-from bog._core.breaker cimport (
-    VIOLATION_NONE, VIOLATION_PRICE, breaker_look, breaker_reset, breaker_tripped, breaker_violated,
-)
-from bog._core.connection cimport CONNECTION_CLOSED, CONNECTION_OPEN, connection_on, connection_time
+from bog._core.breaker cimport breaker_look, breaker_reset, breaker_tripped, breaker_violated
+from bog._core.connection cimport connection_on, connection_time
 from bog._core.engine_state cimport Engine, Out, engine_halt, engine_mark2, engine_record
 from bog._core.fixed cimport apart, floor_div, mul_overflows
 from bog._core.freshness cimport freshness_doubt, freshness_good, freshness_verdict
@@ -16,8 +14,9 @@ from bog._core.position cimport (
 from bog._core.repeats cimport repeats_note
 from bog._core.risk cimport Moment, risk_clear_halt
 from bog._core.types cimport (
-    ALLOW, DENY_BREAKER, DENY_DELAYED, HALT_EXECUTIONS, HALT_MARKET, HALT_REJECTS, J_BREAKER,
-    J_CLEAR_HALT, J_CONNECTION, J_DAY, J_PEAK, J_STALE, JournalRec, Record, px_t, qty_t, quanta_t,
+    CONNECTION_CLOSED, CONNECTION_OPEN, DENY_BREAKER, DENY_DELAYED, HALT_EXECUTIONS, HALT_MARKET,
+    HALT_REJECTS, J_BREAKER, J_CLEAR_HALT, J_CONNECTION, J_DAY, J_PEAK, J_STALE, VIOLATION_NONE,
+    VIOLATION_PRICE, JournalRec, Record, px_t, qty_t, quanta_t,
 )
 
 
@@ -114,17 +113,26 @@ cdef inline void engine_note_reject(Engine *e, Out *out) noexcept nogil:
         engine_halt(e, out, HALT_REJECTS, e.limits.max_rejects)
 
 
+cdef inline void engine_connection_changed(Engine *e, uint32_t before, Out *out) noexcept nogil:
+    """Journal a new state of the resilience breaker."""
+    cdef JournalRec *rec = engine_record(e, out, J_CONNECTION)
+    rec.reason = <uint8_t>before
+    rec.state = <uint8_t>e.connection.state
+
+
+cdef inline void engine_connection_time(Engine *e, Out *out) noexcept nogil:
+    """Let the resilience breaker see that time passes."""
+    if connection_time(&e.connection, e.now_ns):
+        engine_connection_changed(e, CONNECTION_OPEN, out)
+
+
 cdef inline void engine_on_connection(Engine *e, uint64_t attempt, Out *out) noexcept nogil:
-    """Take the outcome of an attempt to reach the venue."""
-    cdef uint8_t before = <uint8_t>e.connection.state
+    """Take the outcome of an attempt to reach the venue (enum Attempt)."""
+    cdef uint32_t before
+    engine_connection_time(e, out)
+    before = e.connection.state
     if connection_on(&e.connection, attempt, e.now_ns):
         engine_connection_changed(e, before, out)
-
-
-cdef inline void engine_connection_changed(Engine *e, uint8_t before, Out *out) noexcept nogil:
-    cdef JournalRec *rec = engine_record(e, out, J_CONNECTION)
-    rec.reason = before
-    rec.state = <uint8_t>e.connection.state
 
 
 cdef inline void engine_clear_halt(Engine *e, uint64_t halt_id, Out *out) noexcept nogil:
@@ -166,8 +174,7 @@ cdef inline quanta_t engine_room(const Engine *e) noexcept nogil:
 cdef inline void engine_moment(Engine *e, Moment *m, Out *out) noexcept nogil:
     """Write what the gate must know of this moment."""
     cdef px_t mark2 = engine_mark2(e)
-    if connection_time(&e.connection, e.now_ns):
-        engine_connection_changed(e, CONNECTION_OPEN, out)
+    engine_connection_time(e, out)
     m.now = e.now_ns
     m.alive_ns = e.alive_ns
     m.equity2 = position_equity2(&e.position, mark2)

@@ -474,7 +474,7 @@ cdef class Lane:
         """Show the row to whoever reads the feed in shared memory, received now on their clock."""
         cdef Row now
         memcpy(&now, row, sizeof(Row))
-        now.recv_ns = mono_ns()
+        self.publisher.restamp(&now, mono_ns())
         # here, too: at a high speed the loop never has time to idle
         self.publisher.beat(now.recv_ns)
         self.publisher.row(&now)

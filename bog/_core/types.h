@@ -316,6 +316,21 @@ enum bog_halt {
     BOG_HALTS = 10,
 };
 
+/* What is wrong with a book. Owner: breaker. */
+enum bog_violation {
+    BOG_VIOLATION_NONE = 0,
+    BOG_VIOLATION_SPREAD = 1, /* wider than breaker_spread_ppm of its mid */
+    BOG_VIOLATION_MOVE = 2,   /* its mid is further than breaker_move_ppm from the reference */
+    BOG_VIOLATION_PRICE = 3,  /* a price that no book can have */
+};
+
+/* The resilience breaker of a connection. Owner: connection. */
+enum bog_connection_state {
+    BOG_CONNECTION_CLOSED = 0,    /* orders may go */
+    BOG_CONNECTION_OPEN = 1,      /* nothing goes, nothing is tried */
+    BOG_CONNECTION_HALF_OPEN = 2, /* attempts are made, orders still wait */
+};
+
 /*
  * Limits in the core's units. Owner: run, once, before the first turn; read-only after.
  */
@@ -487,8 +502,9 @@ enum bog_journal_kind {
     BOG_J_END = 27,   /* the run ends: val = exit code */
     BOG_J_MODEL = 28, /* the strategy's fitted numbers changed */
     BOG_J_STRATEGY = 29,   /* state = new enum bog_strategy_state, reason = old one */
-    BOG_J_BREAKER = 30,    /* the market breaker counted a violation, or a good tick after some */
-    BOG_J_CONNECTION = 31, /* the resilience breaker: state = new, reason = old */
+    BOG_J_BREAKER = 30,    /* a violation, or a good book after some: reason = enum bog_violation,
+                           val = how many in a row, px = mid2, qty = mid2 last accepted */
+    BOG_J_CONNECTION = 31, /* state = new enum bog_connection_state, reason = old one */
 };
 
 /* Words of carried state, one J_STATE record each, in this order. */

@@ -317,6 +317,17 @@ cdef extern from "types.h" nogil:
         uint8_t flags
         uint32_t market
 
+    cpdef enum Violation "bog_violation":
+        VIOLATION_NONE "BOG_VIOLATION_NONE"
+        VIOLATION_SPREAD "BOG_VIOLATION_SPREAD"
+        VIOLATION_MOVE "BOG_VIOLATION_MOVE"
+        VIOLATION_PRICE "BOG_VIOLATION_PRICE"
+
+    cpdef enum ConnectionState "bog_connection_state":
+        CONNECTION_CLOSED "BOG_CONNECTION_CLOSED"
+        CONNECTION_OPEN "BOG_CONNECTION_OPEN"
+        CONNECTION_HALF_OPEN "BOG_CONNECTION_HALF_OPEN"
+
     ctypedef struct Limits "bog_limits_t":
         qty_t max_long
         qty_t max_short

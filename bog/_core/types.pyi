@@ -35,6 +35,17 @@ class Halt(IntEnum):
     HALT_REJECTS = 9
     HALTS = 10
 
+class Violation(IntEnum):
+    VIOLATION_NONE = 0
+    VIOLATION_SPREAD = 1
+    VIOLATION_MOVE = 2
+    VIOLATION_PRICE = 3
+
+class ConnectionState(IntEnum):
+    CONNECTION_CLOSED = 0
+    CONNECTION_OPEN = 1
+    CONNECTION_HALF_OPEN = 2
+
 class JournalKind(IntEnum):
     J_RUN = 1
     J_STATE = 2

@@ -10,6 +10,7 @@ from bog._core.engine import EngineProbe
 from bog._core.strategy import Quiet
 from bog._core.types import (
     CommandKind,
+    ConnectionState,
     Halt,
     JournalKind,
     Level,
@@ -371,6 +372,10 @@ class Schedule:
             "max_daily_loss": rng.choice((3000, 10**9)), "skew_ppm": rng.choice((0, 2000)),
             "rate_burst": rng.choice((6, 1000)), "rate_per_min": rng.choice((600, 60_000)),
             "min_interval_ns": rng.choice((0, 50 * MS)),
+            "breaker_move_ppm": 100_000, "breaker_spread_ppm": 10_000,
+            "warm_up_books": rng.choice((0, 3)), "warm_up_ns": rng.choice((0, 500 * MS)),
+            "max_fills": 20, "fills_window_ns": SECOND,
+            "max_rejects": 10, "rejects_window_ns": SECOND,
             "order_life_ns": rng.choice((0, 5 * SECOND)), "expiry_margin_ns": SECOND,
         }  # fmt: skip
         self.probe = engine(**self.changed)
@@ -382,6 +387,8 @@ class Schedule:
         self.wire: deque[dict[str, int]] = deque()
         self.mail: deque[tuple[int, ...]] = deque()
         self.events = self.fills = self.commands = 0
+        self.suspect = False  # the newest book came late or from the future
+        self.halts: set[int] = set()
 
     def arrive(self) -> None:
         """Let the venue act on the oldest command under way."""
@@ -447,14 +454,26 @@ class Schedule:
             bids, asks = around(self.mid, rng.randint(1, 9))
             if rng.random() < 0.03:
                 bids, asks = rng.choice((([], asks), (bids, []), (asks, bids), ([], [])))
-            return probe.book(self.now, bids, asks, alive)
+            elif rng.random() < 0.02:
+                bids, asks = around(self.mid * rng.choice((85, 115, 1000)) // 100)
+            late = rng.choice((0, 0, 0, 2 * SECOND, -2 * SECOND)) if rng.random() < 0.05 else 0
+            self.suspect = bool(late)
+            return probe.book(self.now, bids, asks, alive, exch_ns=self.now - late)
         if roll < 0.95:
             return probe.timer(self.now, alive)
         if roll < 0.97:
             level = Level.LEVEL_PAUSED if rng.random() < 0.3 else Level.LEVEL_RUN
             return probe.level(self.now, level, alive)
-        if roll < 0.98:
+        if roll < 0.975:
             return rng.choice((probe.gap, probe.epoch))(self.now, 1, alive)
+        if roll < 0.978:
+            status = rng.choice((Status.STATUS_UP, Status.STATUS_DOWN, Status.STATUS_HALTED))
+            return probe.status(self.now, status, alive)
+        if roll < 0.98:
+            reached = int(rng.random() < 0.8)
+            for _ in range(5):
+                self.judge(probe.connection(self.now, reached, alive))
+            return probe.connection(self.now, reached, alive)
         if roll < 0.985:
             self.now += 6 * SECOND
             return probe.timer(self.now, alive)
@@ -474,6 +493,8 @@ class Schedule:
             if c["kind"] != CANCEL:
                 assert counters["level"] == Level.LEVEL_RUN
                 assert not counters["stale"]
+                assert counters["warm"] and counters["violations"] == 0 and not self.suspect
+                assert counters["connection"] == ConnectionState.CONNECTION_CLOSED
                 assert self.probe.halted()[0] == Halt.HALT_NONE
             self.wire.append(c)
 
@@ -494,13 +515,17 @@ class Schedule:
             if turn is not None:
                 self.judge(turn)
             self.check()
+            self.halts.add(self.probe.halted()[0])
         while self.wire or self.mail:
             while self.wire:
                 self.arrive()
             self.judge(self.probe.report(self.now, *self.mail.popleft(), alive_ns=self.alive))
         position = self.probe.position()
         assert (position["pos"], position["cash"]) == (self.pos, self.cash)
-        assert self.probe.halted()[0] in (Halt.HALT_NONE, Halt.HALT_DAILY_LOSS)
+        assert self.halts <= {
+            Halt.HALT_NONE, Halt.HALT_DAILY_LOSS, Halt.HALT_MARKET, Halt.HALT_VENUE,
+            Halt.HALT_EXECUTIONS, Halt.HALT_REJECTS,
+        }  # fmt: skip
 
 
 @pytest.mark.parametrize("seed", range(25))

@@ -327,7 +327,9 @@ def test_replay_keeps_every_row_and_scales_its_time_without_drift(
         assert row[5] - origin == (wanted.recv_ns - first) // 97
         assert row[1:5] == (ord(wanted.kind) if isinstance(wanted.kind, str) else wanted.kind,
                             wanted.side, wanted.px, wanted.qty)  # fmt: skip
-        assert row[6:8] == (wanted.exch_ns, wanted.id)
+        # received now, and stamped by the venue as long before that as it was
+        received = row[5] + read.header()["unix_offset_ns"]
+        assert (row[6] - received, row[7]) == (wanted.exch_ns - wanted.recv_ns, wanted.id)
     last = read.row()
     assert last is not None and last[1] == STATUS and last[3] == Status.STATUS_END
     assert read.row() is None and read.code == FeedRead.READ_GONE

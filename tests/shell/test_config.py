@@ -24,6 +24,7 @@ ARRIVES: dict[str, tuple[object, str, dict[str, object]]] = {
     "risk.max_drawdown": ("0.25", "limits", {"drawdown_ppm": 250_000}),
     "risk.drawdown_min_peak": ("10", "limits", {"drawdown_min_peak": 10_000_000}),
     "risk.max_open_orders": (2, "limits", {"max_open_orders": 2}),
+    "risk.rate_limit_preset": ("conservative", "get", {"risk.rate_limit_preset": "conservative"}),
     "risk.rate_limit_orders_per_sec": (7, "limits", {"rate_per_min": 420}),
     "risk.rate_limit_burst": (8, "limits", {"rate_burst": 8}),
     "risk.rate_limit_reserve": (3, "limits", {"rate_reserve": 3}),
@@ -35,6 +36,16 @@ ARRIVES: dict[str, tuple[object, str, dict[str, object]]] = {
     "risk.balance": ("12345", "limits", {"balance": 12_345_000_000}),
     "risk.max_leverage": ("2.5", "limits", {"max_leverage_ppm": 2_500_000}),
     "risk.stale_after_ms": ("750", "limits", {"stale_after_ns": 750_000_000}),
+    "breaker.max_spread_bps": ("99.99", "limits", {"breaker_spread_ppm": 9999}),
+    "breaker.max_move": ("0.05", "limits", {"breaker_move_ppm": 50_000}),
+    "breaker.violations": (2, "limits", {"breaker_violations": 2}),
+    "breaker.max_fills": (7, "limits", {"max_fills": 7}),
+    "breaker.fills_window_sec": ("2.5", "limits", {"fills_window_ns": 2_500_000_000}),
+    "breaker.max_rejects": (8, "limits", {"max_rejects": 8}),
+    "breaker.rejects_window_sec": ("3", "limits", {"rejects_window_ns": 3_000_000_000}),
+    "breaker.max_feed_delay_ms": ("250", "limits", {"max_feed_delay_ns": 250_000_000}),
+    "breaker.warm_up_books": (9, "limits", {"warm_up_books": 9}),
+    "breaker.warm_up_ms": ("1500", "limits", {"warm_up_ns": 1_500_000_000}),
     SPREAD + "spread_bps": ("10", "strategy", {"half_ppm": 500}),
     SPREAD + "order_size": ("0.02", "strategy", {"order_qty": 2000}),
     SPREAD + "min_spread_bps": ("0.1", "strategy", {"min_spread_ppm": 10}),
@@ -199,6 +210,7 @@ LEGITIMATE: dict[str, set[str]] = {
     "negative": {"*.maker_fee_ppm", "*.taker_fee_ppm"},  # a rebate
     "zero": {
         "risk.rate_limit_reserve",  # nothing kept back
+        "breaker.warm_up_ms",  # the good books alone
         SPREAD + "min_spread_bps", SPREAD + "skew_bps", SPREAD + "edge_bps",  # rule not wanted
         SPREAD + "requote_ticks", SPREAD + "order_life_sec",  # 0 has its own meaning
         SPREAD + "min_interval_ms", SPREAD + "expiry_margin_sec",
@@ -240,6 +252,29 @@ def test_every_bad_value_of_every_key_is_refused_in_one_line(key: str) -> None:
             assert config.MASK in line
         elif isinstance(value, int | float | Decimal) and value is not True:
             assert str(value)[:50] in line, (name, line)
+
+
+@pytest.mark.parametrize(
+    ("preset", "rate", "burst", "reserve"),
+    [("conservative", 600, 20, 5), ("standard", 6000, 200, 50), ("aggressive", 46_000, 2000, 500)],
+)
+def test_a_preset_of_the_rate_limiter_is_cut_by_the_tier_alone(
+    preset: str, rate: int, burst: int, reserve: int
+) -> None:
+    flags = merged(tree("risk.rate_limit_preset", preset), tree("execution.tier", "premium_500k"))
+    limits = config.load(flags=flags, environ={}).limits(1)
+    assert (limits["rate_per_min"], limits["rate_burst"], limits["rate_reserve"]) == (
+        rate, burst, reserve,
+    )  # fmt: skip
+    small = config.load(flags=tree("risk.rate_limit_preset", preset), environ={}).limits(1)
+    assert small["rate_per_min"] + small["rate_burst"] <= 60
+    assert small["rate_reserve"] < small["rate_burst"]
+
+
+def test_a_preset_and_a_rate_of_ones_own_contradict_each_other() -> None:
+    flags = {"risk": {"rate_limit_preset": "standard", "rate_limit_burst": 30}}
+    with pytest.raises(ConfigError, match=r"rate_limit_burst = 30.*want it unset, or .*'custom'"):
+        config.load(flags=flags, environ={})
 
 
 def test_every_key_has_one_line_with_its_meaning() -> None:
