@@ -122,7 +122,6 @@ def _market_id(value: str) -> str:
 
 Base = Annotated[Decimal, BeforeValidator(Range("0", "1000000000", above=True))]
 Quote = Annotated[Decimal, BeforeValidator(Range("0", "1000000000000", above=True))]
-QuoteOrNone = Annotated[Decimal, BeforeValidator(Range("0", "1000000000000"))]
 Price = Annotated[Decimal, BeforeValidator(Range("0", "1000000000", above=True))]
 Fraction = Annotated[Decimal, BeforeValidator(Range("0", "1", above=True))]
 Bps = Annotated[Decimal, BeforeValidator(Range("0", "5000"))]
@@ -309,7 +308,7 @@ class Monitoring(Section):
 class Portfolio(Section):
     """[portfolio]"""
 
-    max_exposure_quote: QuoteOrNone
+    max_exposure_quote: Quote
 
 
 class Market(Section):

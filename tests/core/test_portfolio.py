@@ -133,9 +133,7 @@ class Venue:
             for command in grew:
                 sign = 1 if command["side"] == Side.BID else -1
                 rest = sum(
-                    o["qty"] - o["filled"]
-                    for o in engine.orders()
-                    if o["side"] == command["side"]
+                    o["qty"] - o["filled"] for o in engine.orders() if o["side"] == command["side"]
                 )
                 after = sign * engine.position()["pos"] + rest
                 assert after * max(self.mids[market], command["px"]) <= held

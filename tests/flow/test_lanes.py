@@ -227,7 +227,7 @@ def test_bog_live_trades_two_markets_as_it_trades_each(
     bots: Callable[..., Bot], tmp_path: Path
 ) -> None:
     own = tmp_path / "own.toml"
-    own.write_text('[markets.0.feed]\nseed = 7\n[markets.0.risk]\nmax_position = 0.05\n')
+    own.write_text("[markets.0.feed]\nseed = 7\n[markets.0.risk]\nmax_position = 0.05\n")
     arguments = ["--config", own, "--duration", "20s", "--speed", "max"]
     both = bots(tmp_path / "both", "--market", 0, *arguments, **OFTEN).ends()
     for market in (0, 1):
@@ -318,7 +318,9 @@ def test_what_a_market_has_of_its_own_is_shown_and_checked(tmp_path: Path) -> No
     own = tmp_path / "own.toml"
     own.write_text("[markets.0.risk]\nmax_position = 0.03\n")
     chosen = config.load(str(own), environ={})
-    assert chosen.of(0).limits(0)["max_long"] == 300 and chosen.of(1).limits(1)["max_long"] == 10_000
+    assert (
+        chosen.of(0).limits(0)["max_long"] == 300 and chosen.of(1).limits(1)["max_long"] == 10_000
+    )
     assert "markets.0.risk.max_position = 0.03" in config.show(chosen)
     plain = config.load(environ={})
     assert config.config_hash(chosen.of(1)) == config.config_hash(plain.of(1))

@@ -133,6 +133,25 @@ def test_a_pipe_gets_one_plain_line_at_a_time() -> None:
     )
 
 
+@pytest.mark.parametrize("n", [2, 8, 30])
+def test_several_markets_fit_one_screen(n: int) -> None:
+    states = [status() for _ in range(n)]
+    for number, one in enumerate(states):
+        one["about"] = {**one["about"], "market": number}
+    states[1]["note"] = "no feed yet: its writer has ended; waiting for one"
+    console = Console(file=io.StringIO(), width=80, height=24, color_system=None)
+    console.print(view.screen_of_many(states))
+    assert isinstance(console.file, io.StringIO)
+    lines = [text.rstrip() for text in console.file.getvalue().splitlines()]
+    assert len(lines) <= 24 and max(map(len, lines)) <= 79
+    assert f"{n} markets" in lines[0] and lines[-1] == states[1]["note"]
+    assert sum("RUN" in text for text in lines) == min(n, view.MARKETS)
+    assert any(f"and {n - view.MARKETS} more" in text for text in lines) is (n > view.MARKETS)
+    # exact, however many: the sum of what each one earned
+    total = view.signed(f"{n * 205}".rjust(8, "0")[:-7] + "." + f"{n * 205}".rjust(7, "0")[-7:])
+    assert f"together  pnl {total.rstrip('0')}" in "\n".join(lines)
+
+
 def test_durations_and_latencies_are_short() -> None:
     assert [view.duration(s) for s in (0, 59.9, 60, 360_000)] == [
         "0:00:00", "0:00:59", "0:01:00", "100:00:00"]  # fmt: skip
