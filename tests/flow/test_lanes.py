@@ -1,5 +1,6 @@
 """Several markets in one hot thread: each as if it were alone, until the limit over all binds."""
 
+import gzip
 import json
 import signal
 from collections.abc import Callable, Iterator
@@ -14,12 +15,13 @@ from bog._core.journal import JournalFile
 from bog._core.lane import Lane
 from bog._core.loop import Session
 from bog._core.market import Market
+from bog._core.publisher import Publisher
 from bog._core.source import open_source
 from bog._core.stats import StatsPage
 from bog._core.types import Verdict
 from bog.journal import read
 from bog.spec import SIM_START_NS
-from tests.rig.live import Bot, K, of_kind, one_error
+from tests.rig.live import Bot, K, of_kind, one_error, records, wait_for
 
 Shared = Callable[[str], Path]
 SECONDS = 20
@@ -187,6 +189,22 @@ def test_a_market_that_ends_early_leaves_the_others_trading(tmp_path: Path) -> N
     assert [one.lane.ended_by() for one in made] == ["duration", "duration"]
 
 
+def test_a_recording_that_breaks_off_ends_its_market_alone(tmp_path: Path, shared: Shared) -> None:
+    with gzip.open(shared("market-data/binance-btcusdt-perp/events.csv.gz")) as whole:
+        lines = [next(whole) for _ in range(5000)]
+    cut = tmp_path / "cut.csv"
+    cut.write_bytes(b"".join(lines) + b"nonsense\n")
+    broken: dict[str, Any] = {"tape": cut, "decimals": (1, 3), "base": "binance", "seconds": 0}
+    made = [Made(tmp_path / "together", 1, **broken), Made(tmp_path / "together", 2)]
+    session = Session([one.lane for one in made])
+    assert session.run() in (1, 3)
+    assert session.codes()[0] in (1, 3) and session.codes()[1] == 0
+    failed = made[0].lane.failed()
+    assert failed is not None and "cut.csv" in failed
+    made[0].journal.close()
+    assert made[1].close() == alone(tmp_path / "alone", 2)
+
+
 @pytest.mark.parametrize(
     ("markets", "limit", "why"),
     [((1, 1), 0, "want each once"), ((), 0, "want 1 to 256"), ((1,), 2**60, "want 0 to")],
@@ -312,6 +330,24 @@ def test_a_report_that_cannot_be_written_is_refused_at_the_start(
     bot = bots(tmp_path, "--report", tmp_path / "nowhere" / "r.json", "--duration", "1s")
     assert bot.process.wait(60) == 2
     assert "--report" in one_error(bot.said) and not bot.folder.exists()
+
+
+def test_a_feed_whose_writer_has_ended_is_named_once_at_the_start(
+    bots: Callable[..., Bot], tmp_path: Path
+) -> None:
+    shm = tmp_path / "shm"
+    shm.mkdir(mode=0o700)
+    Publisher(1, directory=shm, price_decimals=1, size_decimals=5).close()
+    bot = bots(tmp_path, "--feed", "huginn").ready()
+    said = "no feed of market 1 yet: its writer has ended; waiting for one"
+    assert bot.said.count(said) == 1
+    assert [line["market"] for line in bot.log if line["event"] == "no_feed"] == [1]
+    # and it trades as soon as there is one
+    publisher = Publisher(1, directory=shm, price_decimals=1, size_decimals=5)
+    publisher.heartbeat()
+    wait_for(lambda: len(of_kind(records(bot.folder), K.J_EPOCH)) == 1)
+    bot.stop()
+    publisher.close()
 
 
 def test_what_a_market_has_of_its_own_is_shown_and_checked(tmp_path: Path) -> None:
