@@ -162,7 +162,7 @@ def screen(status: Status) -> Group:
     return Group(*lines)
 
 
-MARKETS = 18  # that fit on a screen; the rest is counted
+MARKETS = 16  # that fit on a screen; the rest is counted
 
 
 def screen_of_many(states: list[Status]) -> Group:

@@ -1,6 +1,5 @@
 """Several markets in one hot thread: each as if it were alone, until the limit over all binds."""
 
-import gzip
 import json
 import signal
 from collections.abc import Callable, Iterator
@@ -18,7 +17,7 @@ from bog._core.market import Market
 from bog._core.publisher import Publisher
 from bog._core.source import open_source
 from bog._core.stats import StatsPage
-from bog._core.types import Verdict
+from bog._core.types import Halt, Level, Verdict
 from bog.journal import read
 from bog.spec import SIM_START_NS
 from tests.rig.live import Bot, K, of_kind, one_error, records, wait_for
@@ -189,20 +188,18 @@ def test_a_market_that_ends_early_leaves_the_others_trading(tmp_path: Path) -> N
     assert [one.lane.ended_by() for one in made] == ["duration", "duration"]
 
 
-def test_a_recording_that_breaks_off_ends_its_market_alone(tmp_path: Path, shared: Shared) -> None:
-    with gzip.open(shared("market-data/binance-btcusdt-perp/events.csv.gz")) as whole:
-        lines = [next(whole) for _ in range(5000)]
-    cut = tmp_path / "cut.csv"
-    cut.write_bytes(b"".join(lines) + b"nonsense\n")
-    broken: dict[str, Any] = {"tape": cut, "decimals": (1, 3), "base": "binance", "seconds": 0}
-    made = [Made(tmp_path / "together", 1, **broken), Made(tmp_path / "together", 2)]
+def test_a_market_that_halts_leaves_the_others_alone(tmp_path: Path) -> None:
+    made = [Made(tmp_path / "together", m, seed=m) for m in (1, 2)]
+    made[1].page.raise_level(Level.LEVEL_KILLED)
     session = Session([one.lane for one in made])
-    assert session.run() in (1, 3)
-    assert session.codes()[0] in (1, 3) and session.codes()[1] == 0
-    failed = made[0].lane.failed()
-    assert failed is not None and "cut.csv" in failed
-    made[0].journal.close()
-    assert made[1].close() == alone(tmp_path / "alone", 2)
+    assert session.run() == 0
+    pages = [one.page.snapshot() for one in made]
+    assert [page["halt"] for page in pages] == [Halt.HALT_NONE, Halt.HALT_KILLED]
+    assert pages[1]["placed"] == 0 and [one.lane.ended_by() for one in made] == [
+        "duration", "signal"
+    ]  # fmt: skip
+    assert made[0].close() == alone(tmp_path / "alone", 1, seed=1)
+    made[1].close()
 
 
 @pytest.mark.parametrize(

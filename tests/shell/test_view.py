@@ -143,7 +143,7 @@ def test_several_markets_fit_one_screen(n: int) -> None:
     console.print(view.screen_of_many(states))
     assert isinstance(console.file, io.StringIO)
     lines = [text.rstrip() for text in console.file.getvalue().splitlines()]
-    assert len(lines) <= 24 and max(map(len, lines)) <= 79
+    assert len(lines) <= 23 and max(map(len, lines)) <= 79
     assert f"{n} markets" in lines[0] and lines[-1] == states[1]["note"]
     assert sum("RUN" in text for text in lines) == min(n, view.MARKETS)
     assert any(f"and {n - view.MARKETS} more" in text for text in lines) is (n > view.MARKETS)
