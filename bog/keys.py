@@ -10,7 +10,7 @@ import ipaddress
 import re
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 from pydantic import (
@@ -305,14 +305,27 @@ class Monitoring(Section):
     alerts: Alerts
 
 
+class Portfolio(Section):
+    """[portfolio]"""
+
+    max_exposure_quote: Quote
+
+
 class Market(Section):
-    """[markets.ID]: scale and smallest order of one market."""
+    """[markets.ID]: scale and smallest order of one market, and what it has of its own.
+
+    `risk`, `strategy` and `feed` hold keys of those tables that differ for this market alone; they
+    are checked in their place, over the general ones.
+    """
 
     symbol: Symbol
     price_decimals: Decimals
     size_decimals: Decimals
     min_base_amount: Base
     min_quote_amount: Quote
+    risk: dict[str, Any] = {}
+    strategy: dict[str, Any] = {}
+    feed: dict[str, Any] = {}
 
 
 Markets = dict[Annotated[str, AfterValidator(_market_id)], Market]

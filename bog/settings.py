@@ -23,6 +23,8 @@ _MODELS = {"risk": 0, "linear": 1, "square": 2, "front": 3}  # enum bog_queue_mo
 # requests per second, burst, reserve
 RATES = {"conservative": (10, 20, 5), "standard": (100, 200, 50), "aggressive": (1000, 2000, 500)}
 
+PORTFOLIO_MAX = units.INT64_MAX // 256  # BOG_HELD_MAX: the sum of all markets stays an int64
+
 Integers = dict[str, int]
 
 
@@ -42,6 +44,7 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(extra="forbid", frozen=True)
 
     risk: keys.Risk
+    portfolio: keys.Portfolio
     breaker: keys.Breaker
     strategy: keys.Strategy
     execution: keys.Execution
@@ -51,11 +54,26 @@ class Settings(BaseSettings):
     monitoring: keys.Monitoring
     markets: keys.Markets
     _origins: dict[str, str] = PrivateAttr(default_factory=dict)
+    _of_market: dict[int, Settings] = PrivateAttr(default_factory=dict)
 
     @property
     def origins(self) -> dict[str, str]:
         """Where each key was set: a file, a variable or a flag."""
         return self._origins
+
+    def of(self, market: int) -> Settings:
+        """Return what holds for one market: these settings, under what it has of its own."""
+        return self._of_market.get(market, self)
+
+    def set_own(self, market: int, settings: Settings) -> None:
+        """Let `settings` hold for `market`."""
+        self._of_market[market] = settings
+
+    def portfolio_limit(self, markets: list[int]) -> int:
+        """Return portfolio.max_exposure_quote in quanta of the market with the most decimals."""
+        scales = [self.market(market) for market in markets]
+        decimals = max(scale.price_decimals + scale.size_decimals for scale in scales)
+        return self.steps("portfolio.max_exposure_quote", decimals, PORTFOLIO_MAX)
 
     def refuse(self, key: str, why: str) -> NoReturn:
         """Raise the ConfigError that names `key`, its value, its origin and what would be right."""

@@ -9,7 +9,7 @@ from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 from libc.string cimport memcpy, memset
 
 from bog._core.book cimport BOOK_BAD_PX, BOOK_SOUND, book_check, book_same_touch
-from bog._core.engine_side cimport engine_side
+from bog._core.engine_side cimport engine_crowded, engine_side
 from bog._core.engine_state cimport (
     EVENT_CLEAR_HALT, EVENT_CONNECTION, EVENT_EPOCH, EVENT_GAP, EVENT_LEVEL, EVENT_RECORD,
     EVENT_REPORT, EVENT_TIMER, Engine, Event, Out, engine_halt, engine_mark2, engine_record,
@@ -27,7 +27,7 @@ from bog._core.position cimport position_fill, position_funding
 from bog._core.risk cimport Moment, risk_init, risk_standing
 from bog._core.strategy cimport strategy_quote
 from bog._core.types cimport (
-    ALLOW, ASK, BID, DENY_DAILY_LOSS, DENY_DRAWDOWN, HALT_ACCOUNTING, HALT_DAILY_LOSS,
+    ALLOW, DENY_DAILY_LOSS, DENY_DRAWDOWN, HALT_ACCOUNTING, HALT_DAILY_LOSS,
     HALT_DRAWDOWN, HALT_KILLED, HALT_VENUE, J_ACK, J_AMENDED, J_AMEND_REJECT, J_CANCELED,
     J_CANCEL_REJECT, J_EPOCH, J_EXPIRED, J_FILL, J_FUNDING, J_GAP, J_LEVEL, J_REJECT, J_UNKNOWN,
     LEVEL_KILLED, REC_BOOK, REC_STATS, REC_STATUS, REP_ACK, REP_AMENDED, REP_AMEND_REJECT,
@@ -157,7 +157,7 @@ cdef inline int engine_on_record(Engine *e, const Record *record, Out *out) noex
 cdef inline void engine_decide(Engine *e, Out *out) noexcept nogil:
     """Think about both sides, each judged by itself; a loss past its limit halts first."""
     cdef Moment m
-    cdef int standing
+    cdef int standing, verdict, side
     engine_moment(e, &m, out)
     # a feed that warms up is looked at until it is warm, though nothing moves
     e.pending = m.watch != ALLOW
@@ -169,8 +169,11 @@ cdef inline void engine_decide(Engine *e, Out *out) noexcept nogil:
     strategy_quote(
         &e.params, &e.book, e.orders.slot, highest_bit(e.orders.live) + 1, e.position.pos, &e.quote
     )
-    engine_side(e, BID, &m, standing, out)
-    engine_side(e, ASK, &m, standing, out)
+    for side in range(2):
+        verdict = standing
+        if verdict == ALLOW and e.over:
+            verdict = engine_crowded(e, side, &m)
+        engine_side(e, side, &m, verdict, out)
 
 
 cdef inline void engine_step(Engine *e, const Event *event, Out *out) noexcept nogil:
@@ -185,6 +188,10 @@ cdef inline void engine_step(Engine *e, const Event *event, Out *out) noexcept n
         e.now_ns = event.time_ns
     if event.alive_ns > 0:
         e.alive_ns = event.alive_ns
+    e.room = event.room
+    if e.over != (event.over != 0):
+        e.over = event.over != 0
+        e.pending = 1
     if event.kind == EVENT_RECORD:
         look = engine_on_record(e, event.record, out)
     elif event.kind == EVENT_REPORT:

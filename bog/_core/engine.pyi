@@ -7,6 +7,8 @@ _Turn = tuple[list[dict[str, Any]], list[dict[str, Any]]]
 
 @final
 class EngineProbe:
+    room: int
+    over: bool
     def __new__(
         cls,
         limits: dict[str, int],

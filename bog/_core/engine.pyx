@@ -1,7 +1,7 @@
 """A Python handle on the step: feed it events one by one, read what came out and what it knows."""
 
 cimport cython
-from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
+from libc.stdint cimport INT64_MAX, int64_t, uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport free
 from libc.string cimport memcpy, memset
 
@@ -73,6 +73,8 @@ cdef class EngineProbe:
     cdef turn_fn aside
     cdef uint64_t written  # the journal before the last event
     cdef uint32_t crc
+    cdef public long long room  # of the events to come, quanta
+    cdef public bint over
 
     def __cinit__(
         self, dict limits, dict strategy, uint32_t market=1, int price_decimals=1,
@@ -103,6 +105,7 @@ cdef class EngineProbe:
         self.journal.capacity = SLOTS
         self.journal.crc32c = crc32c_pick()
         self.turn = measured_turn
+        self.room = INT64_MAX
         self.aside = quiet_turn
 
     def __dealloc__(self):
@@ -124,6 +127,8 @@ cdef class EngineProbe:
         self.event.time_ns = time_ns
         self.event.alive_ns = time_ns if alive_ns is None else alive_ns
         self.event.arg = arg
+        self.event.room = self.room
+        self.event.over = self.over
         self.event.record = self.record
         self.event.report = self.told
         memcpy(self.before, self.engine, sizeof(Engine))
@@ -246,6 +251,7 @@ cdef class EngineProbe:
         self.fill_book(self.record, first[0], first[1])
         self.fill_book(self.other, second[0], second[1])
         memset(&event, 0, sizeof(Event))
+        event.room = self.room
         with nogil:
             for i in range(n):
                 self.page.durable = self.journal.written

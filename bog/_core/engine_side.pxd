@@ -10,7 +10,7 @@ from bog._core.orders cimport (
     CHANGE_AMEND, CHANGE_KEEP, CHANGE_REPLACE, PLAN_AMEND, PLAN_CANCEL, PLAN_PLACE, PLAN_WAIT, Plan,
     lowest_bit, orders_amend, orders_cancel, orders_exposure, orders_place, orders_plan, orders_sent,
 )
-from bog._core.risk cimport Moment, risk_judge, risk_take
+from bog._core.risk cimport Moment, risk_judge, risk_room, risk_take
 from bog._core.strategy cimport (
     MOVE_KEEP, MOVE_RENEW, MOVE_WRONG_SIDE, Quote, strategy_moves, strategy_paced,
 )
@@ -43,6 +43,15 @@ cdef inline void engine_cancel(Engine *e, int64_t slot, Out *out) noexcept nogil
     engine_sent(e, out)
 
 
+cdef inline int engine_crowded(const Engine *e, int side, const Moment *m) noexcept nogil:
+    """Return DENY_PORTFOLIO when what rests on `side` may make all markets hold too much."""
+    cdef Exposure exposure
+    orders_exposure(&e.orders, e.now_ns, -1, &exposure)
+    if exposure.rem[side] <= 0:
+        return ALLOW
+    return risk_room(&e.book, m, &exposure, side, 0, 0, 0)
+
+
 cdef inline void engine_side(Engine *e, int side, const Moment *m, int standing, Out *out) noexcept nogil:
     """Think, check and act on one side: judge it by itself and take the smallest step."""
     cdef const Quote *quote = &e.quote
@@ -57,6 +66,7 @@ cdef inline void engine_side(Engine *e, int side, const Moment *m, int standing,
     cdef JournalRec *rec
     cdef Plan plan
     cdef int64_t slot, was_free = 0
+    cdef qty_t rest
     e.why[side] = quote.why[side]
     if standing != ALLOW:
         engine_say(e, side, standing, px, qty, out)
@@ -89,10 +99,12 @@ cdef inline void engine_side(Engine *e, int side, const Moment *m, int standing,
         return
     slot = plan.slot if plan.kind == PLAN_AMEND else -1
     orders_exposure(&e.orders, e.now_ns, slot, &exposure)
-    # a limit over more than this market is asked here, after the market's own
     verdict = risk_judge(
         &e.limits, &e.risk, &e.book, m, &exposure, side, plan.px, plan.qty, slot >= 0
     )
+    if verdict == ALLOW:
+        rest = plan.qty - exposure.own_filled if slot >= 0 else plan.qty
+        verdict = risk_room(&e.book, m, &exposure, side, plan.px, rest, slot >= 0)
     command = engine_command(e, out)
     if verdict != ALLOW or command == NULL:
         engine_say(e, side, verdict, plan.px, plan.qty, out)

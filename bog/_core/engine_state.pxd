@@ -15,6 +15,7 @@ from bog._core.types cimport (
     W_DAY_OPEN, W_FEES, W_FILLS, W_FUNDING, W_HALT, W_HALT_ID, W_LAST_NS, W_LEVEL, W_MARK2,
     W_NEXT_ORDER_ID, W_PEAK, W_POS, W_REALIZED, W_VOLUME, Command, JournalRec, Limits, Position,
     Record, Report, StrategyParams, ns_t, px_t, qty_t,
+    quanta_t,
 )
 
 cdef extern from "engine_state.h" nogil:
@@ -36,6 +37,8 @@ cdef extern from "engine_state.h" nogil:
         ns_t time_ns
         ns_t alive_ns
         uint64_t arg
+        quanta_t room
+        uint64_t over
         const Record *record
         const Report *report
 
@@ -64,6 +67,7 @@ cdef extern from "engine_state.h" nogil:
         ns_t mark_ns
         px_t mid2
         ns_t sample_ns
+        quanta_t room
         ns_t quoted_ns[2]
         uint64_t commands
         uint32_t market
@@ -74,6 +78,7 @@ cdef extern from "engine_state.h" nogil:
         uint8_t denied[2]
         uint8_t why[2]
         uint8_t invalid
+        uint8_t over
         uint64_t unchanged
         uint64_t books
         uint64_t crossed

@@ -1,12 +1,12 @@
 """Watch feed, market, venue and account: what speaks against quoting, and what halts."""
 
-from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
+from libc.stdint cimport INT64_MAX, int64_t, uint8_t, uint32_t, uint64_t
 from libc.string cimport memset
 
 from bog._core.breaker cimport breaker_look, breaker_reset, breaker_tripped, breaker_violated
 from bog._core.connection cimport connection_on, connection_time
 from bog._core.engine_state cimport Engine, Out, engine_halt, engine_mark2, engine_record
-from bog._core.fixed cimport apart, floor_div
+from bog._core.fixed cimport apart, floor_div, mul_overflows
 from bog._core.freshness cimport freshness_doubt, freshness_good, freshness_verdict
 from bog._core.position cimport (
     position_daily2, position_equity2, position_roll, position_sample_peak,
@@ -16,7 +16,7 @@ from bog._core.risk cimport Moment, risk_clear_halt
 from bog._core.types cimport (
     CONNECTION_CLOSED, CONNECTION_OPEN, DENY_BREAKER, DENY_DELAYED, HALT_EXECUTIONS, HALT_MARKET,
     HALT_REJECTS, J_BREAKER, J_CLEAR_HALT, J_CONNECTION, J_DAY, J_PEAK, J_STALE, VIOLATION_NONE,
-    VIOLATION_PRICE, JournalRec, Record, px_t,
+    VIOLATION_PRICE, JournalRec, Record, px_t, qty_t, quanta_t,
 )
 
 
@@ -160,6 +160,17 @@ cdef inline int engine_watch(Engine *e) noexcept nogil:
     return verdict
 
 
+cdef inline quanta_t engine_room(const Engine *e) noexcept nogil:
+    """Return what may be held at worst, in quanta: no less than the position at the mid."""
+    cdef quanta_t held = 0
+    cdef qty_t pos = e.position.pos
+    if pos == 0 or e.room == INT64_MAX:
+        return e.room
+    if mul_overflows(pos if pos > 0 else -pos, (e.book.bid + e.book.ask + 1) >> 1, &held):
+        return e.room
+    return held if held > e.room else e.room
+
+
 cdef inline void engine_moment(Engine *e, Moment *m, Out *out) noexcept nogil:
     """Write what the gate must know of this moment."""
     cdef px_t mark2 = engine_mark2(e)
@@ -173,3 +184,4 @@ cdef inline void engine_moment(Engine *e, Moment *m, Out *out) noexcept nogil:
     m.level = e.level
     m.connected = e.connection.state == CONNECTION_CLOSED
     m.watch = engine_watch(e)
+    m.room = engine_room(e)

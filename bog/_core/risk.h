@@ -39,6 +39,7 @@ typedef struct bog_moment {
     bog_qty_t pos;      /* lots held */
     int64_t level;      /* enum bog_level; an unknown one reads as KILLED */
     int64_t connected;  /* 1: the executor can be reached; anything else reads as lost */
+    bog_quanta_t room;  /* what this market may come to hold at worst, all markets considered */
     int64_t watch;      /* enum bog_verdict: what feed or market is suspected of; ALLOW: nothing */
 } bog_moment_t;
 

@@ -2,7 +2,7 @@
 
 First reason wins, in this order: level, halt, feed, book, watch (delayed, breaker, warming), price,
 tick, lot, band, collar, order size, worst-case position, open orders, notional, self-match, cross,
-rate, daily loss, drawdown, connection, balance. A limit that was never set is 0 and refuses; an
+rate, daily loss, drawdown, connection, balance, portfolio. A limit that was never set is 0 and refuses; an
 unknown level, side, halt, watch or connection byte reads as the strictest one.
 """
 
@@ -14,7 +14,7 @@ from bog._core.fixed cimport add_overflows, apart, mul_overflows
 from bog._core.types cimport (
     ALLOW, ASK, BID, DENY_BALANCE, DENY_BAND, DENY_BOOK, DENY_COLLAR, DENY_CONNECTION, DENY_CROSS,
     DENY_DAILY_LOSS, DENY_DRAWDOWN, DENY_HALTED, DENY_KILLED, DENY_LOT, DENY_MAX_SIZE,
-    DENY_MIN_SIZE, DENY_NOTIONAL, DENY_OPEN_ORDERS, DENY_OVERFLOW, DENY_PAUSED, DENY_POSITION,
+    DENY_MIN_SIZE, DENY_NOTIONAL, DENY_OPEN_ORDERS, DENY_OVERFLOW, DENY_PAUSED, DENY_PORTFOLIO, DENY_POSITION,
     DENY_PX, DENY_RATE, DENY_SELF_MATCH, DENY_STALE, DENY_TICK, HALTS, HALT_KILLED, HALT_NONE,
     LEVEL_PAUSED, LEVEL_RUN, PX_MAX, VERDICTS, Limits, Record, half_t, ns_t, ppm_t, px_t, qty_t,
     quanta_t,
@@ -42,6 +42,7 @@ cdef extern from "risk.h" nogil:
         qty_t pos
         int64_t level
         int64_t connected
+        quanta_t room
         int64_t watch
 
     ctypedef struct Caps "bog_caps_t":
@@ -362,6 +363,23 @@ cdef inline int risk_judge(
         limits.balance, m.equity2, limits.max_leverage_ppm,
     ):
         return DENY_BALANCE
+    return ALLOW
+
+
+cdef inline int risk_room(
+    const Record *book, const Moment *m, const Exposure *open, int side, px_t px, qty_t rest,
+    int is_amend,
+) noexcept nogil:
+    """Return DENY_PORTFOLIO when `rest` lots more at `px` leave less than no room, else ALLOW.
+
+    What cannot hold more than is held already, on either side, always passes: m.room is at least
+    the value of the position at the mid. With `rest` 0: whether what rests may stay.
+    """
+    cdef qty_t worst = 0
+    if risk_worst(m, open, side, rest, is_amend, &worst):
+        return DENY_PORTFOLIO
+    if worst > 0 and product_past(worst, risk_worst_px(book, open, side, px, is_amend), m.room):
+        return DENY_PORTFOLIO
     return ALLOW
 
 

@@ -19,8 +19,8 @@ NOUNS = {
 }  # fmt: skip
 # what must be true in the market: verbs on structs that the engine, or the loop, hands them
 ROOMS = {
-    "book", "breaker", "connection", "freshness", "measure", "orders", "position", "repeats",
-    "risk", "strategy",
+    "book", "breaker", "connection", "freshness", "measure", "orders", "portfolio", "position",
+    "repeats", "risk", "strategy",
 }  # fmt: skip
 # the paper venue is four rooms, each on top of those before it; `paper` is its plug
 PAPER = ["paper_state", "paper_fills", "paper_orders", "paper"]
@@ -36,10 +36,11 @@ WORLD = {
     "frames", "journal", "l3", "publisher", "pump", "reader", "recorder", "recording", "refusal",
     "shm", "source", "stats",
 }  # fmt: skip
-LOOP = {"loop"}
+# what a lane shows, the lane, and the loop that turns over lanes: each on those before it
+LOOP = ["show", "lane", "loop"]
 # cold drivers of rooms, for tests, recovery and backtests; nothing imports them but Python
 DRIVERS = {"adversary", "backtest", "fold"}
-FLOORS = [NOUNS, ROOMS, set(PAPER), STEP, MARKET, WORLD, LOOP, DRIVERS]
+FLOORS = [NOUNS, ROOMS, set(PAPER), STEP, MARKET, WORLD, set(LOOP), DRIVERS]
 
 # what a module of each floor may cimport, itself apart
 MAY_REACH = {
@@ -49,7 +50,10 @@ MAY_REACH = {
     **dict.fromkeys(STEP, NOUNS | ROOMS | STEP),
     **dict.fromkeys(MARKET, NOUNS | MARKET),
     **dict.fromkeys(WORLD, NOUNS | WORLD),
-    **dict.fromkeys(LOOP, NOUNS | ROOMS | STEP | {"paper", "paper_state", "market"} | WORLD),
+    **{
+        name: NOUNS | ROOMS | STEP | {"paper", "paper_state", "market"} | WORLD | set(LOOP[:at])
+        for at, name in enumerate(LOOP)
+    },
     **dict.fromkeys(DRIVERS, NOUNS | ROOMS | {"paper", "paper_state", "source"}),
 }
 # each with its reason
