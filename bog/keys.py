@@ -264,6 +264,12 @@ class Journal(Section):
     directory: Text
 
 
+class Host(Section):
+    """[host]"""
+
+    strict: Switch
+
+
 class Alerts(Section):
     """[monitoring.alerts]"""
 

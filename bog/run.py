@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import resource
 import sys
 import time
 from typing import Any
@@ -147,6 +148,27 @@ def prepare(spec: Spec, page: StatsPage) -> tuple[Session, JournalFile, Recovere
     return session, journal, recovered, feed
 
 
+def settle(spec: Spec) -> list[str]:
+    """Pin and lock as asked; return what the host refused, or raise when it must not (host.strict)."""
+    refused = []
+    if spec["cpu"] >= 0:
+        try:
+            os.sched_setaffinity(0, {spec["cpu"]})
+        except OSError as error:
+            allowed = ", ".join(map(str, sorted(os.sched_getaffinity(0))))
+            why = f"--cpu {spec['cpu']}: {error.strerror}: want one of {allowed}"
+            if spec["strict"] or spec["cpu"] >= (os.cpu_count() or 1):
+                raise ConfigError(why) from None
+            refused.append(f"not pinned, {why}")
+    if not lock_memory():
+        soft, _ = resource.getrlimit(resource.RLIMIT_MEMLOCK)
+        why = f"memory is not locked: RLIMIT_MEMLOCK is {soft} bytes, want unlimited (ulimit -l)"
+        if spec["strict"]:
+            raise ConfigError(f"host.strict = true: {why}, or host.strict = false")
+        refused.append(why)
+    return refused
+
+
 def serve(spec: Spec, say: Any) -> int:
     """Run one engine to its end and return its exit code; `say` takes one dict a line."""
     page = StatsPage.open(spec["page"], writable=True)
@@ -154,16 +176,9 @@ def serve(spec: Spec, say: Any) -> int:
     follow_parent()
     if os.getppid() != spec["parent"]:
         raise BogError(f"bog-live, process {spec['parent']}, died before the engine began")
-    if spec["cpu"] >= 0:
-        try:
-            os.sched_setaffinity(0, {spec["cpu"]})
-        except OSError as error:
-            allowed = ", ".join(map(str, sorted(os.sched_getaffinity(0))))
-            raise ConfigError(
-                f"--cpu {spec['cpu']}: {error.strerror}: want one of {allowed}"
-            ) from None
+    refused = settle(spec)
     session, journal, recovered, feed = prepare(spec, page)
-    locked = lock_memory()
+    lock_memory()  # what the start allocated, too
     say(
         {
             "event": "ready",
@@ -176,7 +191,7 @@ def serve(spec: Spec, say: Any) -> int:
             "position": recovered.words[0],
             "halt": session.words()[StateWord.W_HALT],
             "halt_id": session.words()[StateWord.W_HALT_ID],
-            "locked": locked,
+            "refused": refused,
         }
     )
     code = int(session.run())

@@ -17,6 +17,7 @@ from rich.text import Text
 
 from bog import facts
 from bog.facts import About, Latency, Order, Page
+from bog.out import tell
 from bog.units import half_text, text
 
 WIDTH = 79  # one less than a terminal: some wrap when the last column is written
@@ -72,9 +73,12 @@ class Watch:
             return False
         self.next_sec = now + (FRAME_SEC if self.live is not None else LINE_SEC)
         if self.live is not None:
-            self.live.update(screen(status), refresh=True)
+            try:
+                self.live.update(screen(status), refresh=True)
+            except OSError:  # the terminal is gone: what follows goes nowhere, and trading goes on
+                self.live = None
         else:
-            print(line(status), file=self.stream, flush=True)
+            return tell(line(status), self.stream)
         return True
 
 

@@ -25,7 +25,9 @@ from bog._core.huginn cimport (
     READ_EPOCH, READ_GONE, READ_NOTHING, READ_ROW,
 )
 from bog._core.journal cimport Journal, JournalFile, journal_append, journal_durable, journal_room
-from bog._core.level cimport level_follow_parent, level_get, level_lock_memory
+from bog._core.level cimport (
+    level_follow_parent, level_get, level_lock_memory, level_take_clear,
+)
 from bog._core.market cimport Market
 from bog._core.measure cimport MeasureMemory, measure_end, measure_fill, measure_mid, measure_time
 from bog._core.memory cimport lines
@@ -595,8 +597,9 @@ cdef class Session:
         event.kind = EVENT_LEVEL
         event.time_ns = self.now_ns
         event.arg = level
+        if not self.drain_begun:  # an emergency during a drain gets no second 30 s
+            self.drain_until_ns = self.now_ns + DRAIN_NS
         self.drain_begun = True
-        self.drain_until_ns = self.now_ns + DRAIN_NS
         self.stats.state = RUN_DRAINING
         self.step(&event)
 
@@ -604,6 +607,13 @@ cdef class Session:
         """Take the level that operators ask for; a drain that began is not undone."""
         cdef Event event
         cdef uint32_t level = level_get(&self.stats.control)
+        cdef uint64_t halt_id = level_take_clear(&self.stats.control)
+        if halt_id:
+            memset(&event, 0, sizeof(Event))
+            event.kind = EVENT_CLEAR_HALT
+            event.time_ns = self.now_ns
+            event.arg = halt_id
+            self.step(&event)
         if level == self.engine.level or (self.drain_begun and level <= self.engine.level):
             return
         if level >= LEVEL_DRAIN:

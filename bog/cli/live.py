@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from typing import Any
 
 import click
 
-from bog import config, errors, log, report, supervise
+from bog import config, control, errors, log, report, supervise
 from bog._core.types import Level
 from bog.errors import ConfigError, OrdersOpenError
+from bog.out import tell
 from bog.settings import Settings
 from bog.speaker import JournalSpeaker
 from bog.spec import about_of, spec_of
+from bog.status import status
 from bog.view import Status, Watch
 
 EPILOG = """\b
@@ -27,6 +30,7 @@ resumes. SIGUSR1 stops at once and stays stopped: the next start needs --clear-h
 that it names. Exit codes: 0 done, 1 unexpected, 2 usage, 3 orders possibly open, 75 journal damaged,
 78 configuration.
 """
+REPORT_SEC = 5.0  # a reader of the report may take so long
 MISSING_LIVE = "the gateway that signs and sends, and the arming that permits it"
 
 
@@ -72,16 +76,29 @@ def trade(settings: Settings, values: dict[str, Any], name: str) -> int:
         monitoring.log_retention_files,
     )  # fmt: skip
     began = time.monotonic()
-    engine = supervise.Engine(spec)
+    operator = control.Server(spec["journal"], [about["market"]])
     try:
+        engine = supervise.Engine(spec)
+    except BaseException:
+        operator.close()
+        raise
+    try:
+        operator.serve({about["market"]: control.Desk(
+            engine.page, lambda: status(engine.page, about, engine.ready, supervise.remarks(engine))
+        )})  # fmt: skip
         # found by its name from here on, where every signal has its meaning
         supervise.name_me(name)
         engine.wait_ready()
-        click.echo(supervise.welcome(engine.ready, about), err=True)
+        tell(
+            "\n".join([supervise.welcome(engine.ready, about), *supervise.remarks(engine)]),
+            sys.stderr,
+        )
         log.emit("INFO", "start", "bog-live started", feed=about["feed"], mode="paper",
                  symbol=about["symbol"], strategy=about["strategy"], tier=about["tier"],
                  seed=about["seed"], config_hash=about["config_hash"], version=about["version"],
                  run=engine.ready["run"], path=engine.ready["journal"])  # fmt: skip
+        for remark in supervise.remarks(engine):
+            log.emit("WARNING", "host", remark)
         speaker = JournalSpeaker(spec["price_decimals"], spec["size_decimals"])
         with Watch() as watch:
 
@@ -111,12 +128,13 @@ def trade(settings: Settings, values: dict[str, Any], name: str) -> int:
             journal=engine.ready["journal"],
         )
     finally:
+        operator.close()
         engine.close()
         log.close()
     built = report.build(result)
-    click.echo(report.table(built))
     if values["report"]:
         report.write(built, values["report"])
+    tell(report.table(built), patience_sec=REPORT_SEC)
     if code == OrdersOpenError.exit_code:
         raise OrdersOpenError(f"{result['open_orders']} orders were not proven dead in 30 s")
     return code

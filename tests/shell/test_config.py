@@ -65,6 +65,7 @@ ARRIVES: dict[str, tuple[object, str, dict[str, object]]] = {
     "feed.speed": ("20.0", "speed", {"ppm": 20_000_000}),
     "feed.directory": ("/tmp/shm", "get", {"feed.directory": "/tmp/shm"}),
     "journal.directory": ("/tmp/journal", "get", {"journal.directory": "/tmp/journal"}),
+    "host.strict": ("true", "get", {"host.strict": True}),
     "monitoring.prometheus_port": (9464, "get", {"monitoring.prometheus_port": 9464}),
     "monitoring.metrics_interval_sec": ("2", "get", {"monitoring.metrics_interval_sec": 2}),
     "monitoring.log_file": ("", "get", {"monitoring.log_file": ""}),
@@ -191,7 +192,7 @@ TEXTS = {"feed.directory", "journal.directory", "monitoring.log_file"}
 ALERTS = "monitoring.alerts."
 # what of the table above is a good value of a key, and why it is
 LEGITIMATE: dict[str, set[str]] = {
-    "bool": {"execution.dry_run", "venue.through_full", "venue.shrink_keeps_place"},
+    "bool": {"host.strict", "execution.dry_run", "venue.through_full", "venue.shrink_keeps_place"},
     "nan text": {*TEXTS, "markets.0.symbol", "markets.1.symbol"},
     "inf text": {*TEXTS, "markets.0.symbol", "markets.1.symbol"},
     "word": TEXTS,
