@@ -26,9 +26,8 @@ KEY = "fault row"
 
 
 def percentile(values: list[float], share: float) -> float:
-    """Return the smallest value that at least `share` of all values do not exceed."""
-    ordered = sorted(values)
-    return ordered[max(0, -(-len(ordered) * round(share * 1000) // 1000) - 1)]
+    """Return the value at `share` of the way from the smallest to the largest, rounded down."""
+    return sorted(values)[int(share * (len(values) - 1))]
 
 
 class Repeats:
