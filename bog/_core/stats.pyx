@@ -5,6 +5,7 @@ import os
 import stat
 
 cimport cython
+from cpython.ref cimport Py_INCREF
 from libc.string cimport memcpy
 
 from bog._core.hist cimport Hist, hist_quantile
@@ -76,7 +77,11 @@ cdef class StatsPage:
         self.stats = <Stats *> <void *> &self.view[0]
 
     def install_signals(self, bint whole):
-        """Give signals their meaning in this process (level.h): `whole` for bog-live, not for a child."""
+        """Give signals their meaning in this process (level.h): `whole` for bog-live, not for a child.
+
+        The page stays mapped for the rest of the process: a signal may come after the last reader.
+        """
+        Py_INCREF(self)
         if level_install(&self.stats.control, whole):
             raise OSError("cannot install the signal handlers")
 

@@ -278,6 +278,25 @@ def test_fault_74_a_signal_acts_while_the_process_is_inside_c(
     assert percentile(ms, 0.99) <= 50
 
 
+FORGOTTEN = """
+import gc, os, signal, sys
+from bog._core.stats import StatsPage
+page = StatsPage.open(sys.argv[1], writable=True)
+page.install_signals(whole=True)
+del page
+gc.collect()
+os.kill(os.getpid(), signal.SIGUSR2)
+"""
+
+
+def test_a_signal_after_the_page_was_forgotten_finds_its_word(tmp_path: Path) -> None:
+    """The last storm of row 73 ended a bot by SIGSEGV: its page was unmapped, its handlers not."""
+    page = StatsPage.create(str(tmp_path / "page"), 1_000_001)
+    line = [sys.executable, "-c", FORGOTTEN, str(tmp_path / "page")]
+    assert subprocess.run(line, env=environment(), check=False).returncode == 0
+    assert page.level == Level.LEVEL_PAUSED
+
+
 def test_fault_75_every_other_signal_has_its_row_in_the_table(
     repeats: Repeats, bots: Bots, place: Place
 ) -> None:
