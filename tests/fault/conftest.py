@@ -10,6 +10,7 @@ import pytest
 from tests.rig.canary import Canary
 from tests.rig.fault import KEY, Repeats
 from tests.rig.live import Bot, environment
+from tests.rig.shim import Shim
 
 
 @pytest.fixture
@@ -26,6 +27,14 @@ def canary() -> Iterator[Canary]:
     """Measure what the host withholds from everyone while the test runs."""
     with Canary() as watching:
         yield watching
+
+
+@pytest.fixture
+def shim(tmp_path: Path) -> Iterator[Shim]:
+    """Return an operating system that refuses or lies, for processes with its environment."""
+    made = Shim(tmp_path)
+    yield made
+    made.clear()
 
 
 @pytest.fixture
