@@ -18,10 +18,14 @@ NOUNS = {
     "memory", "notes", "record", "rng", "types",
 }  # fmt: skip
 # what must be true in the market: verbs on structs that the engine, or the loop, hands them
-ROOMS = {"book", "measure", "orders", "position", "risk", "strategy"}
+ROOMS = {
+    "book", "breaker", "connection", "freshness", "measure", "orders", "portfolio", "position",
+    "repeats", "risk", "strategy",
+}  # fmt: skip
 # the paper venue is four rooms, each on top of those before it; `paper` is its plug
 PAPER = ["paper_state", "paper_fills", "paper_orders", "paper"]
-STEP = {"engine"}
+# the step: what it remembers, what it watches, the act on a side, and the turn itself
+STEP = {"engine", "engine_side", "engine_state", "engine_watch"}
 # the built-in market is one house of its own behind the plug `market`
 MARKET = {
     "market", "market_flow", "market_match", "market_out", "market_send", "market_step",
@@ -32,20 +36,24 @@ WORLD = {
     "frames", "journal", "l3", "publisher", "pump", "reader", "recorder", "recording", "refusal",
     "shm", "source", "stats",
 }  # fmt: skip
-LOOP = {"loop"}
+# what a lane shows, the lane, and the loop that turns over lanes: each on those before it
+LOOP = ["show", "lane", "loop"]
 # cold drivers of rooms, for tests, recovery and backtests; nothing imports them but Python
 DRIVERS = {"adversary", "backtest", "fold"}
-FLOORS = [NOUNS, ROOMS, set(PAPER), STEP, MARKET, WORLD, LOOP, DRIVERS]
+FLOORS = [NOUNS, ROOMS, set(PAPER), STEP, MARKET, WORLD, set(LOOP), DRIVERS]
 
 # what a module of each floor may cimport, itself apart
 MAY_REACH = {
     **dict.fromkeys(NOUNS, NOUNS),
     **dict.fromkeys(ROOMS, NOUNS),
     **{name: NOUNS | set(PAPER[:at]) for at, name in enumerate(PAPER)},
-    **dict.fromkeys(STEP, NOUNS | ROOMS),
+    **dict.fromkeys(STEP, NOUNS | ROOMS | STEP),
     **dict.fromkeys(MARKET, NOUNS | MARKET),
     **dict.fromkeys(WORLD, NOUNS | WORLD),
-    **dict.fromkeys(LOOP, NOUNS | ROOMS | STEP | {"paper", "paper_state", "market"} | WORLD),
+    **{
+        name: NOUNS | ROOMS | STEP | {"paper", "paper_state", "market"} | WORLD | set(LOOP[:at])
+        for at, name in enumerate(LOOP)
+    },
     **dict.fromkeys(DRIVERS, NOUNS | ROOMS | {"paper", "paper_state", "source"}),
 }
 # each with its reason

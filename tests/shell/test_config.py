@@ -1,6 +1,7 @@
 """Every key of the configuration arrives, and every bad value of it is refused in one line."""
 
 import tomllib
+from datetime import date
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -170,6 +171,8 @@ def test_every_key_arrives(key: str) -> None:
 
 BAD: dict[str, object] = {
     "list": ["1"],
+    "lists": [["1"], ["2"]],
+    "date": date(2026, 1, 1),
     "table": {"x": 1},
     "nothing": None,
     "bool": True,
