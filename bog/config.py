@@ -228,7 +228,7 @@ def _check(s: Settings) -> None:
     preset = s.risk.rate_limit_preset != "custom"
     for key in RATE_KEYS:
         if preset and s.origins[key] != "default.toml":
-            s.refuse(key, f"want it unset, or risk.rate_limit_preset = 'custom'")
+            s.refuse(key, "want it unset, or risk.rate_limit_preset = 'custom'")
     if s.execution.mode != "live":
         return
     unset = [
