@@ -11,7 +11,7 @@ CORE := bog/_core
 C_FILES := $(wildcard $(CORE)/*.h)
 CYTHON_FILES := $(wildcard $(CORE)/*.pyx) $(wildcard $(CORE)/*.pxd)
 
-.PHONY: help setup run test check lint cover asan ubsan bench count clean
+.PHONY: help setup run test check lint cover asan ubsan soak bench count clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
@@ -43,6 +43,10 @@ asan: setup ## the tests of the core on an AddressSanitizer build
 
 ubsan: setup ## the tests of the core on an UndefinedBehaviorSanitizer build
 	@tools/variant.sh ubsan $(ARGS)
+
+soak: setup ## the fault rows at their full counts (FAULT_ROW_S=60: a minute each); writes docs/soak.md
+	@FAULT_REPEATS=$${FAULT_REPEATS:-full} FAULT_TABLE=docs/soak.md \
+		$(PYTEST) tests/fault -n 2 --timeout 0 $(ARGS)
 
 bench: setup ## time every room (pytest-benchmark); prints, never asserts
 	@$(PYTEST) benchmarks -p no:xdist --benchmark-only --benchmark-columns=min,median,rounds \

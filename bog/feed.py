@@ -42,10 +42,15 @@ def open_market(plan: Plan, settings: Settings, order: int) -> tuple[Source | Ma
             )
         price = known.price_decimals if plan.price_decimals is None else plan.price_decimals
         size = known.size_decimals if plan.size_decimals is None else plan.size_decimals
+        # in real time it has the host's date: a bot does not quote on a book of another day
+        now: dict[str, Any] = {}
+        if plan.speed == (1, 1):
+            now["start_ns"] = time.time_ns() // 10**6 * 10**6
         try:
             sim = Market(
                 plan.seed + order,
                 plan.preset,
+                **now,
                 price_decimals=price,
                 size_decimals=size,
                 market_id=market,

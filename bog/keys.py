@@ -283,6 +283,12 @@ class Journal(Section):
     directory: Text
 
 
+class Host(Section):
+    """[host]"""
+
+    strict: Switch
+
+
 class Alerts(Section):
     """[monitoring.alerts]"""
 

@@ -51,6 +51,7 @@ class Settings(BaseSettings):
     venue: keys.Venue
     feed: keys.Feed
     journal: keys.Journal
+    host: keys.Host
     monitoring: keys.Monitoring
     markets: keys.Markets
     _origins: dict[str, str] = PrivateAttr(default_factory=dict)

@@ -50,6 +50,7 @@ class Spec(TypedDict):
     duration_ns: int  # of the feed's clock; 0: until the feed ends or someone says so
     spin: bool
     cpu: int  # -1: wherever the kernel likes
+    strict: bool  # refuse a host that does not pin or lock, instead of saying so
     mode: int
     journal: str
     segments: str
@@ -128,6 +129,7 @@ def spec_of(
         duration_ns=to_ns(values["duration"]) if values["duration"] else 0,
         spin=values["cpu"] is not None,
         cpu=-1 if values["cpu"] is None else values["cpu"],
+        strict=settings.host.strict,
         mode=0,
         journal=settings.journal.directory,
         segments=settings.feed.directory,

@@ -22,7 +22,7 @@ from typing import IO, Any
 import numpy as np
 
 import bog
-from bog import facts
+from bog import facts, log, out
 from bog._core.stats import StatsPage, name_process
 from bog._core.types import Level
 from bog.errors import BogError, ConfigError, DataError, JournalDamaged, UsageError
@@ -115,6 +115,7 @@ class Engine:
         self.page = self.lanes[0].page
         self.page.install_signals(whole=True)
         self.begins = False
+        self.refused: list[str] = []  # what the host did not grant
         self.child = subprocess.Popen(
             [sys.executable, "-m", "bog.run"],
             stdin=subprocess.PIPE,
@@ -138,7 +139,7 @@ class Engine:
                 self.child.wait()
                 raise ERRORS.get(line["code"], BogError)(line["message"])
             if line["event"] == "begins":
-                self.begins = True
+                self.begins, self.refused = True, line["refused"]
                 continue
             lane = next(lane for lane in self.lanes if lane.market == line["market"])
             if line["event"] == "ready":
@@ -218,6 +219,16 @@ class Engine:
 def name_me(name: str) -> None:
     """Name this process so that the operations guide's pkill and pgrep find it."""
     name_process(name)
+
+
+def remarks(engine: Engine) -> list[str]:
+    """Return what the host refused, and what was dropped because nobody took it, a line each."""
+    lines = list(engine.refused)
+    if log.dropped():
+        lines.append(f"{log.dropped()} log records were dropped: the log's disk does not take them")
+    if out.dropped():
+        lines.append(f"{out.dropped()} lines were not taken by whoever reads standard output")
+    return lines
 
 
 def welcome(ready: dict[str, Any], about: About) -> str:

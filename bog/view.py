@@ -18,6 +18,7 @@ from rich.text import Text
 
 from bog import facts
 from bog.facts import About, Latency, Order, Page
+from bog.out import tell
 from bog.units import half_text, plain, text
 
 WIDTH = 79  # one less than a terminal: some wrap when the last column is written
@@ -76,11 +77,13 @@ class Watch:
             return False
         self.next_sec = now + (FRAME_SEC if self.live is not None else LINE_SEC)
         if self.live is not None:
-            self.live.update(
-                screen(states[0]) if len(states) == 1 else screen_of_many(states), refresh=True
-            )
+            one = screen(states[0]) if len(states) == 1 else screen_of_many(states)
+            try:
+                self.live.update(one, refresh=True)
+            except OSError:  # the terminal is gone: what follows goes nowhere, and trading goes on
+                self.live = None
         else:
-            print(*map(line, states), sep="\n", file=self.stream, flush=True)
+            tell("\n".join(map(line, states)), self.stream)
         return True
 
 

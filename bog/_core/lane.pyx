@@ -27,7 +27,7 @@ from bog._core.fixed cimport ceil_div
 from bog._core.hist cimport hist_add
 from bog._core.huginn cimport READ_EPOCH, READ_GONE, READ_NOTHING, READ_ROW
 from bog._core.journal cimport JournalFile, journal_append, journal_durable, journal_room
-from bog._core.level cimport Control, level_get
+from bog._core.level cimport Control, level_get, level_take_clear
 from bog._core.market cimport Market
 from bog._core.measure cimport measure_end, measure_fill, measure_mid
 from bog._core.memory cimport lines
@@ -54,6 +54,7 @@ from bog._core.types cimport (
 )
 
 cdef ns_t TIMER_NS = 100_000_000LL    # event time between two timer events
+cdef ns_t LATE_NS = 20_000_000LL      # an older book is decided on only when it is the newest
 cdef ns_t DRAIN_NS = 30_000_000_000LL  # proof of the last cancel comes within this, or exit code 3
 cdef uint64_t ROOM = 256               # records that one turn may need
 
@@ -466,6 +467,11 @@ cdef class Lane:
                 while not self.have_row and not self.failure and mono_ns() - begun < TIMER_NS:
                     if self.peek() == NEVER:
                         spin_pause()
+        if self.live and begun - row.recv_ns > LATE_NS:
+            # we were stopped or starved: that book is history, and newer ones may wait
+            self.now_ns = begun if begun > self.now_ns else self.now_ns
+            if self.peek() != NEVER:
+                return 0
         if self.book_moved:
             self.on_book(&row, begun)
         return 0
@@ -601,8 +607,9 @@ cdef class Lane:
         event.kind = EVENT_LEVEL
         event.time_ns = self.now_ns
         event.arg = level
+        if not self.drain_begun:  # an emergency during a drain gets no second 30 s
+            self.drain_until_ns = self.now_ns + DRAIN_NS
         self.drain_begun = True
-        self.drain_until_ns = self.now_ns + DRAIN_NS
         self.stats.state = RUN_DRAINING
         self.step(&event)
 
@@ -610,8 +617,15 @@ cdef class Lane:
         """Take the level that operators ask for; a drain that began is not undone."""
         cdef Event event
         cdef uint32_t level = level_get(&self.stats.control), all = level_get(self.control)
+        cdef uint64_t halt_id = level_take_clear(&self.stats.control)
         if all > level:
             level = all
+        if halt_id:
+            memset(&event, 0, sizeof(Event))
+            event.kind = EVENT_CLEAR_HALT
+            event.time_ns = self.now_ns
+            event.arg = halt_id
+            self.step(&event)
         if level == self.engine.level or (self.drain_begun and level <= self.engine.level):
             return
         if level >= LEVEL_DRAIN:

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import os
+import sys
 import time
 from pathlib import Path
 from typing import Any, NoReturn
 
 import click
 
-from bog import config, errors, log, report, supervise
+from bog import config, control, errors, log, report, supervise
 from bog._core.types import Level
 from bog.errors import ConfigError, OrdersOpenError, UsageError
 from bog.facts import About
+from bog.out import tell
 from bog.settings import Settings
 from bog.speaker import JournalSpeaker
 from bog.spec import ProcessSpec, about_of, spec_of
+from bog.status import status
 from bog.view import Status, Watch
 
 EPILOG = """\b
@@ -32,6 +35,7 @@ that it names. Exit codes: 0 done, 1 unexpected, 2 usage, 3 orders possibly open
 78 configuration.
 """
 LIVE_FEEDS = ("huginn", "lighter")  # they come through shared memory, in real time
+REPORT_SEC = 5.0  # a reader of the report may take so long
 MISSING_LIVE = "the gateway that signs and sends, and the arming that permits it"
 
 
@@ -103,13 +107,23 @@ def trade(settings: Settings, values: dict[str, Any], name: str) -> int:
         monitoring.log_retention_files,
     )  # fmt: skip
     began = time.monotonic()
-    engine = supervise.Engine(process)
+    operator = control.Server(process["lanes"][0]["journal"], values["market"])
     try:
+        engine = supervise.Engine(process)
+    except BaseException:
+        operator.close()
+        raise
+    try:
+        operator.serve({lane.market: desk_of(engine, lane, abouts[lane.market])
+                        for lane in engine.lanes})  # fmt: skip
         # found by its name from here on, where every signal has its meaning
         supervise.name_me(name)
         engine.wait_ready()
         for lane in engine.lanes:
             say_start(lane.ready, abouts[lane.market])
+        for remark in supervise.remarks(engine):
+            tell(remark, sys.stderr)
+            log.emit("WARNING", "host", remark)
         speakers = {
             lane.market: JournalSpeaker(lane.spec["price_decimals"], lane.spec["size_decimals"])
             for lane in engine.lanes
@@ -127,28 +141,36 @@ def trade(settings: Settings, values: dict[str, Any], name: str) -> int:
             show(last=True)
         results = [result_of(lane, abouts[lane.market], began) for lane in engine.lanes]
     finally:
+        operator.close()
         engine.close()
         log.close()
     reports = [report.build(result) for result in results]
-    for built in reports:
-        click.echo(report.table(built))
     whole = reports[0] if len(reports) == 1 else report.together(reports)
-    if len(reports) > 1:
-        click.echo(report.totals_table(whole))
     if values["report"]:
         report.write(whole, values["report"])
+    for built in reports:
+        tell(report.table(built), patience_sec=REPORT_SEC)
+    if len(reports) > 1:
+        tell(report.totals_table(whole), patience_sec=REPORT_SEC)
     open_orders = sum(result["open_orders"] for result in results)
     for lane in engine.lanes:
         if lane.done["failed"] and len(reports) > 1:
-            click.echo(f"{name}: market {lane.market}: {lane.done['failed']}", err=True)
+            tell(f"{name}: market {lane.market}: {lane.done['failed']}", sys.stderr)
     if worst == OrdersOpenError.exit_code:
         raise OrdersOpenError(f"{open_orders} orders were not proven dead in 30 s")
     return worst
 
 
+def desk_of(engine: supervise.Engine, lane: supervise.Lane, about: About) -> control.Desk:
+    """Return where operators command one market and ask after it."""
+    return control.Desk(
+        lane.page, lambda: status(lane.page, about, lane.ready, supervise.remarks(engine))
+    )
+
+
 def say_start(ready: dict[str, Any], about: About) -> None:
     """Say on the terminal and in the log what one market's start found and did."""
-    click.echo(supervise.welcome(ready, about), err=True)
+    tell(supervise.welcome(ready, about), sys.stderr)
     log.emit("INFO", "start", "bog-live started", market=about["market"], feed=about["feed"],
              mode="paper", symbol=about["symbol"], strategy=about["strategy"], tier=about["tier"],
              seed=about["seed"], config_hash=about["config_hash"], version=about["version"],

@@ -1,6 +1,7 @@
 """Every key of the configuration arrives, and every bad value of it is refused in one line."""
 
 import tomllib
+from datetime import date
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -77,6 +78,7 @@ ARRIVES: dict[str, tuple[object, str, dict[str, object]]] = {
     "feed.speed": ("20.0", "speed", {"ppm": 20_000_000}),
     "feed.directory": ("/tmp/shm", "get", {"feed.directory": "/tmp/shm"}),
     "journal.directory": ("/tmp/journal", "get", {"journal.directory": "/tmp/journal"}),
+    "host.strict": ("true", "get", {"host.strict": True}),
     "monitoring.prometheus_port": (9464, "get", {"monitoring.prometheus_port": 9464}),
     "monitoring.metrics_interval_sec": ("2", "get", {"monitoring.metrics_interval_sec": 2}),
     "monitoring.log_file": ("", "get", {"monitoring.log_file": ""}),
@@ -182,6 +184,8 @@ def test_every_key_arrives(key: str) -> None:
 
 BAD: dict[str, object] = {
     "list": ["1"],
+    "lists": [["1"], ["2"]],
+    "date": date(2026, 1, 1),
     "table": {"x": 1},
     "nothing": None,
     "bool": True,
@@ -204,7 +208,7 @@ TEXTS = {"feed.directory", "journal.directory", "monitoring.log_file"}
 ALERTS = "monitoring.alerts."
 # what of the table above is a good value of a key, and why it is
 LEGITIMATE: dict[str, set[str]] = {
-    "bool": {"execution.dry_run", "venue.through_full", "venue.shrink_keeps_place"},
+    "bool": {"host.strict", "execution.dry_run", "venue.through_full", "venue.shrink_keeps_place"},
     "nan text": {*TEXTS, "markets.0.symbol", "markets.1.symbol"},
     "inf text": {*TEXTS, "markets.0.symbol", "markets.1.symbol"},
     "word": TEXTS,
