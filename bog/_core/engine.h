@@ -7,6 +7,7 @@
 #ifndef BOG_ENGINE_H
 #define BOG_ENGINE_H
 
+#include "inventory.h"
 #include "orders.h"
 #include "risk.h"
 #include "strategy.h"
@@ -24,6 +25,7 @@ enum bog_event_kind {
     BOG_EVENT_GAP = 6,        /* arg = messages lost; the book is void until the next one */
     BOG_EVENT_EPOCH =
         7, /* arg = the feed writer's new epoch; the book is void until the next one */
+    BOG_EVENT_MODEL = 8, /* the strategy's numbers, computed off the hot path */
 };
 
 /* What the step takes. Time arrives here and nowhere else. */
@@ -34,6 +36,7 @@ typedef struct bog_event {
     uint64_t arg;
     const bog_record_t *record;
     const bog_report_t *report;
+    const bog_model_t *model;
 } bog_event_t;
 
 /* What the step gives. Records go to the journal before commands go to the executor. */
@@ -69,6 +72,7 @@ typedef struct bog_engine {
     uint8_t why[2];    /* 0 quoting, else quiet reason or 32 + verdict */
     uint8_t invalid;   /* reason of the last refused book */
     uint64_t unchanged, books, crossed, refused;
+    bog_strategy_memory_t memory; /* last, because it is long and mostly cold */
 } bog_engine_t;
 
 #endif

@@ -10,6 +10,10 @@ from libc.string cimport memcpy, memset
 from bog._core.book cimport BOOK_SOUND, book_check
 from bog._core.exposure cimport Exposure
 from bog._core.fixed cimport floor_div
+from bog._core.inventory cimport Model, StrategyMemory, inventory_quote
+from bog._core.lifecycle cimport (
+    TRUTH_BOOK, TRUTH_COLD, TRUTH_DRAIN, TRUTH_GONE, TRUTH_PAUSE, TRUTH_WARM, lifecycle_next,
+)
 from bog._core.orders cimport (
     CHANGE_AMEND, CHANGE_KEEP, CHANGE_REPLACE, EFFECT_DUPLICATE, EFFECT_IGNORED, ORDERS_CAP,
     PLAN_AMEND, PLAN_CANCEL, PLAN_PLACE, PLAN_WAIT, OrderEffect, Orders, Plan, orders_age,
@@ -20,26 +24,28 @@ from bog._core.position cimport (
     position_daily2, position_equity2, position_fill, position_funding, position_roll,
     position_sample_peak,
 )
+from bog._core.quota cimport quota_init, quota_short, quota_spend, quota_trade
 from bog._core.risk cimport (
     Moment, Risk, risk_check, risk_clear_halt, risk_halt, risk_init, risk_restore, risk_standing,
     risk_take,
 )
 from bog._core.strategy cimport (
-    MOVE_KEEP, MOVE_PULL, MOVE_RENEW, MOVE_WRONG_SIDE, QUIET_INVENTORY, Quote, strategy_moves,
-    strategy_paced, strategy_quote,
+    MOVE_KEEP, MOVE_PULL, MOVE_RENEW, MOVE_WRONG_SIDE, QUIET_INVENTORY, QUIET_QUOTA, Quote,
+    strategy_moves, strategy_paced, strategy_quote,
 )
 from bog._core.types cimport (
     ALLOW, ASK, BID, DENY_DAILY_LOSS, DENY_DRAWDOWN, DENY_RATE, F_SNAPSHOT, HALT_ACCOUNTING,
     HALT_DAILY_LOSS, HALT_DRAWDOWN, HALT_KILLED, HALT_VENUE, J_ACK, J_AMEND, J_AMENDED,
     J_AMEND_REJECT, J_CANCEL, J_CANCELED, J_CANCEL_REJECT, J_CLEAR_HALT, J_DAY, J_DENIED, J_EPOCH,
-    J_EXPIRED, J_FILL, J_FUNDING, J_GAP, J_HALT, J_LEVEL, J_PEAK, J_PLACE, J_REJECT, J_STALE,
-    J_UNKNOWN, LEVEL_KILLED, NEVER, ORDER_FILLED, REC_BOOK, REC_STATS, REC_STATUS, REP_ACK,
+    J_EXPIRED, J_FILL, J_FUNDING, J_GAP, J_HALT, J_LEVEL, J_MODEL, J_PEAK, J_PLACE, J_REJECT,
+    J_STALE, J_STRATEGY, J_UNKNOWN, LEVEL_DRAIN, LEVEL_KILLED, LEVEL_PAUSED, NEVER, NUMBERS, ORDER_FILLED, REC_BOOK, REC_STATS, REC_STATUS, REP_ACK,
     REP_AMENDED, REP_AMEND_REJECT, REP_CANCELED, REP_CANCEL_REJECT, REP_EXPIRED, REP_FILL,
-    REP_FUNDING, REP_REJECT, STATUS_UP, W_CASH, W_COMMANDS, W_COST, W_DAY, W_DAY_OPEN, W_FEES,
+    REP_FUNDING, REP_REJECT, STATUS_UP, STRATEGY_INVENTORY, W_CASH, W_COMMANDS, W_COST, W_DAY, W_DAY_OPEN, W_FEES,
     W_FILLS, W_FUNDING, W_HALT, W_HALT_ID, W_LAST_NS, W_LEVEL, W_MARK2, W_NEXT_ORDER_ID, W_PEAK,
     W_POS, W_REALIZED, W_VOLUME, Command, JournalRec, Limits, Order, Position, Record,
     Report, StrategyParams, half_t, ns_t, px_t, qty_t,
 )
+from bog._core.volatility cimport volatility_sample
 
 cdef extern from "engine.h" nogil:
     enum: OUT_COMMANDS "BOG_OUT_COMMANDS"
@@ -53,6 +59,7 @@ cdef extern from "engine.h" nogil:
         EVENT_CLEAR_HALT "BOG_EVENT_CLEAR_HALT"
         EVENT_GAP "BOG_EVENT_GAP"
         EVENT_EPOCH "BOG_EVENT_EPOCH"
+        EVENT_MODEL "BOG_EVENT_MODEL"
 
     ctypedef struct Event "bog_event_t":
         uint64_t kind
@@ -61,6 +68,7 @@ cdef extern from "engine.h" nogil:
         uint64_t arg
         const Record *record
         const Report *report
+        const Model *model
 
     ctypedef struct Out "bog_out_t":
         int64_t n_commands
@@ -96,6 +104,7 @@ cdef extern from "engine.h" nogil:
         uint64_t books
         uint64_t crossed
         uint64_t refused
+        StrategyMemory memory
 
 
 cdef inline JournalRec *engine_record(Engine *e, Out *out, int kind) noexcept nogil:
@@ -226,6 +235,45 @@ cdef inline void engine_on_level(Engine *e, uint64_t level, Out *out) noexcept n
         engine_halt(e, out, HALT_KILLED, 0)
 
 
+cdef inline void engine_on_model(Engine *e, const Model *model, Out *out) noexcept nogil:
+    """Quote on these numbers from now on; journal those that changed."""
+    cdef JournalRec *rec
+    cdef int i
+    for i in range(NUMBERS):
+        if e.memory.model.steps == 0 or model.number_q16[i] != e.memory.model.number_q16[i]:
+            rec = engine_record(e, out, J_MODEL)
+            rec.id = <uint64_t>i
+            rec.val = model.number_q16[i]
+    memcpy(&e.memory.model, model, sizeof(Model))
+    e.pending = 1
+
+
+cdef inline void engine_lifecycle(Engine *e, Out *out) noexcept nogil:
+    """Follow what is true of the strategy's world; journal each state that it passes."""
+    cdef JournalRec *rec
+    cdef int truth = TRUTH_WARM, state, _
+    if e.level >= LEVEL_DRAIN:
+        truth = TRUTH_DRAIN if e.orders.live else TRUTH_GONE
+    elif e.level == LEVEL_PAUSED or e.risk.halt:
+        truth = TRUTH_PAUSE
+    elif not e.book_ok:
+        truth = TRUTH_COLD
+    elif e.params.kind == STRATEGY_INVENTORY and (
+        e.memory.volatility.fast.samples < e.params.warm_samples or e.memory.model.steps == 0
+    ):
+        truth = TRUTH_BOOK
+    # two steps: from the start, or from a pause, at once to where its estimates allow
+    for _ in range(2):
+        state = lifecycle_next(<int>e.memory.state, truth)
+        if state == <int>e.memory.state:
+            return
+        rec = engine_record(e, out, J_STRATEGY)
+        rec.state = <uint8_t>state
+        rec.reason = <uint8_t>e.memory.state
+        e.memory.state = <uint64_t>state
+        e.pending = 1
+
+
 cdef inline void engine_void_book(Engine *e) noexcept nogil:
     """Trust no book until the next whole message: an empty one is quoted by nobody."""
     memset(&e.book, 0, sizeof(Record))
@@ -340,12 +388,17 @@ cdef inline void engine_sent(Engine *e, Out *out) noexcept nogil:
     out.n_commands += 1
 
 
+cdef inline int engine_reduces(const Engine *e, int side, qty_t qty) noexcept nogil:
+    """Return 1 when a fill of `qty` lots on `side` can only bring the position nearer to flat."""
+    return qty <= (-e.position.pos if side == BID else e.position.pos)
+
+
 cdef inline void engine_side(Engine *e, int side, const Moment *m, int standing, Out *out) noexcept nogil:
     """Think, check and act on one side: judge it by itself and take the smallest step."""
     cdef const Quote *quote = &e.quote
     cdef px_t px = quote.bid_px if side == BID else quote.ask_px
     cdef qty_t qty = quote.bid_qty if side == BID else quote.ask_qty
-    cdef int move = MOVE_KEEP, change = CHANGE_KEEP, verdict, i
+    cdef int move = MOVE_KEEP, change = CHANGE_KEEP, verdict, i, frugal = 0
     cdef ns_t expiry = NEVER
     cdef Exposure exposure
     cdef Order *order = NULL
@@ -362,13 +415,22 @@ cdef inline void engine_side(Engine *e, int side, const Moment *m, int standing,
         if e.orders.live >> i & 1 and e.orders.slot[i].side == side:
             order = &e.orders.slot[i]
             if qty > 0:
-                move = strategy_moves(&e.params, quote, side, order, e.now_ns)
+                move = strategy_moves(&e.params, &e.memory.quota, quote, side, order, e.now_ns)
     if move == MOVE_RENEW:
         change = CHANGE_REPLACE
     elif move != MOVE_KEEP:
         change = CHANGE_AMEND
-    if qty > 0 and change != CHANGE_KEEP and not strategy_paced(&e.params, e.quoted_ns[side], e.now_ns):
-        # too soon to move it: a quote on the wrong side goes, any other waits
+    if e.params.quota_start > 0:
+        frugal = quota_short(
+            &e.memory.quota, &e.params, engine_reduces(e, side, qty), e.now_ns
+        )
+        if frugal and order == NULL and qty > 0:
+            e.why[side] = QUIET_QUOTA
+            qty = 0
+    if qty > 0 and change != CHANGE_KEEP and (
+        frugal or not strategy_paced(&e.params, e.quoted_ns[side], e.now_ns)
+    ):
+        # too soon to move it, or too dear: a quote on the wrong side goes, any other waits
         e.pending = 1
         if move == MOVE_WRONG_SIDE:
             qty = 0
@@ -414,6 +476,7 @@ cdef inline void engine_side(Engine *e, int side, const Moment *m, int standing,
             return
         rec = engine_record(e, out, J_AMEND)
     risk_take(&e.risk, &e.limits, e.now_ns, exposure.live + was_free, 0)
+    quota_spend(&e.memory.quota, &e.params, e.now_ns)
     rec.id = command.order_id
     rec.px = plan.px
     rec.qty = plan.qty
@@ -433,7 +496,12 @@ cdef inline void engine_decide(Engine *e, Out *out) noexcept nogil:
         engine_halt(e, out, HALT_DAILY_LOSS, m.daily2)
     elif standing == DENY_DRAWDOWN:
         engine_halt(e, out, HALT_DRAWDOWN, m.daily2)
-    strategy_quote(&e.params, &e.book, e.orders.slot, ORDERS_CAP, e.position.pos, &e.quote)
+    if e.params.kind == STRATEGY_INVENTORY:
+        inventory_quote(
+            &e.params, &e.memory, &e.book, e.orders.slot, ORDERS_CAP, e.position.pos, &e.quote
+        )
+    else:
+        strategy_quote(&e.params, &e.book, e.orders.slot, ORDERS_CAP, e.position.pos, &e.quote)
     engine_side(e, BID, &m, standing, out)
     engine_side(e, ASK, &m, standing, out)
 
@@ -454,6 +522,14 @@ cdef inline void engine_step(Engine *e, const Event *event, Out *out) noexcept n
         look = engine_on_record(e, event.record, out)
     elif event.kind == EVENT_REPORT:
         engine_on_report(e, event.report, out)
+    elif event.kind == EVENT_TIMER:
+        quota_trade(&e.memory.quota, &e.params, e.position.volume)
+        if e.params.kind == STRATEGY_INVENTORY:
+            volatility_sample(
+                &e.memory.volatility, &e.params, e.mid2 if e.book_ok else 0, e.now_ns
+            )
+    elif event.kind == EVENT_MODEL:
+        engine_on_model(e, event.model, out)
     elif event.kind == EVENT_LEVEL:
         engine_on_level(e, event.arg, out)
     elif event.kind == EVENT_GAP:
@@ -471,6 +547,8 @@ cdef inline void engine_step(Engine *e, const Event *event, Out *out) noexcept n
     if not look:
         return
     engine_freshness(e, out)
+    if event.kind != EVENT_RECORD and (event.kind != EVENT_REPORT or e.level >= LEVEL_DRAIN):
+        engine_lifecycle(e, out)
     if e.now_ns >= e.sample_ns:
         # whole seconds of the engine's clock, however far time jumped
         e.sample_ns = e.now_ns - e.now_ns % 1_000_000_000LL + 1_000_000_000LL
@@ -488,6 +566,7 @@ cdef inline int engine_init(
     memcpy(&e.limits, limits, sizeof(Limits))
     memcpy(&e.params, params, sizeof(StrategyParams))
     e.market = market
+    quota_init(&e.memory.quota, &e.params, 0)
     # a slot is kept as long as a late fill may be told, a cancel is asked again after two seconds
     orders_init(&e.orders, 1, market, 3_000_000_000LL, 2_000_000_000LL, 0)
     return risk_init(&e.risk, &e.limits, px_decimals, qty_decimals, 0)
@@ -526,7 +605,7 @@ cdef inline int64_t engine_word(Engine *e, int word, int64_t value, bint store) 
         return p.funding
     if word == W_VOLUME:
         if store:
-            p.volume = value
+            p.volume = e.memory.quota.volume = value  # what earlier runs traded earns nothing now
         return p.volume
     if word == W_FILLS:
         if store:

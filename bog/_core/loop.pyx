@@ -14,16 +14,20 @@ from libc.stdlib cimport free
 from libc.string cimport memcpy, memset
 
 from bog._core.atomic cimport pause as spin_pause
+from bog._core.calibrate cimport Calibration, calibrate_print
 from bog._core.clock cimport mono_ns, nap
+from bog._core.coefficients cimport coefficients_due
 from bog._core.depth cimport Depth, depth_apply, depth_top
 from bog._core.engine cimport (
-    EVENT_CLEAR_HALT, EVENT_EPOCH, EVENT_GAP, EVENT_LEVEL, EVENT_RECORD, EVENT_REPORT, EVENT_TIMER,
+    EVENT_CLEAR_HALT, EVENT_EPOCH, EVENT_GAP, EVENT_LEVEL, EVENT_MODEL, EVENT_RECORD, EVENT_REPORT,
+    EVENT_TIMER,
     Engine, Event, Out, engine_init, engine_mark2, engine_step, engine_word,
 )
 from bog._core.hist cimport hist_add
 from bog._core.huginn cimport (
     READ_EPOCH, READ_GONE, READ_NOTHING, READ_ROW,
 )
+from bog._core.inventory cimport Model
 from bog._core.journal cimport Journal, JournalFile, journal_append, journal_durable, journal_room
 from bog._core.level cimport level_follow_parent, level_get, level_lock_memory
 from bog._core.market cimport Market
@@ -46,9 +50,10 @@ from bog._core.types cimport (
     REC_STATUS, REJ_RESTART, REP_ACK, REP_AMEND_REJECT,
     REP_CANCELED, REP_CANCEL_REJECT, REP_EXPIRED, REP_FILL, REP_FUNDING,
     REP_REJECT, REP_UNKNOWN, ROW_LEVEL, ROW_RESET, ROW_STATS, ROW_STATUS, ROW_TRADE, STATE_WORDS,
-    STATUS_END, VERDICTS, Command, JournalRec, Limits, Order, Record, Report,
+    STATUS_END, STRATEGY_INVENTORY, VERDICTS, Command, JournalRec, Limits, Order, Record, Report,
     Row, StrategyParams, VenueParams, ns_t, px_t,
 )
+from bog._core.volatility cimport volatility_sigma_q8
 
 cdef ns_t TIMER_NS = 100_000_000LL    # event time between two timer events
 cdef ns_t DRAIN_NS = 30_000_000_000LL  # proof of the last cancel comes within this, or exit code 3
@@ -123,6 +128,7 @@ cdef class Session:
     cdef Depth *depth
     cdef Record *record
     cdef MeasureMemory *memory
+    cdef Calibration *calibration
     cdef Stats *stats
     cdef Paper *paper
     cdef Journal *journal
@@ -156,7 +162,11 @@ cdef class Session:
         self.record = <Record *> lines(sizeof(Record))
         self.row = <Row *> lines(sizeof(Row))
         self.memory = <MeasureMemory *> lines(sizeof(MeasureMemory))
-        if not (self.engine and self.out and self.depth and self.record and self.row and self.memory):
+        self.calibration = <Calibration *> lines(sizeof(Calibration))
+        if not (
+            self.engine and self.out and self.depth and self.record and self.row and self.memory
+            and self.calibration
+        ):
             raise MemoryError("no memory for an engine")
         self.spec, self.page, self.file = spec, page, file
         self.market, self.source, self.reader, self.publisher = market, source, reader, publisher
@@ -194,6 +204,7 @@ cdef class Session:
         free(self.record)
         free(self.row)
         free(self.memory)
+        free(self.calibration)
         if self.paper != NULL:
             paper_free(self.paper)
 
@@ -425,6 +436,23 @@ cdef class Session:
         self.step(&event)
         self.stats.timers += 1
         self.timer_ns = self.now_ns + TIMER_NS
+        if self.engine.params.kind == STRATEGY_INVENTORY:
+            self.model()
+
+    cdef void model(self) noexcept nogil:
+        """Give the strategy its numbers anew when they are due: off the path of a tick, in double."""
+        cdef Engine *e = self.engine
+        cdef Model model
+        cdef Event event
+        if not coefficients_due(
+            &e.params, &e.memory, self.calibration, e.mid2 if e.book_ok else 0, self.now_ns, &model
+        ):
+            return
+        memset(&event, 0, sizeof(Event))
+        event.kind = EVENT_MODEL
+        event.time_ns = self.now_ns
+        event.model = &model
+        self.step(&event)
 
     cdef int on_message(self) noexcept nogil:
         """Take rows up to the end of a message, then let the engine look.
@@ -455,6 +483,7 @@ cdef class Session:
                 self.book_flags |= row.flags
             elif row.kind == ROW_TRADE:
                 self.stats.trades += 1
+                calibrate_print(self.calibration, row.side, row.px)
             elif row.kind == ROW_STATS or row.kind == ROW_STATUS:
                 memset(self.record, 0, sizeof(Record))
                 self.record.recv_ns = row.recv_ns
@@ -721,6 +750,10 @@ cdef class Session:
         s.daily2 = position_daily2(&e.position, mark2)
         s.unrealized2 = position_unrealized2(&e.position, mark2)
         s.peak2 = e.position.peak
+        s.strategy, s.quota = e.memory.state, e.memory.quota.left
+        s.sigma_q8[0] = volatility_sigma_q8(e.memory.volatility.fast.var_q16)
+        s.sigma_q8[1] = volatility_sigma_q8(e.memory.volatility.slow.var_q16)
+        memcpy(s.number_q16, e.memory.model.number_q16, sizeof(s.number_q16))
         memcpy(&s.position, &e.position, sizeof(e.position))
         memset(s.order, 0, sizeof(s.order))
         for i in range(ORDERS_CAP):

@@ -12,7 +12,9 @@ class Quiet(IntEnum):
     QUIET_SPREAD_MIN = 6
     QUIET_SPREAD_MAX = 7
     QUIET_INVENTORY = 8
-    QUIETS = 9
+    QUIET_WARMING = 9
+    QUIET_QUOTA = 10
+    QUIETS = 11
 
 class Move(IntEnum):
     MOVE_KEEP = 0
