@@ -13,8 +13,8 @@ from typing import Any, cast
 import numpy as np
 
 from bog import facts
+from bog._core.types import Fit, Level, ModelNumber, Side, StateWord, Verdict
 from bog._core.types import JournalKind as J
-from bog._core.types import Level, Side, StateWord, Verdict
 from bog.log import Value, emit
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -178,6 +178,22 @@ class JournalSpeaker:
                 return "INFO", "fresh", "Feed is fresh again", {}
             case J.J_EPOCH:
                 return "WARNING", "epoch", "Feed writer restarted", {"epoch": rec["id"]}
+            case J.J_MODEL if rec["id"] == ModelNumber.NUMBER_FIT:
+                fit = facts.fit_name(val >> 16)
+                refused = val >> 16 > Fit.FIT_GOOD
+                words = (
+                    "Fit of A and k refused: the numbers before stay"
+                    if refused
+                    else "Fit of A and k"
+                )
+                return "WARNING" if refused else "INFO", "fit", words, {"reason": fit}
+            case J.J_MODEL:
+                number: dict[str, Value] = {facts.model_number(rec["id"]): Decimal(val) / 65536}
+                return "DEBUG", "model", "Model computed", number
+            case J.J_STRATEGY:
+                before = facts.strategy_state(reason)
+                return "INFO", "strategy", f"Strategy {facts.strategy_state(state)}", {
+                    "state": facts.strategy_state(state), "before": before}  # fmt: skip
             case J.J_END:
                 return "INFO", "end", "Run ended", {"exit_code": val}
             case _:

@@ -129,7 +129,7 @@ def options(command: Any) -> Any:
                      help="The market's number at the venue: 0 is ETH, 1 is BTC."),
         click.option("--config", metavar="FILE", help="TOML over the defaults; a bare name is one "
                      "that ships: development, production, binance."),
-        click.option("--strategy", metavar="NAME", help="simple_spread."),
+        click.option("--strategy", metavar="NAME", help="simple_spread or inventory."),
         click.option("--feed", metavar="SOURCE", help="sim, huginn, or replay:FILE."),
         click.option("--preset", help="Built-in market: quiet, active or toxic."),
         click.option("--script", type=click.Path(exists=True, dir_okay=False),
