@@ -198,6 +198,9 @@ class Settings(BaseSettings):
         if params["max_pos"] > (high_lots := min(limits["max_long"], limits["max_short"])):
             high = units.text(high_lots, m.size_decimals)
             self.refuse(own + "max_inventory_base", f"want at most {high}, the position limit")
+        if self.strategy.name == "inventory" and params["max_pos"] < params["order_qty"]:
+            one = units.text(params["order_qty"], m.size_decimals)
+            self.refuse(own + "max_inventory_base", f"want at least {one}, one order")
         if 0 < params["quota_start"] <= params["quota_reserve"]:
             self.refuse(
                 own + "quota_reserve", f"want less than {tier}volume_quota, {params['quota_start']}"

@@ -58,12 +58,10 @@ cdef inline double coefficients_reserve(
 cdef inline double coefficients_infinite(double gamma, double most, double q) noexcept nogil:
     """Return r - mid of the model without an end: the mean of r_a and r_b.
 
-    At full inventory one of them has no price (nothing more may be held): the other one counts.
+    At full inventory r_b has no price, because nothing more may be bought: r_a alone counts.
     """
     if q >= most:
         return coefficients_reserve(gamma, most, q, 1)
-    if q <= -most:
-        return coefficients_reserve(gamma, most, q, 0)
     return (coefficients_reserve(gamma, most, q, 0) + coefficients_reserve(gamma, most, q, 1)) / 2
 
 

@@ -418,6 +418,8 @@ def test_live_needs_every_limit_said_and_no_dry_run() -> None:
         (tree(SPREAD + "expiry_margin_sec", "600"), "want less than"),
         (merged(tree(SPREAD + "quota_reserve", 1000), tree("execution.tier", "premium")),
          "want less than venue.tiers.premium.volume_quota, 1000"),
+        (merged(tree("strategy.name", "inventory"), tree(INVENTORY + "max_inventory_base", "0.005")),
+         "strategy.inventory.max_inventory_base = 0.005 (flag): want at least 0.01000, one order"),
         (tree(INVENTORY + "microprice", "1 2 3"), "want \"\", or 4 rows of 5 whole numbers"),
         (tree(INVENTORY + "model", "glfd"), "want 'as_infinite', 'as_tau', 'glft' or 'grid'"),
         (merged(tree("strategy.name", "inventory"), tree(INVENTORY + "order_size", "0.06")),
