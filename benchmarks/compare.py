@@ -119,6 +119,11 @@ def look(recording: Recording) -> Fitted:
     return Fitted(arrivals, decay / tick, slope, np.array(times), np.array(mids2))
 
 
+def rounded(number: str | None) -> str:
+    """Return a decimal of a report with two places, "-" for none."""
+    return "-" if number is None else f"{Decimal(number):.2f}"
+
+
 def text(value: float, digits: int) -> str:
     """Return a number as the configuration takes it."""
     return f"{value:.{digits}f}"
@@ -196,16 +201,20 @@ def blocks(
     return np.diff(np.array(equity2)) / 2 * money, np.diff(np.array(volume)) * money
 
 
-def interval(
+def intervals(
     profit: np.ndarray[Any, Any], volume: np.ndarray[Any, Any]
-) -> tuple[float, float] | None:
-    """Return 2.5 and 97.5 percent of profit in bps of volume over draws of blocks, None without."""
+) -> tuple[tuple[float, float], tuple[float, float] | None]:
+    """Return 2.5 and 97.5 percent, over draws of blocks, of profit and of its bps of volume.
+
+    The second is None when a draw has no volume.
+    """
     draw = np.random.default_rng(SEED).integers(0, profit.size, (DRAWS, profit.size))
-    traded = volume[draw].sum(axis=1)
+    gained, traded = profit[draw].sum(axis=1), volume[draw].sum(axis=1)
+    low, high = np.percentile(gained, [2.5, 97.5])
     if not (traded > 0).all():
-        return None
-    low, high = np.percentile(profit[draw].sum(axis=1) / traded * 10_000, [2.5, 97.5])
-    return float(low), float(high)
+        return (float(low), float(high)), None
+    least, most = np.percentile(gained / traded * 10_000, [2.5, 97.5])
+    return (float(low), float(high)), (float(least), float(most))
 
 
 def main() -> int:
@@ -220,9 +229,9 @@ def main() -> int:
             f" lean {fitted.lean:.4f} USD"
         )
     rows = []
-    print("\n| recording | tier | strategy | fills | pnl | bps of volume | 95 % interval |"
-          " mean position | per fill: capture, 1 s markout (bps) |")  # fmt: skip
-    print("|---|---|---|---|---|---|---|---|---|")
+    print("\n| recording | tier | strategy | fills | pnl, USD | 95 % | bps of volume | 95 % |"
+          " mean position, BTC | capture, bps | markout after 1 s, bps |")  # fmt: skip
+    print("|---|---|---|---|---|---|---|---|---|---|---|")
     for recording in RECORDINGS:
         for tier in TIERS:
             for name, change in STRATEGIES.items():
@@ -230,7 +239,7 @@ def main() -> int:
                 report, records = run(recording, name, tier, settings)
                 total = Decimal(report["pnl"]["total"])
                 profit, volume = blocks(recording, seen[recording.name], records, total)
-                bounds = interval(profit, volume)
+                money, bounds = intervals(profit, volume)
                 said = f"{bounds[0]:.2f} to {bounds[1]:.2f}" if bounds else "-"
                 traded = float(report["fills"]["volume"])
                 gain = float(report["pnl"]["capture"]) / traded * 10_000 if traded else 0
@@ -241,14 +250,14 @@ def main() -> int:
                 bps = report["pnl"]["total_bps_of_volume"]
                 print(
                     f"| {recording.name} | {tier} | {name} | {report['fills']['count']} |"
-                    f" {total:.2f} | {Decimal(bps).quantize(Decimal('0.01')) if bps else '-'} |"
-                    f" {said} | {report['inventory']['mean_absolute']:.4f} | {gain:.2f},"
-                    f" {second[0] if second else '-'} |",
+                    f" {total:.2f} | {money[0]:.2f} to {money[1]:.2f} |"
+                    f" {rounded(bps)} | {said} | {report['inventory']['mean_absolute']:.4f} |"
+                    f" {gain:.2f} | {rounded(second[0]) if second else '-'} |",
                     flush=True,
                 )
                 rows.append(
                     {"recording": recording.name, "tier": tier, "strategy": name,
-                     "settings": settings, "interval_bps": bounds, "blocks": profit.size,
+                     "settings": settings, "interval": money, "interval_bps": bounds, "blocks": profit.size,
                      "report": report}
                 )  # fmt: skip
     if "--json" in sys.argv:
