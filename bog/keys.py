@@ -10,7 +10,7 @@ import ipaddress
 import re
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 from pydantic import (
@@ -137,6 +137,7 @@ def _market_id(value: str) -> str:
 
 Base = Annotated[Decimal, BeforeValidator(Range("0", "1000000000", above=True))]
 Quote = Annotated[Decimal, BeforeValidator(Range("0", "1000000000000", above=True))]
+QuoteOrNone = Annotated[Decimal, BeforeValidator(Range("0", "1000000000000"))]
 Price = Annotated[Decimal, BeforeValidator(Range("0", "1000000000", above=True))]
 Fraction = Annotated[Decimal, BeforeValidator(Range("0", "1", above=True))]
 Bps = Annotated[Decimal, BeforeValidator(Range("0", "5000"))]
@@ -155,6 +156,7 @@ VenueOrders = Annotated[int, BeforeValidator(Range("1", "100000", whole=True))]
 PerSec = Annotated[int, BeforeValidator(Range("1", "100000", whole=True))]
 PerMin = Annotated[int, BeforeValidator(Range("60", "6000000", whole=True))]
 Reserve = Annotated[int, BeforeValidator(Range("0", "100000", whole=True))]
+Repeats = Annotated[int, BeforeValidator(Range("1", "255", whole=True))]  # BOG_REPEATS keeps one more
 Ticks = Annotated[int, BeforeValidator(Range("0", "1000000000", whole=True))]
 Fee = Annotated[int, BeforeValidator(Range("-1000", "100000", whole=True))]
 Port = Annotated[int, BeforeValidator(Range("1", "65535", whole=True))]
@@ -198,6 +200,7 @@ class Risk(Section):
     max_drawdown: Fraction
     drawdown_min_peak: Quote
     max_open_orders: Orders
+    rate_limit_preset: Literal["conservative", "standard", "aggressive", "custom"]
     rate_limit_orders_per_sec: PerSec
     rate_limit_burst: PerSec
     rate_limit_reserve: Reserve
@@ -209,6 +212,21 @@ class Risk(Section):
     balance: Quote
     max_leverage: Leverage
     stale_after_ms: StaleMs
+
+
+class Breaker(Section):
+    """[breaker]"""
+
+    max_spread_bps: SpreadBps
+    max_move: Fraction
+    violations: Repeats
+    max_fills: Repeats
+    fills_window_sec: PeriodSec
+    max_rejects: Repeats
+    rejects_window_sec: PeriodSec
+    max_feed_delay_ms: StaleMs
+    warm_up_books: Repeats
+    warm_up_ms: Ms
 
 
 class Quoting(Section):
@@ -343,14 +361,27 @@ class Monitoring(Section):
     alerts: Alerts
 
 
+class Portfolio(Section):
+    """[portfolio]"""
+
+    max_exposure_quote: QuoteOrNone
+
+
 class Market(Section):
-    """[markets.ID]: scale and smallest order of one market."""
+    """[markets.ID]: scale and smallest order of one market, and what it has of its own.
+
+    `risk`, `strategy` and `feed` hold keys of those tables that differ for this market alone; they
+    are checked in their place, over the general ones.
+    """
 
     symbol: Symbol
     price_decimals: Decimals
     size_decimals: Decimals
     min_base_amount: Base
     min_quote_amount: Quote
+    risk: dict[str, Any] = {}
+    strategy: dict[str, Any] = {}
+    feed: dict[str, Any] = {}
 
 
 Markets = dict[Annotated[str, AfterValidator(_market_id)], Market]

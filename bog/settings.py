@@ -24,6 +24,10 @@ _KINDS = {"simple_spread": 0, "inventory": 1}  # enum bog_strategy_kind
 _NUMBERS = {"as_infinite": 0, "as_tau": 1, "glft": 2, "grid": 3}  # enum bog_model_kind
 _VOLATILITY = {"ewma": 0, "realized": 1, "parkinson": 2}  # enum bog_volatility_kind
 QUOTA_FREE_NS = 15_000_000_000  # on a tier with a quota, one transaction in so long is free
+# requests per second, burst, reserve
+RATES = {"conservative": (10, 20, 5), "standard": (100, 200, 50), "aggressive": (1000, 2000, 500)}
+
+PORTFOLIO_MAX = units.INT64_MAX // 256  # BOG_HELD_MAX: the sum of all markets stays an int64
 
 Integers = dict[str, int]
 
@@ -44,6 +48,8 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(extra="forbid", frozen=True)
 
     risk: keys.Risk
+    portfolio: keys.Portfolio
+    breaker: keys.Breaker
     strategy: keys.Strategy
     execution: keys.Execution
     venue: keys.Venue
@@ -52,11 +58,26 @@ class Settings(BaseSettings):
     monitoring: keys.Monitoring
     markets: keys.Markets
     _origins: dict[str, str] = PrivateAttr(default_factory=dict)
+    _of_market: dict[int, Settings] = PrivateAttr(default_factory=dict)
 
     @property
     def origins(self) -> dict[str, str]:
         """Where each key was set: a file, a variable or a flag."""
         return self._origins
+
+    def of(self, market: int) -> Settings:
+        """Return what holds for one market: these settings, under what it has of its own."""
+        return self._of_market.get(market, self)
+
+    def set_own(self, market: int, settings: Settings) -> None:
+        """Let `settings` hold for `market`."""
+        self._of_market[market] = settings
+
+    def portfolio_limit(self, markets: list[int]) -> int:
+        """Return portfolio.max_exposure_quote in quanta of the market with the most decimals."""
+        scales = [self.market(market) for market in markets]
+        decimals = max(scale.price_decimals + scale.size_decimals for scale in scales)
+        return self.steps("portfolio.max_exposure_quote", decimals, PORTFOLIO_MAX)
 
     def refuse(self, key: str, why: str) -> NoReturn:
         """Raise the ConfigError that names `key`, its value, its origin and what would be right."""
@@ -113,8 +134,14 @@ class Settings(BaseSettings):
         """Return bog_limits_t by field. unix_offset_ns is 0: only the run knows its clock."""
         m = self.market(market)
         px, qty, money = m.price_decimals, m.size_decimals, m.price_decimals + m.size_decimals
+        custom = (
+            self.risk.rate_limit_orders_per_sec,
+            self.risk.rate_limit_burst,
+            self.risk.rate_limit_reserve,
+        )
+        per_sec, burst, reserve = RATES.get(self.risk.rate_limit_preset, custom)
         # burst and refill together stay within any rolling minute of the tier
-        burst = min(self.risk.rate_limit_burst, max(1, self.tier.requests_per_min // 2))
+        burst = min(burst, max(1, self.tier.requests_per_min // 2))
         limits = {
             "max_long": self.steps("risk.max_position", qty, units.QTY_MAX),
             "max_short": self.steps("risk.max_short", qty, units.QTY_MAX),
@@ -137,13 +164,21 @@ class Settings(BaseSettings):
             "balance": self.steps("risk.balance", money),
             "max_leverage_ppm": self.steps("risk.max_leverage", 6),
             "max_open_orders": min(self.risk.max_open_orders, self.tier.max_open_orders),
-            "rate_per_min": min(
-                60 * self.risk.rate_limit_orders_per_sec, self.tier.requests_per_min - burst
-            ),
+            "rate_per_min": min(60 * per_sec, self.tier.requests_per_min - burst),
             "rate_burst": burst,
-            "rate_reserve": self.risk.rate_limit_reserve,
+            "rate_reserve": reserve if reserve < burst else burst // 4,  # a tier cuts a burst
             "stale_after_ns": self.steps("risk.stale_after_ms", 6),
             "unix_offset_ns": 0,
+            "breaker_spread_ppm": self.steps("breaker.max_spread_bps", 2),
+            "breaker_move_ppm": self.steps("breaker.max_move", 6),
+            "breaker_violations": self.breaker.violations,
+            "max_fills": self.breaker.max_fills,
+            "fills_window_ns": self.steps("breaker.fills_window_sec", 9),
+            "max_rejects": self.breaker.max_rejects,
+            "rejects_window_ns": self.steps("breaker.rejects_window_sec", 9),
+            "max_feed_delay_ns": self.steps("breaker.max_feed_delay_ms", 6),
+            "warm_up_books": self.breaker.warm_up_books,
+            "warm_up_ns": self.steps("breaker.warm_up_ms", 6),
         }
         if limits["min_order"] > limits["max_order"]:
             least = units.text(limits["min_order"], qty)

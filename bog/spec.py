@@ -6,7 +6,6 @@ The shell makes a Spec, the engine's process obeys it; nothing below reads a con
 from __future__ import annotations
 
 import os
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict
 
@@ -63,6 +62,13 @@ class Spec(TypedDict):
     parent: int  # process that must live: without it the engine drains
 
 
+class ProcessSpec(TypedDict):
+    """What an engine process is told: its lanes in their order, and the limit over all of them."""
+
+    lanes: list[Spec]  # pace, cpu and parent are the same in each
+    portfolio_limit: int  # quanta of the lane with the most decimals; 0: none
+
+
 def raw_market(market: int) -> int:
     """Return the number that names a market of this venue everywhere in the core."""
     return DEX * MARKETS + market
@@ -78,10 +84,18 @@ def to_ns(text: str) -> int:
 
 
 def spec_of(
-    settings: Settings, values: dict[str, Any], config_hash: str, build: str, page: str
+    settings: Settings,
+    market: int,
+    values: dict[str, Any],
+    config_hash: str,
+    build: str,
+    page: str,
+    now_ns: int,
 ) -> Spec:
-    """Return the spec of a paper session: `values` are the flags, `page` its new stats page."""
-    market = values["market"]
+    """Return the spec of one market's paper session: `settings` are those of this market.
+
+    `values` are the flags, `page` is its new stats page, `now_ns` the host's date.
+    """
     scale = settings.market(market)
     source = settings.feed.source
     kind, _, path = source.partition(":")
@@ -104,7 +118,7 @@ def spec_of(
             preset=settings.feed.preset,
             seed=settings.feed.seed,
             # real time has the host's date; any other pace must give the same journal tomorrow
-            start_ns=time.time_ns() // 10**9 * 10**9 if real_time else SIM_START_NS,
+            start_ns=now_ns // 10**9 * 10**9 if real_time else SIM_START_NS,
             script=Path(values["script"]).read_text() if values["script"] else "",
             path=path,
             directory=settings.feed.directory,

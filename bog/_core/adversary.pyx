@@ -6,7 +6,7 @@ Two promises it keeps, because the rooms rely on them: no fill is lost, and no m
 than `DELAY` after it was sent.
 """
 
-from libc.stdint cimport int64_t, uint32_t, uint64_t
+from libc.stdint cimport INT64_MAX, int64_t, uint32_t, uint64_t
 from libc.stdlib cimport free
 from libc.string cimport memset
 
@@ -333,6 +333,8 @@ cdef int gate(World *w, int64_t slot, int side, px_t px, qty_t qty) noexcept nog
     m.pos = w.position.pos
     m.level = LEVEL_RUN
     m.connected = 1
+    m.watch = ALLOW
+    m.room = INT64_MAX
     seen(w, slot, &x)
     if risk_check(&w.limits, &w.risk, &w.book, &m, &x, side, px, qty, slot >= 0) != ALLOW:
         w.refused += 1

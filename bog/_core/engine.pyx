@@ -1,14 +1,16 @@
 """A Python handle on the step: feed it events one by one, read what came out and what it knows."""
 
 cimport cython
-from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
+from libc.stdint cimport INT64_MAX, int64_t, uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport free
 from libc.string cimport memcpy, memset
 
 from bog._core.crc32c cimport crc32c_pick
-from bog._core.engine cimport (
-    EVENT_CLEAR_HALT, EVENT_EPOCH, EVENT_GAP, EVENT_LEVEL, EVENT_MODEL, EVENT_RECORD,
-    EVENT_REPORT, EVENT_TIMER, Engine, Event, Out, engine_init, engine_mark2, engine_step, engine_word,
+from bog._core.engine cimport engine_init, engine_step
+from bog._core.engine_state cimport (
+    EVENT_CLEAR_HALT, EVENT_CONNECTION, EVENT_EPOCH, EVENT_GAP, EVENT_LEVEL, EVENT_MODEL,
+    EVENT_RECORD,
+    EVENT_REPORT, EVENT_TIMER, Engine, Event, Out, engine_mark2, engine_word,
 )
 from bog._core.inventory cimport MODEL_STEPS, Model
 from bog._core.journal cimport Journal, Segment, journal_append
@@ -54,7 +56,7 @@ cdef void quiet_turn(Engine *e, const Event *event, Out *out, Journal *journal) 
 cdef class EngineProbe:
     """One engine. Prices in ticks, sizes in lots, money in quanta, times in ns; side 0 buys, 1 sells.
 
-    `limits` names every field of Limits, `strategy` those of StrategyParams that are not 0. Each event method returns
+    `limits` and `strategy` name every field of Limits and StrategyParams. Each event method returns
     (records, commands) of its turn, in order, as dictionaries of their fields. The feed counts as
     alive at `time_ns` unless `alive_ns` says otherwise.
     """
@@ -74,6 +76,8 @@ cdef class EngineProbe:
     cdef turn_fn aside
     cdef uint64_t written  # the journal before the last event
     cdef uint32_t crc
+    cdef public long long room  # of the events to come, quanta
+    cdef public bint over
 
     def __cinit__(
         self, dict limits, dict strategy, uint32_t market=1, int price_decimals=1,
@@ -106,6 +110,7 @@ cdef class EngineProbe:
         self.journal.capacity = SLOTS
         self.journal.crc32c = crc32c_pick()
         self.turn = measured_turn
+        self.room = INT64_MAX
         self.aside = quiet_turn
 
     def __dealloc__(self):
@@ -127,6 +132,8 @@ cdef class EngineProbe:
         self.event.time_ns = time_ns
         self.event.alive_ns = time_ns if alive_ns is None else alive_ns
         self.event.arg = arg
+        self.event.room = self.room
+        self.event.over = self.over
         self.event.record = self.record
         self.event.report = self.told
         self.event.model = &self.numbers
@@ -154,9 +161,13 @@ cdef class EngineProbe:
 
     # events
 
-    def book(self, ns_t time_ns, bids, asks, alive_ns=None):
-        """Show a whole book: up to ten (price, size) pairs a side, best first."""
+    def book(self, ns_t time_ns, bids, asks, alive_ns=None, ns_t exch_ns=0):
+        """Show a whole book: up to ten (price, size) pairs a side, best first.
+
+        `exch_ns` is the venue's own time of it, Unix; 0 when unknown.
+        """
         self.fill_book(self.record, bids, asks)
+        self.record.exch_ns = exch_ns
         return self.take(EVENT_RECORD, time_ns, alive_ns, 0)
 
     def stats(self, ns_t time_ns, long long mark_px, alive_ns=None):
@@ -226,6 +237,10 @@ cdef class EngineProbe:
         """Say that the feed's writer began a new life."""
         return self.take(EVENT_EPOCH, time_ns, alive_ns, epoch)
 
+    def connection(self, ns_t time_ns, unsigned long long attempt, alive_ns=None):
+        """Say what became of an attempt to reach the venue: an Attempt."""
+        return self.take(EVENT_CONNECTION, time_ns, alive_ns, attempt)
+
     # many turns in one call
 
     def again(self, long long n):
@@ -256,6 +271,7 @@ cdef class EngineProbe:
         self.fill_book(self.record, first[0], first[1])
         self.fill_book(self.other, second[0], second[1])
         memset(&event, 0, sizeof(Event))
+        event.room = self.room
         with nogil:
             for i in range(n):
                 self.page.durable = self.journal.written
@@ -335,6 +351,8 @@ cdef class EngineProbe:
             "commands": self.engine.commands, "level": self.engine.level,
             "stale": self.engine.stale, "book_ok": self.engine.book_ok,
             "pending": self.engine.pending, "invalid": self.engine.invalid,
+            "violations": self.engine.breaker.count, "warm": self.engine.freshness.warm,
+            "connection": self.engine.connection.state,
         }
 
     def strategy(self):

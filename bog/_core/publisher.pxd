@@ -1,4 +1,4 @@
-"""The writing end of a Huginn object; loop.pyx and pump.pyx call the nogil verbs."""
+"""The writing end of a Huginn object; lane.pyx and pump.pyx call the nogil verbs."""
 
 from libc.stdint cimport uint32_t, uint64_t
 

@@ -18,12 +18,16 @@ NOUNS = {
     "memory", "notes", "record", "rng", "types",
 }  # fmt: skip
 # what must be true in the market: verbs on structs that the engine, or the loop, hands them
-ROOMS = {"book", "measure", "orders", "position", "risk"}
+ROOMS = {
+    "book", "breaker", "connection", "freshness", "measure", "orders", "portfolio", "position",
+    "repeats", "risk",
+}  # fmt: skip
 # what we want resting is a house of its own, each room on top of those before it
 STRATEGY = ["quota", "lifecycle", "volatility", "signals", "strategy", "inventory"]
 # the paper venue is four rooms, each on top of those before it; `paper` is its plug
 PAPER = ["paper_state", "paper_fills", "paper_orders", "paper"]
-STEP = {"engine"}
+# the step: what it remembers, what it watches, the act on a side, and the turn itself
+STEP = {"engine", "engine_side", "engine_state", "engine_strategy", "engine_watch"}
 # the built-in market is one house of its own behind the plug `market`
 MARKET = {
     "market", "market_flow", "market_match", "market_out", "market_send", "market_step",
@@ -36,10 +40,13 @@ WORLD = {
 }  # fmt: skip
 # numbers in double for the loop, between two turns; the step never reaches them
 COLD = ["calibrate", "coefficients"]
-LOOP = {"loop"}
+# what a lane shows, the lane, and the loop that turns over lanes: each on those before it
+LOOP = ["show", "lane", "loop"]
 # cold drivers of rooms, for tests, recovery and backtests; nothing imports them but Python
 DRIVERS = {"adversary", "backtest", "fold"}
-FLOORS = [NOUNS, ROOMS, set(STRATEGY), set(PAPER), STEP, MARKET, WORLD, set(COLD), LOOP, DRIVERS]
+FLOORS = [
+    NOUNS, ROOMS, set(STRATEGY), set(PAPER), STEP, MARKET, WORLD, set(COLD), set(LOOP), DRIVERS,
+]  # fmt: skip
 
 # what a module of each floor may cimport, itself apart
 MAY_REACH = {
@@ -48,19 +55,14 @@ MAY_REACH = {
     **{name: NOUNS | set(PAPER[:at]) for at, name in enumerate(PAPER)},
     **{name: NOUNS | set(STRATEGY[:at]) for at, name in enumerate(STRATEGY)},
     **{name: NOUNS | set(STRATEGY) | set(COLD[:at]) for at, name in enumerate(COLD)},
-    **dict.fromkeys(STEP, NOUNS | ROOMS | set(STRATEGY)),
+    **dict.fromkeys(STEP, NOUNS | ROOMS | set(STRATEGY) | STEP),
     **dict.fromkeys(MARKET, NOUNS | MARKET),
     **dict.fromkeys(WORLD, NOUNS | WORLD),
-    **dict.fromkeys(
-        LOOP,
-        NOUNS
-        | ROOMS
-        | set(STRATEGY)
-        | set(COLD)
-        | STEP
-        | {"paper", "paper_state", "market"}
-        | WORLD,
-    ),
+    **{
+        name: NOUNS | ROOMS | {*STRATEGY, *COLD} | STEP | {"paper", "paper_state", "market"} | WORLD
+        | set(LOOP[:at])
+        for at, name in enumerate(LOOP)
+    },
     **dict.fromkeys(DRIVERS, NOUNS | ROOMS | {"paper", "paper_state", "source"}),
 }
 # each with its reason

@@ -293,7 +293,7 @@ def test_names_of_quiet_reasons_are_those_of_the_strategy() -> None:
     assert facts.why_name(facts.WHY_VERDICTS + Verdict.DENY_STALE) == "DENY_STALE"
     assert facts.why_name(3) == "crossed"
     assert facts.why_name(31) == "quiet 31"
-    loop = (Path(log.__file__).parent / "_core" / "loop.pyx").read_text()
-    assert f"else {facts.WAITING}" in loop
+    show = (Path(log.__file__).parent / "_core" / "show.pxd").read_text()
+    assert f"else {facts.WAITING}" in show
     assert facts.why_name(facts.WAITING) == "waiting"
     assert facts.verdict_name(77) == "Verdict 77"
