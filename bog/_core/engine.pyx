@@ -8,7 +8,8 @@ from libc.string cimport memcpy, memset
 from bog._core.crc32c cimport crc32c_pick
 from bog._core.engine cimport (
     EVENT_CLEAR_HALT, EVENT_EPOCH, EVENT_GAP, EVENT_LEVEL, EVENT_MODEL, EVENT_RECORD,
-    EVENT_REPORT, EVENT_TIMER, Engine, Event, Out, engine_init, engine_mark2, engine_step, engine_word,
+    EVENT_REPORT, EVENT_TIMER, Engine, Event, Out, engine_init, engine_mark2, engine_step,
+    engine_word,
 )
 from bog._core.inventory cimport MODEL_STEPS, Model
 from bog._core.journal cimport Journal, Segment, journal_append
@@ -54,9 +55,9 @@ cdef void quiet_turn(Engine *e, const Event *event, Out *out, Journal *journal) 
 cdef class EngineProbe:
     """One engine. Prices in ticks, sizes in lots, money in quanta, times in ns; side 0 buys, 1 sells.
 
-    `limits` names every field of Limits, `strategy` those of StrategyParams that are not 0. Each event method returns
-    (records, commands) of its turn, in order, as dictionaries of their fields. The feed counts as
-    alive at `time_ns` unless `alive_ns` says otherwise.
+    `limits` names every field of Limits, `strategy` those of StrategyParams that are not 0. Each
+    event method returns (records, commands) of its turn, in order, as dictionaries of their fields.
+    The feed counts as alive at `time_ns` unless `alive_ns` says otherwise.
     """
 
     cdef Engine *engine
