@@ -14,6 +14,7 @@ class EventKind(IntEnum):
     EVENT_CLEAR_HALT = 5
     EVENT_GAP = 6
     EVENT_EPOCH = 7
+    EVENT_MODEL = 8
 
 @final
 class EngineProbe:
