@@ -87,8 +87,8 @@ cdef inline void inventory_quote(
     fair_q16 = look.mid2 << 15
     if look.bid_qty > 0 and look.ask_qty > 0:
         fair_q16 += signals_shift_q16(params, look.bid, look.bid_qty, look.ask, look.ask_qty)
-    if half_q16 < out.floor_ticks << 16:
-        half_q16 = out.floor_ticks << 16
+    if half_q16 < out.floor_ticks * 65536:
+        half_q16 = out.floor_ticks * 65536
     # what the persistence of quotes asks about: rounded down to half ticks
     out.fair2 = fair_q16 >> 15
     out.half_ticks = (half_q16 + 0xFFFF) >> 16

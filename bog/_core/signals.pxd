@@ -48,7 +48,7 @@ cdef inline int64_t signals_micro_q16(
         return 0
     if column >= MICRO_BUCKETS:
         column = MICRO_BUCKETS - 1
-    shift = table_q8[(row - 1) * MICRO_BUCKETS + column] << 8
+    shift = table_q8[(row - 1) * MICRO_BUCKETS + column] * 256
     return shift if imbalance > 0 else -shift if imbalance < 0 else 0
 
 
