@@ -56,9 +56,9 @@ cdef void quiet_turn(Engine *e, const Event *event, Out *out, Journal *journal) 
 cdef class EngineProbe:
     """One engine. Prices in ticks, sizes in lots, money in quanta, times in ns; side 0 buys, 1 sells.
 
-    `limits` names every field of Limits, `strategy` those of StrategyParams that are not 0. Each event method returns
-    (records, commands) of its turn, in order, as dictionaries of their fields. The feed counts as
-    alive at `time_ns` unless `alive_ns` says otherwise.
+    `limits` names every field of Limits, `strategy` those of StrategyParams that are not 0. Each
+    event method returns (records, commands) of its turn, in order, as dictionaries of their fields.
+    The feed counts as alive at `time_ns` unless `alive_ns` says otherwise.
     """
 
     cdef Engine *engine
