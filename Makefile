@@ -11,7 +11,7 @@ CORE := bog/_core
 C_FILES := $(wildcard $(CORE)/*.h)
 CYTHON_FILES := $(wildcard $(CORE)/*.pyx) $(wildcard $(CORE)/*.pxd)
 
-.PHONY: help setup run test check lint cover asan ubsan soak bench count clean
+.PHONY: help setup run test check lint cover asan ubsan soak bench count compare clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
@@ -54,6 +54,9 @@ bench: setup ## time every room (pytest-benchmark); prints, never asserts
 
 count: setup ## exact instructions a turn, by callgrind
 	@$(PY) benchmarks/count.py $(ARGS)
+
+compare: setup ## every strategy on every recording, on two tiers: the table of docs/strategies.md
+	@PYTHONPATH=. $(PY) benchmarks/compare.py $(ARGS)
 
 clean: ## everything that was built; .venv stays
 	@rm -rf build dist *.egg-info .mypy_cache .ruff_cache .hypothesis .benchmarks .coverage*

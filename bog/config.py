@@ -196,7 +196,9 @@ def _explain(error: ValidationError, origins: dict[str, str]) -> str:
         why = "want a table of keys"
     else:
         why = first["msg"].replace("Input should be", "want").replace("String should", "should")
-    origin = origins.get(key) or next((o for k, o in origins.items() if k.startswith(key)), "unset")
+    origin = origins.get(key) or next(
+        (o for k, o in origins.items() if k.startswith(f"{key}.")), "unset"
+    )
     more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
     return one_line(f"{key} = {shown(key, first['input'])} ({origin}): {why}{more}")
 
@@ -212,7 +214,7 @@ def _check(s: Settings) -> None:
     """Refuse keys that contradict each other, and live trading on limits that nobody chose."""
     if s.execution.tier not in s.venue.tiers:
         s.refuse("execution.tier", f"want one of {', '.join(s.venue.tiers)}")
-    spread = "strategy.simple_spread."
+    spread = f"strategy.{s.strategy.name}."
     for low, high in (
         ("risk.min_order_size", "risk.max_order_size"),
         ("risk.min_price", "risk.max_price"),

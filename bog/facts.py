@@ -12,17 +12,20 @@ from typing import Any, TypedDict
 from bog._core.types import (
     ConnectionState,
     FillReason,
+    Fit,
     Halt,
     Level,
+    ModelNumber,
     OrderState,
     Reject,
+    StrategyState,
     Verdict,
     Violation,
 )
 
 # enum bog_quiet: why the strategy leaves a side empty; 0 is quoting. A test compares strategy.h
 QUIET = ("quoting", "no_book", "one_sided", "crossed", "price_range", "thin", "spread_min",
-         "spread_max", "inventory")  # fmt: skip
+         "spread_max", "inventory", "warming", "quota")  # fmt: skip
 WHY_VERDICTS = 32  # from here on a reason of the page is a verdict of the gate
 WAITING = 63  # a quote is wanted, and its order does not stand yet
 
@@ -164,6 +167,10 @@ class Page(TypedDict):
     halt: int
     halt_id: int
     stale: int
+    strategy: int  # StrategyState
+    quota: int
+    sigma_q8: list[int]  # of 100 ms and of 1 s, 1/256 tick
+    number_q16: list[int]  # by ModelNumber
     equity2: int
     daily2: int
     peak2: int
@@ -251,6 +258,21 @@ def connection_name(code: int) -> str:
 def level_name(code: int) -> str:
     """Return the run level: RUN, PAUSED, DRAIN, KILLED."""
     return _name(Level, code, "LEVEL_")
+
+
+def strategy_state(code: int) -> str:
+    """Return where a strategy is in its life: init, warming, active, paused, draining, stopped."""
+    return _name(StrategyState, code, "STRATEGY_").lower()
+
+
+def model_number(code: int) -> str:
+    """Return a number of the model: half, skew, sigma, arrivals, decay, fit."""
+    return _name(ModelNumber, code, "NUMBER_").lower()
+
+
+def fit_name(code: int) -> str:
+    """Return where A and k come from, or why the newest fit is refused: few, rising."""
+    return _name(Fit, code, "FIT_").lower()
 
 
 def why_name(code: int) -> str:

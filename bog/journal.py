@@ -33,9 +33,11 @@ from bog._core.types import (
     Halt,
     JournalKind,
     Level,
+    ModelNumber,
     Reject,
     Side,
     StateWord,
+    StrategyState,
     Verdict,
     Violation,
 )
@@ -190,8 +192,11 @@ FIELDS: dict[int, tuple[tuple[str, str, Any], ...]] = {
     JournalKind.J_STALE: (("state", "stale", None), ("val", "age_ns", None)),
     JournalKind.J_EPOCH: (("id", "epoch", None),),
     JournalKind.J_END: (("val", "exit_code", None),),
-    JournalKind.J_MODEL: (("id", "number", None), ("val", "value_q16", None)),
-    JournalKind.J_STRATEGY: (("state", "state", None), ("reason", "before", None)),
+    JournalKind.J_MODEL: (("id", "number", ModelNumber), ("val", "value_q16", None)),
+    JournalKind.J_STRATEGY: (
+        ("state", "state", StrategyState),
+        ("reason", "before", StrategyState),
+    ),
     JournalKind.J_BREAKER: (
         *(("reason", "violation", Violation), ("val", "violations", None)),
         *(("px", "mid", "half ticks"), ("qty", "reference", "half ticks")),

@@ -23,6 +23,7 @@ from pydantic import (
 
 from bog.units import parse, plain
 
+MICRO_ROWS, MICRO_COLUMNS = 4, 5  # of the microprice table: BOG_MICRO_SPREADS, _BUCKETS
 MARKET_MAX = 999_999  # raw ids from 1,000,000 on would read as another exchange's
 
 
@@ -92,6 +93,20 @@ def _speed(value: object) -> str:
         raise ValueError("want max, or a number above 0 to 1000000") from None
 
 
+def _microprice(value: object) -> str:
+    """Return the table when it is empty or four rows of five whole numbers, in one spelling."""
+    if value == "":
+        return ""
+    cells = [row.split() for row in value.split("/")] if isinstance(value, str) else []
+    if [len(row) for row in cells] != [MICRO_COLUMNS] * MICRO_ROWS or not all(
+        re.fullmatch(r"-?\d{1,6}", cell, re.ASCII) for row in cells for cell in row
+    ):
+        raise ValueError(
+            f'want "", or {MICRO_ROWS} rows of {MICRO_COLUMNS} whole numbers with / between the rows'
+        )
+    return " / ".join(" ".join(str(int(cell)) for cell in row) for row in cells)
+
+
 def _webhook(value: SecretStr) -> SecretStr:
     """Return the URL when it is empty, https, or http to this host; never say what it was."""
     url = value.get_secret_value()
@@ -150,6 +165,16 @@ Decimals = Annotated[int, BeforeValidator(Range("0", "12", whole=True))]
 Seed = Annotated[int, BeforeValidator(Range("0", str(2**64 - 1), whole=True))]
 Ns = Annotated[int, BeforeValidator(Range("1", "60000000000", whole=True))]
 Count = Annotated[int, BeforeValidator(Range("1", "1000000", whole=True))]
+Gamma = Annotated[Decimal, BeforeValidator(Range("0", "1000", above=True))]
+TauSec = Annotated[Decimal, BeforeValidator(Range("0", "86400", above=True))]
+Arrivals = Annotated[Decimal, BeforeValidator(Range("0", "1000", above=True))]
+Decay = Annotated[Decimal, BeforeValidator(Range("0", "100", above=True))]
+ModelMs = Annotated[Decimal, BeforeValidator(Range("100", "60000"))]
+Shift = Annotated[int, BeforeValidator(Range("4", "12", whole=True))]
+Samples = Annotated[int, BeforeValidator(Range("1", "1024", whole=True))]
+WarmSamples = Annotated[int, BeforeValidator(Range("1", "36000", whole=True))]
+SignedTicks = Annotated[Decimal, BeforeValidator(Range("-1000000", "1000000"))]
+Quota = Annotated[int, BeforeValidator(Range("0", "5000000", whole=True))]
 Switch = Annotated[bool, BeforeValidator(_switch)]
 Text = Annotated[str, BeforeValidator(Pattern(r"[^\x00-\x1f\x7f]{1,4096}", "text on one line"))]
 FreeText = Annotated[
@@ -205,10 +230,9 @@ class Breaker(Section):
     warm_up_ms: Ms
 
 
-class SimpleSpread(Section):
-    """[strategy.simple_spread]"""
+class Quoting(Section):
+    """The keys that every strategy has in its table."""
 
-    spread_bps: SpreadBps
     order_size: Base
     min_spread_bps: Bps
     max_spread_bps: SpreadBps
@@ -216,20 +240,51 @@ class SimpleSpread(Section):
     max_valid_price: Price
     min_size_threshold: Base
     max_inventory_base: Base
-    skew_bps: Bps
     edge_bps: Bps
     requote_ticks: Ticks
     resize_fraction: Fraction
     min_interval_ms: Ms
     order_life_sec: Sec
     expiry_margin_sec: Sec
+    quota_reserve: Quota
+
+
+class SimpleSpread(Quoting):
+    """[strategy.simple_spread]"""
+
+    spread_bps: SpreadBps
+    skew_bps: Bps
+
+
+class Inventory(Quoting):
+    """[strategy.inventory]"""
+
+    model: Literal["as_infinite", "as_tau", "glft", "grid"]
+    gamma: Gamma
+    tau_sec: TauSec
+    arrivals: Arrivals
+    decay: Decay
+    calibrate: Switch
+    model_interval_ms: ModelMs
+    volatility: Literal["ewma", "realized", "parkinson"]
+    ewma_shift: Shift
+    volatility_samples: Samples
+    warm_samples: WarmSamples
+    imbalance_ticks: SignedTicks
+    microprice: Annotated[str, BeforeValidator(_microprice)]
 
 
 class Strategy(Section):
     """[strategy]"""
 
-    name: Literal["simple_spread"]
+    name: Literal["simple_spread", "inventory"]
     simple_spread: SimpleSpread
+    inventory: Inventory
+
+    @property
+    def chosen(self) -> Quoting:
+        """The table of the strategy in force."""
+        return self.inventory if self.name == "inventory" else self.simple_spread
 
 
 class Execution(Section):
@@ -253,6 +308,8 @@ class Tier(Section):
     taker_delay_ms: Ms
     requests_per_min: PerMin
     max_open_orders: VenueOrders
+    volume_quota: Quota
+    quota_per_quote: Quote
 
 
 class Venue(Section):

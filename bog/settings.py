@@ -20,6 +20,10 @@ MASK = "**********"
 _SECRET = re.compile("webhook|secret|token|password|key|url|auth", re.IGNORECASE)
 _MODELS = {"risk": 0, "linear": 1, "square": 2, "front": 3}  # enum bog_queue_model
 
+_KINDS = {"simple_spread": 0, "inventory": 1}  # enum bog_strategy_kind
+_NUMBERS = {"as_infinite": 0, "as_tau": 1, "glft": 2, "grid": 3}  # enum bog_model_kind
+_VOLATILITY = {"ewma": 0, "realized": 1, "parkinson": 2}  # enum bog_volatility_kind
+QUOTA_FREE_NS = 15_000_000_000  # on a tier with a quota, one transaction in so long is free
 # requests per second, burst, reserve
 RATES = {"conservative": (10, 20, 5), "standard": (100, 200, 50), "aggressive": (1000, 2000, 500)}
 
@@ -105,6 +109,12 @@ class Settings(BaseSettings):
         """The account tier in force."""
         return self.venue.tiers[self.execution.tier]
 
+    @property
+    def strategy_name(self) -> str:
+        """The strategy in force as reports name it: simple_spread, or inventory with its model."""
+        name = self.strategy.name
+        return f"{name} {self.strategy.inventory.model}" if name == "inventory" else name
+
     def speed_ppm(self) -> int:
         """Return millionths of real time at which a feed runs; 0 is as fast as possible."""
         return 0 if self.feed.speed == "max" else self.steps("feed.speed", 6)
@@ -176,18 +186,19 @@ class Settings(BaseSettings):
             self.refuse("risk.max_order_size", f"want at least {least}, the smallest order")
         return limits
 
-    def strategy_params(self, market: int) -> Integers:
-        """Return bog_strategy_params_t by field.
+    def strategy_params(self, market: int) -> dict[str, Any]:
+        """Return bog_strategy_params_t by field; micro_q8 is a list of integers, the others are one.
 
         own_in_book says what holds for the plugs that the configuration names: the built-in market
         and the venue publish our orders, a recording and a paper venue on data do not.
         """
         m, limits = self.market(market), self.limits(market)
-        own, s = "strategy.simple_spread.", self.strategy.simple_spread
+        own, s = f"strategy.{self.strategy.name}.", self.strategy.chosen
+        money = m.price_decimals + m.size_decimals
+        tier = f"venue.tiers.{self.execution.tier}."
         params = {
-            # half of the spread: bps * 100 / 2
-            "half_ppm": self.steps(own + "spread_bps", 0, times=50),
-            "skew_ppm": self.steps(own + "skew_bps", 2),
+            "half_ppm": 0,
+            "skew_ppm": 0,
             "maker_ppm": self.tier.maker_fee_ppm,
             "edge_ppm": self.steps(own + "edge_bps", 2),
             "min_spread_ppm": self.steps(own + "min_spread_bps", 2),
@@ -204,7 +215,16 @@ class Settings(BaseSettings):
             "order_life_ns": self.steps(own + "order_life_sec", 9),
             "expiry_margin_ns": self.steps(own + "expiry_margin_sec", 9),
             "own_in_book": int(self.execution.mode == "live" or self.feed.source == "sim"),
-        }
+            "quota_start": self.tier.volume_quota,
+            "quota_quanta": self.steps(tier + "quota_per_quote", money),
+            "quota_reserve": s.quota_reserve,
+            "quota_free_ns": QUOTA_FREE_NS,
+            "kind": _KINDS[self.strategy.name],
+        } | self._model_params()
+        if self.strategy.name == "simple_spread":
+            # half of the spread: bps * 100 / 2
+            params["half_ppm"] = self.steps(own + "spread_bps", 0, times=50)
+            params["skew_ppm"] = self.steps(own + "skew_bps", 2)
         least, most = limits["min_order"], limits["max_order"]
         if not least <= params["order_qty"] <= most:
             low, high = units.text(least, m.size_decimals), units.text(most, m.size_decimals)
@@ -214,7 +234,35 @@ class Settings(BaseSettings):
         if params["max_pos"] > (high_lots := min(limits["max_long"], limits["max_short"])):
             high = units.text(high_lots, m.size_decimals)
             self.refuse(own + "max_inventory_base", f"want at most {high}, the position limit")
+        if self.strategy.name == "inventory" and params["max_pos"] < params["order_qty"]:
+            one = units.text(params["order_qty"], m.size_decimals)
+            self.refuse(own + "max_inventory_base", f"want at least {one}, one order")
+        if 0 < params["quota_start"] <= params["quota_reserve"]:
+            self.refuse(
+                own + "quota_reserve", f"want less than {tier}volume_quota, {params['quota_start']}"
+            )
         return params
+
+    def _model_params(self) -> dict[str, Any]:
+        """Return the fields of bog_strategy_params_t that only the inventory strategy reads."""
+        own, s = "strategy.inventory.", self.strategy.inventory
+        table = [int(cell) for cell in s.microprice.replace("/", " ").split()]
+        return {
+            "model": _NUMBERS[s.model],
+            "gamma_e9": self.steps(own + "gamma", 9),
+            "tau_ns": self.steps(own + "tau_sec", 9),
+            "arrivals_e6": self.steps(own + "arrivals", 6),
+            "decay_e9": self.steps(own + "decay", 9),
+            "calibrate": int(s.calibrate),
+            "model_ns": self.steps(own + "model_interval_ms", 6),
+            "volatility": _VOLATILITY[s.volatility],
+            "volatility_shift": s.ewma_shift,
+            "volatility_samples": s.volatility_samples,
+            "warm_samples": s.warm_samples,
+            # a shift of the fair price, which is no order's price: to 1/1000 of a tick, then Q16
+            "imbalance_q16": round(self.steps(own + "imbalance_ticks", 3) * 65536 / 1000),
+            "micro_q8": table or [0] * (keys.MICRO_ROWS * keys.MICRO_COLUMNS),
+        }
 
     def venue_params(self, market: int) -> Integers:
         """Return bog_venue_params_t by field, delays of the tier included."""

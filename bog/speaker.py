@@ -13,7 +13,15 @@ from typing import Any, cast
 import numpy as np
 
 from bog import facts
-from bog._core.types import ConnectionState, Level, Side, StateWord, Verdict
+from bog._core.types import (
+    ConnectionState,
+    Fit,
+    Level,
+    ModelNumber,
+    Side,
+    StateWord,
+    Verdict,
+)
 from bog._core.types import JournalKind as J
 from bog.log import Value, emit
 
@@ -209,6 +217,22 @@ class JournalSpeaker:
                 word = facts.connection_name(state)
                 return level, "connection", f"Connection breaker is {word}", {
                     "state": word, "before": facts.connection_name(reason)}  # fmt: skip
+            case J.J_MODEL if rec["id"] == ModelNumber.NUMBER_FIT:
+                fit = facts.fit_name(val >> 16)
+                refused = val >> 16 > Fit.FIT_GOOD
+                words = (
+                    "Fit of A and k refused: the numbers before stay"
+                    if refused
+                    else "Fit of A and k"
+                )
+                return "WARNING" if refused else "INFO", "fit", words, {"reason": fit}
+            case J.J_MODEL:
+                number: dict[str, Value] = {facts.model_number(rec["id"]): Decimal(val) / 65536}
+                return "DEBUG", "model", "Model computed", number
+            case J.J_STRATEGY:
+                before = facts.strategy_state(reason)
+                return "INFO", "strategy", f"Strategy {facts.strategy_state(state)}", {
+                    "state": facts.strategy_state(state), "before": before}  # fmt: skip
             case J.J_END:
                 return "INFO", "end", "Run ended", {"exit_code": val}
             case _:

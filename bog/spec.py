@@ -42,7 +42,7 @@ class Spec(TypedDict):
     price_decimals: int
     size_decimals: int
     limits: dict[str, int]
-    strategy: dict[str, int]
+    strategy: dict[str, Any]  # integers, and a list of them for the microprice table
     venue: dict[str, int]
     balance: int
     feed: FeedSpec
@@ -154,7 +154,7 @@ def about_of(settings: Settings, spec: Spec) -> About:
         size_decimals=spec["size_decimals"],
         mode="paper",
         feed=names[feed["kind"]],
-        strategy=settings.strategy.name,
+        strategy=settings.strategy_name,
         tier=f"{settings.execution.tier} ({settings.tier.as_of})",
         maker_ppm=venue["maker_ppm"],
         taker_ppm=venue["taker_ppm"],

@@ -154,10 +154,29 @@ def _state(page: Page) -> str:
     return "STALE" if page["stale"] else facts.level_name(page["level"])
 
 
+def _strategy(about: About, page: Page) -> str:
+    """Return what the strategy does and, when it has a model, by which numbers: ticks and seconds."""
+    words = f"strategy {about['strategy']} {facts.strategy_state(page['strategy'])}"
+    half, skew, sigma, arrivals, decay, fit = (n / 65536 for n in page["number_q16"])
+    if sigma:
+        words += (
+            f"  half {half:.1f} skew {skew:.1f} sigma {sigma:.1f}"
+            f"  A {arrivals:.2f} k {decay:.3f} {facts.fit_name(int(fit))}"
+        )
+    return words
+
+
 def screen(status: Status) -> Group:
     """Return the whole screen, at most 23 lines of 79 columns."""
     about, page = status["about"], status["page"]
-    lines = [*_head(status), Text(), *_money(about, page), Text(), *_quotes(about, page), Text()]
+    lines = [
+        *_head(status),
+        Text(_strategy(about, page), style="dim"),
+        *_money(about, page),
+        Text(),
+        *_quotes(about, page),
+        Text(),
+    ]
     lines += [*_fills(about, page), *_health(status), Text(status["note"], style="dim")]
     for one in lines:
         one.no_wrap, one.overflow = True, "crop"

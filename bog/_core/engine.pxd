@@ -11,9 +11,12 @@ from libc.string cimport memcpy, memset
 from bog._core.book cimport BOOK_BAD_PX, BOOK_SOUND, book_check, book_same_touch
 from bog._core.engine_side cimport engine_crowded, engine_side
 from bog._core.engine_state cimport (
-    EVENT_CLEAR_HALT, EVENT_CONNECTION, EVENT_EPOCH, EVENT_GAP, EVENT_LEVEL, EVENT_RECORD,
+    EVENT_CLEAR_HALT, EVENT_CONNECTION, EVENT_EPOCH, EVENT_GAP, EVENT_LEVEL, EVENT_MODEL, EVENT_RECORD,
     EVENT_REPORT, EVENT_TIMER, Engine, Event, Out, engine_halt, engine_mark2, engine_record,
     engine_word,
+)
+from bog._core.engine_strategy cimport (
+    engine_lifecycle, engine_on_beat, engine_on_model, engine_quote,
 )
 from bog._core.engine_watch cimport (
     engine_clear_halt, engine_doubt, engine_freshness, engine_garbage, engine_judge_book,
@@ -21,16 +24,16 @@ from bog._core.engine_watch cimport (
 )
 from bog._core.freshness cimport freshness_book
 from bog._core.orders cimport (
-    EFFECT_DUPLICATE, EFFECT_IGNORED, OrderEffect, highest_bit, orders_age, orders_init, orders_on_report,
+    EFFECT_DUPLICATE, EFFECT_IGNORED, OrderEffect, orders_age, orders_init, orders_on_report,
 )
 from bog._core.position cimport position_fill, position_funding
+from bog._core.quota cimport quota_init
 from bog._core.risk cimport Moment, risk_init, risk_standing
-from bog._core.strategy cimport strategy_quote
 from bog._core.types cimport (
     ALLOW, DENY_DAILY_LOSS, DENY_DRAWDOWN, HALT_ACCOUNTING, HALT_DAILY_LOSS,
     HALT_DRAWDOWN, HALT_KILLED, HALT_VENUE, J_ACK, J_AMENDED, J_AMEND_REJECT, J_CANCELED,
     J_CANCEL_REJECT, J_EPOCH, J_EXPIRED, J_FILL, J_FUNDING, J_GAP, J_LEVEL, J_REJECT, J_UNKNOWN,
-    LEVEL_KILLED, REC_BOOK, REC_STATS, REC_STATUS, REP_ACK, REP_AMENDED, REP_AMEND_REJECT,
+    LEVEL_DRAIN, LEVEL_KILLED, REC_BOOK, REC_STATS, REC_STATUS, REP_ACK, REP_AMENDED, REP_AMEND_REJECT,
     REP_CANCELED, REP_CANCEL_REJECT, REP_EXPIRED, REP_FILL, REP_FUNDING, REP_REJECT, STATUS_HALTED,
     STATUS_UP, JournalRec, Limits, Record, Report, StrategyParams, ns_t,
 )
@@ -166,9 +169,7 @@ cdef inline void engine_decide(Engine *e, Out *out) noexcept nogil:
         engine_halt(e, out, HALT_DAILY_LOSS, m.daily2)
     elif standing == DENY_DRAWDOWN:
         engine_halt(e, out, HALT_DRAWDOWN, m.daily2)
-    strategy_quote(
-        &e.params, &e.book, e.orders.slot, highest_bit(e.orders.live) + 1, e.position.pos, &e.quote
-    )
+    engine_quote(e)
     for side in range(2):
         verdict = standing
         if verdict == ALLOW and e.over:
@@ -196,6 +197,10 @@ cdef inline void engine_step(Engine *e, const Event *event, Out *out) noexcept n
         look = engine_on_record(e, event.record, out)
     elif event.kind == EVENT_REPORT:
         engine_on_report(e, event.report, out)
+    elif event.kind == EVENT_TIMER:
+        engine_on_beat(e)
+    elif event.kind == EVENT_MODEL:
+        engine_on_model(e, event.model, out)
     elif event.kind == EVENT_LEVEL:
         engine_on_level(e, event.arg, out)
     elif event.kind == EVENT_GAP:
@@ -213,6 +218,8 @@ cdef inline void engine_step(Engine *e, const Event *event, Out *out) noexcept n
     if not look:
         return
     engine_freshness(e, out)
+    if event.kind != EVENT_RECORD and (event.kind != EVENT_REPORT or e.level >= LEVEL_DRAIN):
+        engine_lifecycle(e, out)
     if e.now_ns >= e.sample_ns:
         # whole seconds of the engine's clock, however far time jumped
         e.sample_ns = e.now_ns - e.now_ns % 1_000_000_000LL + 1_000_000_000LL
@@ -230,6 +237,7 @@ cdef inline int engine_init(
     memcpy(&e.limits, limits, sizeof(Limits))
     memcpy(&e.params, params, sizeof(StrategyParams))
     e.market = market
+    quota_init(&e.memory.quota, &e.params, 0)
     # a slot is kept as long as a late fill may be told, a cancel is asked again after two seconds
     orders_init(&e.orders, 1, market, 3_000_000_000LL, 2_000_000_000LL, 0)
     return risk_init(&e.risk, &e.limits, px_decimals, qty_decimals, 0)

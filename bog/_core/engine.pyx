@@ -8,9 +8,11 @@ from libc.string cimport memcpy, memset
 from bog._core.crc32c cimport crc32c_pick
 from bog._core.engine cimport engine_init, engine_step
 from bog._core.engine_state cimport (
-    EVENT_CLEAR_HALT, EVENT_CONNECTION, EVENT_EPOCH, EVENT_GAP, EVENT_LEVEL, EVENT_RECORD,
+    EVENT_CLEAR_HALT, EVENT_CONNECTION, EVENT_EPOCH, EVENT_GAP, EVENT_LEVEL, EVENT_MODEL,
+    EVENT_RECORD,
     EVENT_REPORT, EVENT_TIMER, Engine, Event, Out, engine_mark2, engine_word,
 )
+from bog._core.inventory cimport MODEL_STEPS, Model
 from bog._core.journal cimport Journal, Segment, journal_append
 from bog._core.memory cimport lines
 from bog._core.orders cimport ORDERS_CAP
@@ -54,9 +56,9 @@ cdef void quiet_turn(Engine *e, const Event *event, Out *out, Journal *journal) 
 cdef class EngineProbe:
     """One engine. Prices in ticks, sizes in lots, money in quanta, times in ns; side 0 buys, 1 sells.
 
-    `limits` and `strategy` name every field of Limits and StrategyParams. Each event method returns
-    (records, commands) of its turn, in order, as dictionaries of their fields. The feed counts as
-    alive at `time_ns` unless `alive_ns` says otherwise.
+    `limits` names every field of Limits, `strategy` those of StrategyParams that are not 0. Each
+    event method returns (records, commands) of its turn, in order, as dictionaries of their fields.
+    The feed counts as alive at `time_ns` unless `alive_ns` says otherwise.
     """
 
     cdef Engine *engine
@@ -69,6 +71,7 @@ cdef class EngineProbe:
     cdef Journal *journal
     cdef JournalRec *slots
     cdef Event event
+    cdef Model numbers
     cdef turn_fn turn
     cdef turn_fn aside
     cdef uint64_t written  # the journal before the last event
@@ -81,8 +84,10 @@ cdef class EngineProbe:
         int size_decimals=5,
     ):
         cdef Limits bounds = limits
-        cdef StrategyParams params = strategy
+        cdef StrategyParams params
         cdef int cap
+        memset(&params, 0, sizeof(StrategyParams))
+        params = {**params, **strategy}
         self.engine = <Engine *> lines(sizeof(Engine))
         self.before = <Engine *> lines(sizeof(Engine))
         self.out = <Out *> lines(sizeof(Out))
@@ -131,6 +136,7 @@ cdef class EngineProbe:
         self.event.over = self.over
         self.event.record = self.record
         self.event.report = self.told
+        self.event.model = &self.numbers
         memcpy(self.before, self.engine, sizeof(Engine))
         self.written = self.page.durable = self.journal.written
         self.crc = self.journal.crc
@@ -200,6 +206,20 @@ cdef class EngineProbe:
     def timer(self, ns_t time_ns, alive_ns=None):
         """Let time pass."""
         return self.take(EVENT_TIMER, time_ns, alive_ns, 0)
+
+    def model(self, ns_t time_ns, long long half_q16, list shift_q16, list number_q16, alive_ns=None):
+        """Hand over a model's numbers, Q16: half spread, 2 n + 1 shifts, and the six by ModelNumber."""
+        steps = len(shift_q16) // 2
+        if len(shift_q16) != 2 * steps + 1 or not 1 <= steps <= MODEL_STEPS:
+            raise ValueError(f"{len(shift_q16)} shifts: want an odd number from 3 to 33")
+        memset(&self.numbers, 0, sizeof(Model))
+        self.numbers.half_q16 = half_q16
+        self.numbers.steps = steps
+        for i, shift in enumerate(shift_q16):
+            self.numbers.shift_q16[i] = shift
+        for i, number in enumerate(number_q16):
+            self.numbers.number_q16[i] = number
+        return self.take(EVENT_MODEL, time_ns, alive_ns, 0)
 
     def level(self, ns_t time_ns, unsigned long long level, alive_ns=None):
         """Ask for a run level; any number may be asked for."""
@@ -334,6 +354,13 @@ cdef class EngineProbe:
             "violations": self.engine.breaker.count, "warm": self.engine.freshness.warm,
             "connection": self.engine.connection.state,
         }
+
+    def strategy(self):
+        """Return the strategy's state (StrategyState), its samples of 100 ms, and its quota's rest."""
+        return (
+            self.engine.memory.state, self.engine.memory.volatility.fast.samples,
+            self.engine.memory.quota.left,
+        )
 
     def words(self):
         """Return the words of state that outlive a run (enum StateWord)."""

@@ -5,14 +5,16 @@ from libc.stdint cimport int64_t, uint8_t, uint32_t
 from bog._core.engine_state cimport (
     Engine, Out, engine_command, engine_record, engine_say,
 )
+from bog._core.engine_strategy cimport engine_frugal
 from bog._core.exposure cimport Exposure
 from bog._core.orders cimport (
     CHANGE_AMEND, CHANGE_KEEP, CHANGE_REPLACE, PLAN_AMEND, PLAN_CANCEL, PLAN_PLACE, PLAN_WAIT, Plan,
     lowest_bit, orders_amend, orders_cancel, orders_exposure, orders_place, orders_plan, orders_sent,
 )
+from bog._core.quota cimport quota_spend
 from bog._core.risk cimport Moment, risk_judge, risk_room, risk_take
 from bog._core.strategy cimport (
-    MOVE_KEEP, MOVE_RENEW, MOVE_WRONG_SIDE, Quote, strategy_moves, strategy_paced,
+    MOVE_KEEP, MOVE_RENEW, MOVE_WRONG_SIDE, QUIET_QUOTA, Quote, strategy_moves, strategy_paced,
 )
 from bog._core.types cimport (
     ALLOW, BID, DENY_RATE, J_AMEND, J_CANCEL, J_PLACE, NEVER, Command, JournalRec, Order, ns_t,
@@ -57,7 +59,7 @@ cdef inline void engine_side(Engine *e, int side, const Moment *m, int standing,
     cdef const Quote *quote = &e.quote
     cdef px_t px = quote.bid_px if side == BID else quote.ask_px
     cdef qty_t qty = quote.bid_qty if side == BID else quote.ask_qty
-    cdef int move = MOVE_KEEP, change = CHANGE_KEEP, verdict
+    cdef int move = MOVE_KEEP, change = CHANGE_KEEP, verdict, frugal, found = 0
     cdef uint32_t live = e.orders.live
     cdef ns_t expiry = NEVER
     cdef Exposure exposure
@@ -75,13 +77,20 @@ cdef inline void engine_side(Engine *e, int side, const Moment *m, int standing,
         order = &e.orders.slot[lowest_bit(live)]
         live &= live - 1
         if order.side == side:
-            move = strategy_moves(&e.params, quote, side, order, e.now_ns)
+            found = 1
+            move = strategy_moves(&e.params, &e.memory.quota, quote, side, order, e.now_ns)
     if move == MOVE_RENEW:
         change = CHANGE_REPLACE
     elif move != MOVE_KEEP:
         change = CHANGE_AMEND
-    if qty > 0 and change != CHANGE_KEEP and not strategy_paced(&e.params, e.quoted_ns[side], e.now_ns):
-        # too soon to move it: a quote on the wrong side goes, any other waits
+    frugal = engine_frugal(e, side, qty)
+    if frugal and qty > 0 and not found:
+        e.why[side] = QUIET_QUOTA
+        qty = 0
+    if qty > 0 and change != CHANGE_KEEP and (
+        frugal or not strategy_paced(&e.params, e.quoted_ns[side], e.now_ns)
+    ):
+        # too soon to move it, or too dear: a quote on the wrong side goes, any other waits
         e.pending = 1
         if move == MOVE_WRONG_SIDE:
             qty = 0
@@ -130,6 +139,7 @@ cdef inline void engine_side(Engine *e, int side, const Moment *m, int standing,
             return
         rec = engine_record(e, out, J_AMEND)
     risk_take(&e.risk, &e.limits, e.now_ns, exposure.live + was_free, 0)
+    quota_spend(&e.memory.quota, &e.params, e.now_ns)
     rec.id = command.order_id
     rec.px = plan.px
     rec.qty = plan.qty

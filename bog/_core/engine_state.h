@@ -10,6 +10,7 @@
 #include "breaker.h"
 #include "connection.h"
 #include "freshness.h"
+#include "inventory.h"
 #include "orders.h"
 #include "repeats.h"
 #include "risk.h"
@@ -29,6 +30,7 @@ enum bog_event_kind {
     BOG_EVENT_EPOCH =
         7, /* arg = the feed writer's new epoch; the book is void until the next one */
     BOG_EVENT_CONNECTION = 8, /* arg = enum bog_attempt: the venue was reached, or was not */
+    BOG_EVENT_MODEL = 9,      /* the strategy's numbers, computed off the hot path */
 };
 
 /* What the step takes. Time arrives here and nowhere else. */
@@ -41,6 +43,7 @@ typedef struct bog_event {
     uint64_t over;     /* 1: all markets together are past their limit */
     const bog_record_t *record;
     const bog_report_t *report;
+    const bog_model_t *model;
 } bog_event_t;
 
 /* What the step gives. Records go to the journal before commands go to the executor. */
@@ -83,6 +86,7 @@ typedef struct bog_engine {
     uint8_t invalid;   /* reason of the last refused book */
     uint8_t over;
     uint64_t unchanged, books, crossed, refused;
+    bog_strategy_memory_t memory; /* last, because it is long and mostly cold */
 } bog_engine_t;
 
 #endif

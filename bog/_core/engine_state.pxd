@@ -6,6 +6,7 @@ from libc.string cimport memset
 from bog._core.breaker cimport Breaker
 from bog._core.connection cimport Connection
 from bog._core.freshness cimport Freshness
+from bog._core.inventory cimport Model, StrategyMemory
 from bog._core.orders cimport Orders
 from bog._core.repeats cimport Repeats
 from bog._core.risk cimport Risk, risk_halt, risk_restore
@@ -31,6 +32,7 @@ cdef extern from "engine_state.h" nogil:
         EVENT_GAP "BOG_EVENT_GAP"
         EVENT_EPOCH "BOG_EVENT_EPOCH"
         EVENT_CONNECTION "BOG_EVENT_CONNECTION"
+        EVENT_MODEL "BOG_EVENT_MODEL"
 
     ctypedef struct Event "bog_event_t":
         uint64_t kind
@@ -41,6 +43,7 @@ cdef extern from "engine_state.h" nogil:
         uint64_t over
         const Record *record
         const Report *report
+        const Model *model
 
     ctypedef struct Out "bog_out_t":
         int64_t n_commands
@@ -83,6 +86,7 @@ cdef extern from "engine_state.h" nogil:
         uint64_t books
         uint64_t crossed
         uint64_t refused
+        StrategyMemory memory
 
 
 cdef inline JournalRec *engine_record(Engine *e, Out *out, int kind) noexcept nogil:
@@ -179,7 +183,7 @@ cdef inline int64_t engine_word(Engine *e, int word, int64_t value, bint store) 
         return p.funding
     if word == W_VOLUME:
         if store:
-            p.volume = value
+            p.volume = e.memory.quota.volume = value  # what earlier runs traded earns nothing now
         return p.volume
     if word == W_FILLS:
         if store:

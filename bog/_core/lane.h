@@ -6,6 +6,7 @@
 #ifndef BOG_LANE_H
 #define BOG_LANE_H
 
+#include "calibrate.h"
 #include "depth.h"
 #include "engine_state.h"
 #include "measure.h"
@@ -20,6 +21,7 @@ typedef struct bog_lane_memory {
     bog_share_t share; /* of the limit over all lanes */
     bog_depth_t depth; /* the whole book; the paper venue works in it */
     bog_measure_memory_t measure;
+    bog_calibration_t calibration; /* what A and k of the strategy are fitted to */
 } bog_lane_memory_t;
 
 /* What a lane says of itself when it is asked to go on; from 0 on it has ended by that exit code. */

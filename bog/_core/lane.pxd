@@ -2,6 +2,7 @@
 
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 
+from bog._core.calibrate cimport Calibration
 from bog._core.depth cimport Depth
 from bog._core.engine_state cimport Engine, Event, Out
 from bog._core.journal cimport Journal, JournalFile
@@ -25,6 +26,7 @@ cdef extern from "lane.h" nogil:
         Share share
         Depth depth
         MeasureMemory measure
+        Calibration calibration
 
     cdef enum LaneAnswer "bog_lane_answer":
         LANE_GOES_ON "BOG_LANE_GOES_ON"
@@ -86,6 +88,7 @@ cdef class Lane:
     cdef void emit(self) noexcept nogil
     cdef void on_report(self) noexcept nogil
     cdef void on_timer(self) noexcept nogil
+    cdef void model(self) noexcept nogil
     cdef int on_message(self) noexcept nogil
     cdef void publish(self, const Row *row) noexcept nogil
     cdef void on_book(self, const Row *row, ns_t begun) noexcept nogil

@@ -15,17 +15,21 @@ from libc.stdlib cimport free
 from libc.string cimport memcpy, memset
 
 from bog._core.atomic cimport pause as spin_pause
+from bog._core.calibrate cimport calibrate_print
 from bog._core.clock cimport mono_ns, nap
+from bog._core.coefficients cimport coefficients_due
 from bog._core.depth cimport depth_apply, depth_top
 from bog._core.engine cimport engine_init, engine_step
 from bog._core.engine_state cimport (
-    EVENT_CLEAR_HALT, EVENT_EPOCH, EVENT_GAP, EVENT_LEVEL, EVENT_RECORD, EVENT_REPORT, EVENT_TIMER,
+    EVENT_CLEAR_HALT, EVENT_EPOCH, EVENT_GAP, EVENT_LEVEL, EVENT_MODEL, EVENT_RECORD, EVENT_REPORT,
+    EVENT_TIMER,
     Engine, Event, engine_word,
 )
 from bog._core.exposure cimport Exposure
 from bog._core.fixed cimport ceil_div
 from bog._core.hist cimport hist_add
 from bog._core.huginn cimport READ_EPOCH, READ_GONE, READ_NOTHING, READ_ROW
+from bog._core.inventory cimport Model
 from bog._core.journal cimport JournalFile, journal_append, journal_durable, journal_room
 from bog._core.level cimport Control, level_get, level_take_clear
 from bog._core.market cimport Market
@@ -49,7 +53,7 @@ from bog._core.types cimport (
     CMD_AMEND, CMD_CANCEL, CMD_PLACE, J_CANCELED, J_END, J_READY, J_RUN, J_STATE, LEVEL_DRAIN,
     NEVER, REC_STATS, REC_STATUS, REJ_RESTART, REP_ACK, REP_AMEND_REJECT, REP_CANCELED,
     REP_CANCEL_REJECT, REP_EXPIRED, REP_FILL, REP_FUNDING, REP_REJECT, REP_UNKNOWN, ROW_LEVEL,
-    ROW_RESET, ROW_STATS, ROW_STATUS, ROW_TRADE, STATE_WORDS, STATUS_END, Command, JournalRec,
+    ROW_RESET, ROW_STATS, ROW_STATUS, ROW_TRADE, STATE_WORDS, STATUS_END, STRATEGY_INVENTORY, Command, JournalRec,
     Limits, Report, Row, StrategyParams, VenueParams, ns_t, px_t,
 )
 
@@ -410,6 +414,24 @@ cdef class Lane:
         self.step(&event)
         self.stats.timers += 1
         self.timer_ns = self.now_ns + TIMER_NS
+        if self.engine.params.kind == STRATEGY_INVENTORY:
+            self.model()
+
+    cdef void model(self) noexcept nogil:
+        """Give the strategy its numbers anew when they are due: off the path of a tick, in double."""
+        cdef Engine *e = self.engine
+        cdef Model model
+        cdef Event event
+        if not coefficients_due(
+            &e.params, &e.memory, &self.memory.calibration, e.mid2 if e.book_ok else 0, self.now_ns,
+            &model,
+        ):
+            return
+        memset(&event, 0, sizeof(Event))
+        event.kind = EVENT_MODEL
+        event.time_ns = self.now_ns
+        event.model = &model
+        self.step(&event)
 
     cdef int on_message(self) noexcept nogil:
         """Take rows up to the end of a message, then let the engine look.
@@ -440,6 +462,7 @@ cdef class Lane:
                 self.book_flags |= row.flags
             elif row.kind == ROW_TRADE:
                 self.stats.trades += 1
+                calibrate_print(&self.memory.calibration, row.side, row.px)
             elif row.kind == ROW_STATS or row.kind == ROW_STATUS:
                 memset(self.record, 0, sizeof(Record))
                 self.record.recv_ns = row.recv_ns

@@ -11,6 +11,7 @@ from bog._core.orders cimport ORDERS_CAP
 from bog._core.position cimport position_daily2, position_equity2, position_unrealized2
 from bog._core.stats cimport STATS_ORDERS, Stats
 from bog._core.types cimport BID, VERDICTS, Order, ns_t, px_t
+from bog._core.volatility cimport volatility_sigma_q8
 
 
 cdef inline void show_engine(const Engine *e, ns_t now, ns_t mono, Stats *s) noexcept nogil:
@@ -30,6 +31,10 @@ cdef inline void show_engine(const Engine *e, ns_t now, ns_t mono, Stats *s) noe
     s.daily2 = position_daily2(&e.position, mark2)
     s.unrealized2 = position_unrealized2(&e.position, mark2)
     s.peak2 = e.position.peak
+    s.strategy, s.quota = e.memory.state, e.memory.quota.left
+    s.sigma_q8[0] = volatility_sigma_q8(e.memory.volatility.fast.var_q16)
+    s.sigma_q8[1] = volatility_sigma_q8(e.memory.volatility.slow.var_q16)
+    memcpy(s.number_q16, e.memory.model.number_q16, sizeof(s.number_q16))
     memcpy(&s.position, &e.position, sizeof(e.position))
     memset(s.order, 0, sizeof(s.order))
     for i in range(ORDERS_CAP):

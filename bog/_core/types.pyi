@@ -217,3 +217,42 @@ class Verdict(IntEnum):
     DENY_BREAKER = 27
     DENY_PORTFOLIO = 28
     VERDICTS = 29
+
+class StrategyKind(IntEnum):
+    STRATEGY_SIMPLE_SPREAD = 0
+    STRATEGY_INVENTORY = 1
+
+class ModelKind(IntEnum):
+    MODEL_AS_INFINITE = 0
+    MODEL_AS_TAU = 1
+    MODEL_GLFT = 2
+    MODEL_GRID = 3
+
+class VolatilityKind(IntEnum):
+    VOLATILITY_EWMA = 0
+    VOLATILITY_REALIZED = 1
+    VOLATILITY_PARKINSON = 2
+
+class StrategyState(IntEnum):
+    STRATEGY_INIT = 0
+    STRATEGY_WARMING = 1
+    STRATEGY_ACTIVE = 2
+    STRATEGY_PAUSED = 3
+    STRATEGY_DRAINING = 4
+    STRATEGY_STOPPED = 5
+    STRATEGY_STATES = 6
+
+class ModelNumber(IntEnum):
+    NUMBER_HALF = 0
+    NUMBER_SKEW = 1
+    NUMBER_SIGMA = 2
+    NUMBER_ARRIVALS = 3
+    NUMBER_DECAY = 4
+    NUMBER_FIT = 5
+    NUMBERS = 6
+
+class Fit(IntEnum):
+    FIT_CONFIGURED = 0
+    FIT_GOOD = 1
+    FIT_FEW = 2
+    FIT_RISING = 3

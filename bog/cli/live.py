@@ -215,7 +215,7 @@ def options(command: Any) -> Any:
                      "several in one thread, under one limit."),
         click.option("--config", metavar="FILE", help="TOML over the defaults; a bare name is one "
                      "that ships: development, production, binance."),
-        click.option("--strategy", metavar="NAME", help="simple_spread."),
+        click.option("--strategy", metavar="NAME", help="simple_spread or inventory."),
         click.option("--feed", metavar="SOURCE", help="sim, huginn, or replay:FILE."),
         click.option("--preset", help="Built-in market: quiet, active or toxic."),
         click.option("--script", type=click.Path(exists=True, dir_okay=False),

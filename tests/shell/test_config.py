@@ -1,5 +1,6 @@
 """Every key of the configuration arrives, and every bad value of it is refused in one line."""
 
+import re
 import tomllib
 from datetime import date
 from decimal import Decimal
@@ -14,6 +15,7 @@ from bog.settings import Settings
 
 DEFAULTS = dict(config._leaves(tomllib.loads((config.FOLDER / "default.toml").read_text())))
 SPREAD = "strategy.simple_spread."
+INVENTORY = "strategy.inventory."
 
 # key: (a good value that is not the default, which function it reaches, {field: what arrives})
 ARRIVES: dict[str, tuple[object, str, dict[str, object]]] = {
@@ -63,6 +65,23 @@ ARRIVES: dict[str, tuple[object, str, dict[str, object]]] = {
     SPREAD + "min_interval_ms": ("100", "strategy", {"min_interval_ns": 100_000_000}),
     SPREAD + "order_life_sec": ("300", "strategy", {"order_life_ns": 300_000_000_000}),
     SPREAD + "expiry_margin_sec": ("30", "strategy", {"expiry_margin_ns": 30_000_000_000}),
+    SPREAD + "quota_reserve": (200, "strategy", {"quota_reserve": 200}),
+    INVENTORY + "model": ("as_tau", "strategy", {"model": 1}),
+    INVENTORY + "gamma": ("0.000000002", "strategy", {"gamma_e9": 2}),
+    INVENTORY + "tau_sec": ("1.5", "strategy", {"tau_ns": 1_500_000_000}),
+    INVENTORY + "arrivals": ("0.6", "strategy", {"arrivals_e6": 600_000}),
+    INVENTORY + "decay": ("0.028", "strategy", {"decay_e9": 28_000_000}),
+    INVENTORY + "calibrate": ("false", "strategy", {"calibrate": 0}),
+    INVENTORY + "model_interval_ms": ("500", "strategy", {"model_ns": 500_000_000}),
+    INVENTORY + "volatility": ("parkinson", "strategy", {"volatility": 2}),
+    INVENTORY + "ewma_shift": (12, "strategy", {"volatility_shift": 12}),
+    INVENTORY + "volatility_samples": (1024, "strategy", {"volatility_samples": 1024}),
+    INVENTORY + "warm_samples": (1, "strategy", {"warm_samples": 1}),
+    INVENTORY + "imbalance_ticks": ("-2.5", "strategy", {"imbalance_q16": -163_840}),
+    INVENTORY + "microprice": (
+        "1 2 3 4 5/-6 7 8 9 10 / 0 0 0 0 0 / 11 12 13 14 15", "strategy",
+        {"micro_q8": [1, 2, 3, 4, 5, -6, 7, 8, 9, 10, 0, 0, 0, 0, 0, 11, 12, 13, 14, 15]}),
+    INVENTORY + "edge_bps": ("0.1", "strategy", {"edge_ppm": 10}),
     "execution.mode": ("simulated", "get", {"execution.mode": "paper"}),
     "execution.dry_run": ("false", "get", {"execution.dry_run": False}),
     "execution.tier": ("premium", "strategy", {"maker_ppm": 40}),
@@ -95,6 +114,12 @@ ARRIVES: dict[str, tuple[object, str, dict[str, object]]] = {
     "monitoring.alerts.daily_loss_alert_threshold": (
         "99", "get", {"monitoring.alerts.daily_loss_alert_threshold": 99}),
 }  # fmt: skip
+# the keys that both strategies have arrive in the same fields
+ARRIVES |= {
+    INVENTORY + key: ARRIVES[SPREAD + key]
+    for key in keys.Quoting.model_fields
+    if INVENTORY + key not in ARRIVES
+}
 TIER: dict[str, tuple[object, str, dict[str, object]]] = {
     "as_of": ("2027-01-02", "tier", {"as_of": "2027-01-02"}),
     "maker_fee_ppm": (-5, "venue", {"maker_ppm": -5}),
@@ -104,6 +129,8 @@ TIER: dict[str, tuple[object, str, dict[str, object]]] = {
     "taker_delay_ms": ("3", "venue", {"taker_ns": 3_000_000}),
     "requests_per_min": (120, "venue", {"requests_per_min": 120}),
     "max_open_orders": (3, "venue", {"max_open_orders": 3}),
+    "volume_quota": (777, "strategy", {"quota_start": 777}),
+    "quota_per_quote": ("7", "strategy", {"quota_quanta": 7_000_000}),
 }
 MARKET: dict[str, tuple[object, str, dict[str, object]]] = {
     "symbol": ("XBT", "market", {"symbol": "XBT"}),
@@ -135,6 +162,8 @@ def context(key: str) -> tuple[int, dict[str, Any]]:
     """Return the market, and the flags, under which a key of a tier or market is in use."""
     tier = tree("execution.tier", key.split(".")[2]) if key.startswith("venue.tiers.") else {}
     market = int(key.split(".")[1]) if key.startswith("markets.") else 1
+    if key.startswith(INVENTORY):
+        tier = tree("strategy.name", "inventory")
     if key == "risk.rate_limit_orders_per_sec":
         tier = tree("execution.tier", "plus")  # standard allows less than any value of this key
     return market, tier
@@ -208,18 +237,30 @@ TEXTS = {"feed.directory", "journal.directory", "monitoring.log_file"}
 ALERTS = "monitoring.alerts."
 # what of the table above is a good value of a key, and why it is
 LEGITIMATE: dict[str, set[str]] = {
-    "bool": {"host.strict", "execution.dry_run", "venue.through_full", "venue.shrink_keeps_place"},
+    "bool": {
+        INVENTORY + "calibrate", "host.strict", "execution.dry_run", "venue.through_full",
+        "venue.shrink_keeps_place",
+    },
     "nan text": {*TEXTS, "markets.0.symbol", "markets.1.symbol"},
     "inf text": {*TEXTS, "markets.0.symbol", "markets.1.symbol"},
     "word": TEXTS,
-    "empty": {"monitoring.log_file", "monitoring.alert_webhook_url"},  # none wanted
-    "negative": {"*.maker_fee_ppm", "*.taker_fee_ppm"},  # a rebate
+    "empty": {  # none wanted
+        "monitoring.log_file", "monitoring.alert_webhook_url", INVENTORY + "microprice",
+    },
+    "negative": {
+        "*.maker_fee_ppm", "*.taker_fee_ppm",  # a rebate
+        INVENTORY + "imbalance_ticks",  # away from the heavier side
+    },
     "zero": {
         "risk.rate_limit_reserve",  # nothing kept back
         "breaker.warm_up_ms",  # the good books alone
         SPREAD + "min_spread_bps", SPREAD + "skew_bps", SPREAD + "edge_bps",  # rule not wanted
         SPREAD + "requote_ticks", SPREAD + "order_life_sec",  # 0 has its own meaning
-        SPREAD + "min_interval_ms", SPREAD + "expiry_margin_sec",
+        SPREAD + "min_interval_ms", SPREAD + "expiry_margin_sec", SPREAD + "quota_reserve",
+        *(INVENTORY + key for key in (
+            "min_spread_bps", "edge_bps", "requote_ticks", "order_life_sec", "min_interval_ms",
+            "expiry_margin_sec", "quota_reserve", "imbalance_ticks")),
+        "*.volume_quota",  # the tier has none
         "venue.net_latency_ms", "venue.response_latency_ms", "venue.reconcile_window_ms",
         "*.maker_delay_ms", "*.cancel_amend_delay_ms", "*.taker_delay_ms",
         "*.maker_fee_ppm", "*.taker_fee_ppm", "feed.seed",
@@ -416,6 +457,16 @@ def test_live_needs_every_limit_said_and_no_dry_run() -> None:
         (tree(SPREAD + "order_size", "0.0001"), "want from 0.00020 to 0.05000"),
         (tree(SPREAD + "max_inventory_base", "0.2"), "want at most 0.10000, the position limit"),
         (tree(SPREAD + "expiry_margin_sec", "600"), "want less than"),
+        (merged(tree(SPREAD + "quota_reserve", 1000), tree("execution.tier", "premium")),
+         "want less than venue.tiers.premium.volume_quota, 1000"),
+        (merged(tree("strategy.name", "inventory"), tree(INVENTORY + "max_inventory_base", "0.005")),
+         "strategy.inventory.max_inventory_base = 0.005 (flag): want at least 0.01000, one order"),
+        (tree(INVENTORY + "microprice", "1 2 3"), "want \"\", or 4 rows of 5 whole numbers"),
+        (tree(INVENTORY + "model", "glfd"), "want 'as_infinite', 'as_tau', 'glft' or 'grid'"),
+        (merged(tree("strategy.name", "inventory"), tree(INVENTORY + "order_size", "0.06")),
+         "strategy.inventory.order_size = 0.06 (flag): want from 0.00020 to 0.05000"),
+        (merged(tree("strategy.name", "inventory"), tree(INVENTORY + "min_spread_bps", "50")),
+         "want less than " + INVENTORY + "max_spread_bps, 50"),
         (tree(SPREAD + "spread_bps", "0.03"), "want a multiple of 0.02"),
         (tree(SPREAD + "spread_bps", "0"), "want a number above 0"),
         ({"risk": {"max_order_size": "0.0001", "min_order_size": "0.00005"}}, "at least 0.00020"),
@@ -566,9 +617,9 @@ def fields(struct: str) -> set[str]:
     """Return the field names of a struct of types.h."""
     text = (Path(config.__file__).parent / "_core" / "types.h").read_text()
     body = text.split(f"typedef struct {struct} {{")[1].split("}")[0]
-    return {line.split(";")[0].split()[-1] for line in body.splitlines() if ";" in line} - {
-        "pad[5]"
-    }
+    body = re.sub(r"\[[^\]]*\]", "", body)  # an array is named by its name
+    names = {line.split(";")[0].split()[-1] for line in body.splitlines() if ";" in line}
+    return names - {"pad"}
 
 
 @pytest.mark.parametrize(
@@ -578,4 +629,5 @@ def fields(struct: str) -> set[str]:
 def test_the_core_gets_every_field_of_its_struct(which: str, struct: str) -> None:
     given = use(config.load(environ={}), 1)[which]
     assert given.keys() == fields(struct)
-    assert all(type(value) is int for value in given.values())
+    for value in given.values():
+        assert all(type(one) is int for one in (value if isinstance(value, list) else [value]))
