@@ -31,7 +31,7 @@ BUILD_VARIABLES = frozenset(
     f"BOG_{name}" for name in ("BUILD", "CAPS", "MARCH", "JOBS", "ANNOTATE", "WERROR", "VARIANT")
 )
 
-NO_DECISION = ("journal.", "monitoring.", "feed.directory", "feed.speed")
+NO_DECISION = ("journal.", "monitoring.", "feed.directory", "feed.speed", "feed.lighter.")
 
 Tree = dict[str, Any]
 Layer = tuple[Tree, dict[str, str]]  # the keys of one layer, and the origin of each dotted key
