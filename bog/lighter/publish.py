@@ -64,11 +64,8 @@ def pace_of(keys: Lighter) -> Pace:
 
 
 def addresses(plan: Plan, settings: Settings) -> tuple[str, str]:
-    """Return the addresses of the stream and of the REST interface; ConfigError when they are bad.
-
-    A stream of another host with the descriptions of the first would scale its prices wrongly.
-    """
-    keys, origins = settings.feed.lighter, settings.origins
+    """Return the addresses of the stream and of the REST interface; ConfigError when they are bad."""
+    keys = settings.feed.lighter
     try:
         stream = keys.url if plan.url is None else stream_url(plan.url)
     except ValueError as error:
@@ -80,8 +77,6 @@ def addresses(plan: Plan, settings: Settings) -> tuple[str, str]:
             raise ConfigError(f"--rest-url {plan.rest_url!r}: {error}") from None
     if plan.url is not None:
         return stream, rest_beside(stream)
-    if origins["feed.lighter.url"] != origins["feed.lighter.rest_url"] == "default.toml":
-        settings.refuse("feed.lighter.rest_url", "set it together with feed.lighter.url")
     return stream, keys.rest_url
 
 
