@@ -32,7 +32,9 @@ class Get:
     def __init__(self, base: str, path: str, *, most_bytes: int, timeout_s: float) -> None:
         parts = urlsplit(rest_url(base))
         assert parts.hostname is not None
-        kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
+        kind = (
+            http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
+        )
         self.url = base + path
         self.target = parts.path + path
         self.most_bytes = most_bytes

@@ -169,7 +169,12 @@ def test_a_damaged_file_is_refused_by_name(source: Source, text: bytes) -> None:
 def test_hosts_do_not_share_a_file(tmp_path: Path) -> None:
     paths = {
         metadata.cache_path(Source(base, tmp_path, 1.0), 1)
-        for base in ("https://a.example", "https://b.example", "http://127.0.0.1:1", "http://[::1]:1")
+        for base in (
+            "https://a.example",
+            "https://b.example",
+            "http://127.0.0.1:1",
+            "http://[::1]:1",
+        )
     }
     assert len(paths) == 4 and all(path.parent == tmp_path for path in paths)
 
@@ -216,12 +221,21 @@ def test_the_rest_interface_stands_beside_its_stream() -> None:
     assert is_loopback("::1") and not is_loopback("h.example") and not is_loopback("")
 
 
-def test_a_url_without_its_twin_is_refused() -> None:
-    url = {"feed": {"lighter": {"url": "ws://127.0.0.1:1/stream"}}}
-    with pytest.raises(ConfigError, match="set it and feed.lighter.url together"):
-        config.load(None, url, {})
-    both = {"feed": {"lighter": {**url["feed"]["lighter"], "rest_url": "http://127.0.0.1:1"}}}
-    assert config.load(None, both, {}).feed.lighter.rest_url == "http://127.0.0.1:1"
+@pytest.mark.parametrize("name", ["url", "rest_url"])
+def test_an_address_without_its_twin_is_refused(name: str) -> None:
+    both = {"url": "ws://127.0.0.1:1/stream", "rest_url": "http://127.0.0.1:1"}
+    half = config.load(None, {"feed": {"lighter": {name: both[name]}}}, {})
+    with pytest.raises(ConfigError, match=r"want it and feed\.lighter\.url set together"):
+        half.lighter_urls()
+    whole = config.load(None, {"feed": {"lighter": both}}, {})
+    assert whole.lighter_urls() == (both["url"], both["rest_url"])
+    assert config.load(None, {}, {}).lighter_urls()[0].startswith("wss://")
+
+
+def test_a_password_in_an_address_is_not_repeated() -> None:
+    with pytest.raises(ConfigError) as refused:
+        config.load(None, {"feed": {"lighter": {"url": "wss://me:hunter2@host.example/"}}}, {})
+    assert "hunter2" not in str(refused.value) and "without a user name" in str(refused.value)
 
 
 # one GET
@@ -302,7 +316,7 @@ def test_other_answers_are_refused(serve: Callable[..., Server], reply: bytes, s
 
 def test_a_server_of_a_byte_a_second_is_left_at_the_deadline(serve: Callable[..., Server]) -> None:
     began = time.monotonic()
-    with pytest.raises(RestError, match="no whole answer within 0.3 s"):
+    with pytest.raises(RestError, match=r"no whole answer within 0\.3 s"):
         get(serve(OK, 0.2).base, timeout_s=0.3)
     assert time.monotonic() - began < 5
 
