@@ -191,9 +191,12 @@ async def follow(plan: Plan, settings: Settings, outlets: Outlets, stopped: list
         return
     stream = Stream([one.stream for one in followed])
     machine = Connection(list(plan.markets), Pace(**settings.lighter_pace()), Random())
+
+    def ask(market: int) -> None:
+        watch.soon(market)
+
     client = Client(
-        url, stream, machine, most_bytes=keys.message_max_kb * 1024, say=say,
-        ask=lambda market: watch.soon(market),
+        url, stream, machine, most_bytes=keys.message_max_kb * 1024, say=say, ask=ask
     )  # fmt: skip
     watch = Watch(source, followed, client, float(keys.metadata_interval_sec))
     end_s = time.monotonic() + plan.duration_ns / 1e9 if plan.duration_ns else float("inf")

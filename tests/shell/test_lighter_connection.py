@@ -9,7 +9,18 @@ from hypothesis import strategies as st
 
 from bog._core.stream import News
 from bog.lighter.connection import (
-    BOOK, MINUTE, PING, PING_RESERVE, PONG, SECOND, STABLE, Action, Connection, Do, Pace, Rolling,
+    BOOK,
+    MINUTE,
+    PING,
+    PING_RESERVE,
+    PONG,
+    SECOND,
+    STABLE,
+    Action,
+    Connection,
+    Do,
+    Pace,
+    Rolling,
     State,
 )  # fmt: skip
 
