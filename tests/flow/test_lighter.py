@@ -22,8 +22,9 @@ from bog._core.reader import Reader
 from bog._core.shm import object_path
 from bog._core.types import JournalKind, RowKind, Status
 from tests.rig import frames
+from tests.rig.frames import Event, packed
 from tests.rig.live import Bot, environment, of_kind, one_error, records, wait_for
-from tests.rig.venue import Venue
+from tests.rig.venue import Stage, Venue
 
 STATUS = int(RowKind.ROW_STATUS)
 PATIENCE_S = 60.0
@@ -35,11 +36,24 @@ QUICK = {
 Shared = Callable[[str], Path]
 
 
+class PresentVenue(Venue):
+    """A venue whose books carry the time at which they are sent: a bot quotes on no older ones."""
+
+    async def _step(self, stage: Stage, event: Event) -> None:
+        if event.family == "order_book":
+            now = time.time_ns()
+            stamp = {"last_updated_at": now // 1000}
+            book = {"order_book": event.frame["order_book"] | stamp}
+            frame = event.frame | stamp | book | {"timestamp": now // 1_000_000}
+            event = Event(event.at_ns, event.family, frame, packed(frame))
+        await super()._step(stage, event)
+
+
 def local(shared: Shared, *names: str, faults: list[dict[str, Any]] | None = None,
           rate: float | None = 200.0) -> Venue:  # fmt: skip
     """Return a venue of these recordings that plays so many updates a second."""
     tapes = [frames.DATA[name](shared) for name in names or ["lighter-btc-nonces"]]
-    return Venue(tapes, shared, faults, rate=rate)
+    return PresentVenue(tapes, shared, faults, rate=rate)
 
 
 class Feed:
@@ -362,7 +376,7 @@ def is_gone(pid: int) -> bool:
 def test_a_bot_trades_on_paper_on_the_stream_and_one_interrupt_ends_all(
     shared: Shared, tmp_path: Path
 ) -> None:
-    with local(shared, rate=None) as venue, bot(tmp_path, venue) as run:
+    with local(shared, rate=40.0) as venue, bot(tmp_path, venue) as run:
         run.trading()
         assert "waiting for the feed of market 1" in run.said
         family = children(run)
@@ -372,7 +386,7 @@ def test_a_bot_trades_on_paper_on_the_stream_and_one_interrupt_ends_all(
         for number in (signal.SIGINT, signal.SIGUSR1, signal.SIGUSR2):
             os.kill(family["bog-feed"], number)  # meant for the bot
         rows = run.page()["rows"]
-        wait_for(lambda: run.page()["rows"] > rows + 100)
+        wait_for(lambda: run.page()["rows"] > rows + 20)
         run.signal(signal.SIGINT)
         run.ends()
         assert is_gone(family["bog-feed"]) and is_gone(family["bog-engine"])
@@ -385,14 +399,15 @@ def test_a_bot_trades_on_paper_on_the_stream_and_one_interrupt_ends_all(
 def test_a_market_that_the_venue_changes_gets_no_order_any_more(
     shared: Shared, tmp_path: Path
 ) -> None:
-    faults = [{"do": "details", "at": 600, "set": {"supported_size_decimals": 4}}]
-    with local(shared, faults=faults) as venue, bot(tmp_path, venue) as run:
+    with local(shared, rate=40.0) as venue, bot(tmp_path, venue) as run:
         run.trading()
+        stage = venue.stages[1]
+        venue.call(lambda: stage.details.update(supported_size_decimals=4))
         wait_for(lambda: any("HALTED" in line["message"] for line in run.log))
         wait_for(lambda: not run.page()["orders"])
         placed = len(of_kind(records(run.folder), JournalKind.J_PLACE))
         sent = venue.counts["updates"]
-        wait_for(lambda: venue.counts["updates"] > sent + 100)
+        wait_for(lambda: venue.counts["updates"] > sent + 40)
         assert len(of_kind(records(run.folder), JournalKind.J_PLACE)) == placed > 0
         run.signal(signal.SIGTERM)
         run.ends()
