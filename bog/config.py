@@ -34,7 +34,9 @@ BUILD_VARIABLES = frozenset(
 )
 
 OWN = ("risk", "strategy", "feed")  # tables that a market may have of its own
-NO_DECISION = ("journal.", "host.", "monitoring.", "feed.directory", "feed.speed")
+NO_DECISION = (
+    *("journal.", "host.", "monitoring.", "feed.directory", "feed.speed", "feed.lighter."),
+)
 
 Tree = dict[str, Any]
 Layer = tuple[Tree, dict[str, str]]  # the keys of one layer, and the origin of each dotted key

@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 
 import click
 
-from bog import config, control, errors, log, report, supervise
+from bog import child_feed, config, control, errors, log, report, supervise
 from bog._core.types import Level
 from bog.errors import ConfigError, OrdersOpenError, UsageError
 from bog.facts import About
@@ -25,6 +25,7 @@ EPILOG = """\b
 Examples:
   bog-live --market 1                        the built-in market, in real time
   bog-live --market 1 --feed huginn          a running `bog-feed --market 1`
+  bog-live --market 1 --feed lighter         the venue's public stream, on paper
   bog-live --market 1 --feed replay:FILE --speed max --report r.json
   bog-live --market 1 --market 0             two markets in one thread
   BOG_RISK__MAX_POSITION=0.05 bog-live --market 1 --show-config
@@ -216,7 +217,7 @@ def options(command: Any) -> Any:
         click.option("--config", metavar="FILE", help="TOML over the defaults; a bare name is one "
                      "that ships: development, production, binance."),
         click.option("--strategy", metavar="NAME", help="simple_spread or inventory."),
-        click.option("--feed", metavar="SOURCE", help="sim, huginn, or replay:FILE."),
+        click.option("--feed", metavar="SOURCE", help="sim, huginn, lighter, or replay:FILE."),
         click.option("--preset", help="Built-in market: quiet, active or toxic."),
         click.option("--script", type=click.Path(exists=True, dir_okay=False),
                      help="Built-in market: a file of incidents."),
@@ -256,7 +257,10 @@ def start(values: dict[str, Any], name: str) -> None:
             settings.market(market)
         click.echo(config.show(settings), nl=False)
         return
-    code = trade(settings, values, name)
+    for market in values["market"]:
+        settings.market(market)
+    with child_feed.embedded(settings, values["market"]):
+        code = trade(settings, values, name)
     click.get_current_context().exit(code)
 
 

@@ -36,7 +36,7 @@ MARKET = {
 # contact with the world: files, shared memory, frames, the page that the shell reads
 WORLD = {
     "frames", "journal", "l3", "publisher", "pump", "reader", "recorder", "recording", "refusal",
-    "shm", "source", "stats",
+    "shm", "source", "stats", "stream",
 }  # fmt: skip
 # numbers in double for the loop, between two turns; the step never reaches them
 COLD = ["calibrate", "coefficients"]
