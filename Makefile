@@ -8,10 +8,10 @@ ARGS ?=
 # cython-lint starts pycodestyle by its name
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 CORE := bog/_core
-C_FILES := $(wildcard $(CORE)/*.h)
+C_FILES := $(wildcard $(CORE)/*.h tests/fuzz/*.[ch])
 CYTHON_FILES := $(wildcard $(CORE)/*.pyx) $(wildcard $(CORE)/*.pxd)
 
-.PHONY: help setup run test check lint cover asan ubsan bench count clean
+.PHONY: help setup run test check lint cover asan ubsan fuzz bench count clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
@@ -43,6 +43,9 @@ asan: setup ## the tests of the core on an AddressSanitizer build
 
 ubsan: setup ## the tests of the core on an UndefinedBehaviorSanitizer build
 	@tools/variant.sh ubsan $(ARGS)
+
+fuzz: ## ten million damaged and generated frames through the parser, under both sanitizers
+	@tools/fuzz.sh $(ARGS)
 
 bench: setup ## time every room (pytest-benchmark); prints, never asserts
 	@$(PYTEST) benchmarks -p no:xdist --benchmark-only --benchmark-columns=min,median,rounds \
