@@ -6,7 +6,6 @@ text, integer or Decimal, never as a float, and is refused with its range when i
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from dataclasses import dataclass
 from decimal import Decimal
@@ -21,6 +20,7 @@ from pydantic import (
     SecretStr,
 )
 
+from bog.lighter.address import is_loopback, rest_url, stream_url
 from bog.units import parse, plain
 
 MARKET_MAX = 999_999  # raw ids from 1,000,000 on would read as another exchange's
@@ -77,9 +77,10 @@ def _switch(value: object) -> bool:
 
 
 def _source(value: str) -> str:
-    if value in ("sim", "huginn") or (value.startswith("replay:") and value != "replay:"):
+    named = value in ("sim", "huginn", "lighter")
+    if named or (value.startswith("replay:") and value != "replay:"):
         return value
-    raise ValueError("want sim, huginn or replay:FILE")
+    raise ValueError("want sim, huginn, lighter or replay:FILE")
 
 
 def _speed(value: object) -> str:
@@ -98,10 +99,9 @@ def _webhook(value: SecretStr) -> SecretStr:
     try:
         parts = urlsplit(url)
         host = parts.hostname or ""
-        local = host == "localhost" or (
-            host[:1].isdigit() and ipaddress.ip_address(host).is_loopback
+        good = not url or (parts.scheme == "https" and host) or (
+            parts.scheme == "http" and is_loopback(host)
         )
-        good = not url or (parts.scheme == "https" and host) or (parts.scheme == "http" and local)
     except ValueError:
         good = False
     if not good or not url.isprintable():
@@ -132,6 +132,11 @@ Sec = Annotated[
     Decimal, BeforeValidator(Range("0", "2419200"))
 ]  # the venue keeps no order for longer
 PeriodSec = Annotated[Decimal, BeforeValidator(Range("0", "3600", above=True))]
+PatienceSec = Annotated[Decimal, BeforeValidator(Range("0.1", "120"))]
+QuietMs = Annotated[Decimal, BeforeValidator(Range("50", "60000"))]
+Connects = Annotated[int, BeforeValidator(Range("1", "80", whole=True))]  # the venue's limit
+Messages = Annotated[int, BeforeValidator(Range("60", "200", whole=True))]  # the venue's limit
+MessageKb = Annotated[int, BeforeValidator(Range("64", "65536", whole=True))]
 Leverage = Annotated[Decimal, BeforeValidator(Range("0", "100", above=True))]
 Orders = Annotated[
     int, BeforeValidator(Range("2", "30", whole=True))
@@ -248,6 +253,26 @@ class Venue(Section):
     tiers: dict[str, Tier]
 
 
+class Lighter(Section):
+    """[feed.lighter]: the venue's public stream and what it says about its markets."""
+
+    url: Annotated[Text, AfterValidator(stream_url)]
+    rest_url: Annotated[Text, AfterValidator(rest_url)]
+    connect_timeout_sec: PatienceSec
+    ack_timeout_sec: PatienceSec
+    silence_sec: PatienceSec
+    quiet_ms: QuietMs
+    keepalive_sec: PatienceSec
+    backoff_first_ms: QuietMs
+    backoff_most_sec: PatienceSec
+    connects_per_min: Connects
+    messages_per_min: Messages
+    message_max_kb: MessageKb
+    metadata_interval_sec: PeriodSec
+    metadata_timeout_sec: PatienceSec
+    metadata_directory: Text
+
+
 class Feed(Section):
     """[feed]"""
 
@@ -256,6 +281,7 @@ class Feed(Section):
     seed: Seed
     speed: Annotated[str, BeforeValidator(_speed)]
     directory: Text
+    lighter: Lighter
 
 
 class Journal(Section):

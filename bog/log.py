@@ -36,6 +36,7 @@ FIELDS: dict[str, type] = {
     "venue_order": int, "version": str,
 }  # fmt: skip
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
+_state = {"open": False}
 
 
 def setup(
@@ -47,9 +48,10 @@ def setup(
     The file is created 0600, also when it is turned over; `retention_files` older ones are kept.
     Raises ConfigError when it cannot be written.
     """
-    logger.remove()
+    close()
     if console:
         logger.add(sys.stderr, level=level.upper(), format=_short, colorize=False)
+    _state["open"] = True
     if not file:
         return
     try:
@@ -84,7 +86,13 @@ def panic(error: BaseException) -> None:
 
 def close() -> None:
     """Flush and close the log."""
+    _state["open"] = False
     logger.remove()
+
+
+def is_open() -> bool:
+    """Return whether the log is set up, so that what somebody says would land there."""
+    return _state["open"]
 
 
 def _private(path: str, flags: int) -> int:

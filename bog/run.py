@@ -107,7 +107,7 @@ def prepare(spec: Spec, page: StatsPage) -> tuple[Session, JournalFile, Recovere
         plugs["market"] = open_market(spec)
     elif kind == "replay":
         plugs["source"] = open_recording(spec)
-    else:
+    else:  # a running feed, which bog-live may have started itself
         plugs["reader"] = open_reader(spec)
         spec["limits"]["unix_offset_ns"] = time.time_ns() - time.monotonic_ns()
     (feed,) = plugs.values()

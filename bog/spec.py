@@ -23,7 +23,7 @@ UNITS = {"ms": 1_000_000, "s": 1_000_000_000, "m": 60_000_000_000, "h": 3_600_00
 
 
 class FeedSpec(TypedDict):
-    """Where the rows come from. `kind` is sim, replay or huginn; the others as the kind needs."""
+    """Where the rows come from. `kind` is sim, replay, huginn or lighter; the others as it needs."""
 
     kind: str
     preset: str
@@ -130,14 +130,14 @@ def spec_of(
 def about_of(settings: Settings, spec: Spec) -> About:
     """Return what a result depends on, for screen and report."""
     feed, venue = spec["feed"], spec["venue"]
-    names = {"sim": f"sim {feed['preset']}", "huginn": "huginn", "replay": f"replay {feed['path']}"}
+    names = {"sim": f"sim {feed['preset']}", "replay": f"replay {feed['path']}"}
     return About(
         symbol=spec["symbol"],
         market=spec["market"],
         price_decimals=spec["price_decimals"],
         size_decimals=spec["size_decimals"],
         mode="paper",
-        feed=names[feed["kind"]],
+        feed=names.get(feed["kind"], feed["kind"]),
         strategy=settings.strategy.name,
         tier=f"{settings.execution.tier} ({settings.tier.as_of})",
         maker_ppm=venue["maker_ppm"],

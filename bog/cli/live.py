@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from bog import config, errors, log, report, supervise
+from bog import child_feed, config, errors, log, report, supervise
 from bog._core.types import Level
 from bog.errors import ConfigError, OrdersOpenError
 from bog.settings import Settings
@@ -19,6 +19,7 @@ EPILOG = """\b
 Examples:
   bog-live --market 1                        the built-in market, in real time
   bog-live --market 1 --feed huginn          a running `bog-feed --market 1`
+  bog-live --market 1 --feed lighter         the venue's public stream, on paper
   bog-live --market 1 --feed replay:FILE --speed max --report r.json
   BOG_RISK__MAX_POSITION=0.05 bog-live --market 1 --show-config
 
@@ -61,7 +62,6 @@ def refuse_live(settings: Settings) -> None:
 
 def trade(settings: Settings, values: dict[str, Any], name: str) -> int:
     """Run one paper session from start to report; return the exit code."""
-    refuse_live(settings)
     page_path = supervise.page_path(settings.feed.directory, values["market"])
     chosen = config.config_hash(settings)
     spec = spec_of(settings, values, chosen, supervise.build_id(), page_path)
@@ -130,7 +130,7 @@ def options(command: Any) -> Any:
         click.option("--config", metavar="FILE", help="TOML over the defaults; a bare name is one "
                      "that ships: development, production, binance."),
         click.option("--strategy", metavar="NAME", help="simple_spread."),
-        click.option("--feed", metavar="SOURCE", help="sim, huginn, or replay:FILE."),
+        click.option("--feed", metavar="SOURCE", help="sim, huginn, lighter, or replay:FILE."),
         click.option("--preset", help="Built-in market: quiet, active or toxic."),
         click.option("--script", type=click.Path(exists=True, dir_okay=False),
                      help="Built-in market: a file of incidents."),
@@ -164,7 +164,10 @@ def start(values: dict[str, Any], name: str) -> None:
         settings.market(values["market"])
         click.echo(config.show(settings), nl=False)
         return
-    code = trade(settings, values, name)
+    refuse_live(settings)
+    settings.market(values["market"])
+    with child_feed.embedded(settings, (values["market"],)):
+        code = trade(settings, values, name)
     click.get_current_context().exit(code)
 
 
