@@ -14,6 +14,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -115,7 +116,7 @@ class Run:
         """Follow until the tapes are over and their last books stand; then look at everything."""
         self.follow(lambda: self.venue.over and all(f.over for f in self.followers))
         for follower in self.followers:
-            wait_for(lambda: self.page_stands(follower), PATIENCE_S)
+            wait_for(partial(self.page_stands, follower), PATIENCE_S)
             follower.compare_prints()
         assert self.peak() - self.first_peak < GROWTH_MAX
 

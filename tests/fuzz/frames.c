@@ -81,6 +81,7 @@ static void ready(bog_frames_t *f)
     f->recv_ns = 1;
     f->chain = one.chain;
     f->last = one.last;
+    f->last_trade = 0;
     f->after_gap = 0;
 }
 
@@ -210,7 +211,8 @@ static void check(bog_rng_t *rng)
             fail("a refusal has no reason");
         if (parser->at > one.text.n || !parser->what || !parser->what[0])
             fail("a refusal does not say where");
-        if (parser->chain != one.chain || parser->last != one.last || parser->after_gap)
+        if (parser->chain != one.chain || parser->last != one.last || parser->after_gap ||
+            parser->last_trade)
             fail("a refused frame changed the chain");
         if (one.known == 1 && !(n == BOG_BAD_ROOM && one.n > cap))
             fail("a sound frame was refused");

@@ -228,8 +228,9 @@ class Venue:
     `rate` is in updates a second, 0 for as fast as the clients read, None for the pace at which the
     tapes were recorded. A market's tape stands still until a client has subscribed the channels of
     `needs`; an empty `needs` lets it run. It also waits for a client that has not asked for a new
-    book `patience` updates after its own broke; None lets it run. `deflate` offers permessage-deflate. `idle_s` is how long
-    a client may say nothing. With `held` nobody is greeted before `release`. `counts` and `requests` may be read at any time.
+    book `patience` updates after its own broke; None lets it run. `deflate` offers
+    permessage-deflate. `idle_s` is how long a client may say nothing. With `held` nobody is greeted
+    before `release`. `counts` and `requests` may be read at any time.
     """
 
     def __init__(
@@ -538,6 +539,8 @@ class Venue:
         if not self.needs or stage.passing:
             return True
         market = stage.tape.market
+        if any(c.subscriptions[f"order_book/{market}"].late for c in self._audience(market)):
+            return True  # a snapshot that waits for updates to pass
         if self.patience is not None and any(
             c.subscriptions[f"order_book/{market}"].since > self.patience
             for c in self._audience(market)
