@@ -14,7 +14,6 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
-from typing import Any
 
 import click
 
@@ -58,6 +57,7 @@ class ChildFeed:
     """One bog-feed process and what it says."""
 
     def __init__(self, settings: Settings, markets: Sequence[int]) -> None:
+        settings.lighter_urls()  # the child cannot tell what was set from what was not
         self.markets, self.directory = markets, settings.feed.directory
         for market in markets:
             other = running(market, self.directory)
@@ -114,11 +114,11 @@ class ChildFeed:
     def _is_ready(self, market: int) -> bool:
         """Whether the child publishes this market: its heart beats with the venue's frames."""
         try:
-            header: dict[str, Any] = Reader(market, directory=self.directory).header()
+            header = Reader(market, directory=self.directory).header()
         except (FeedError, OSError):
             return False
         mine = header["pid"] == self.process.pid
-        return mine and header["rows"] > 0 and header["heartbeat_ns"] > header["start_ns"]
+        return bool(mine and header["rows"] and header["heartbeat_ns"] > header["start_ns"])
 
     def close(self) -> None:
         """Stop the child; one that does not stop is killed."""

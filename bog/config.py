@@ -170,10 +170,6 @@ def _check(s: Settings) -> None:
             if s.origins[low] != "default.toml":  # name the one that somebody has set
                 s.refuse(low, f"want less than {high}, {s.value(high)}")
             s.refuse(high, f"want more than {low}, {s.value(low)}")
-    stream, rest = (s.origins[f"feed.lighter.{name}"] for name in ("url", "rest_url"))
-    if stream != rest and "default.toml" in (stream, rest):
-        # another host's scale would be applied to the prices of this one
-        s.refuse("feed.lighter.rest_url", "set it and feed.lighter.url together")
     if s.execution.mode != "live":
         return
     unset = [

@@ -99,8 +99,10 @@ def _webhook(value: SecretStr) -> SecretStr:
     try:
         parts = urlsplit(url)
         host = parts.hostname or ""
-        good = not url or (parts.scheme == "https" and host) or (
-            parts.scheme == "http" and is_loopback(host)
+        good = (
+            not url
+            or (parts.scheme == "https" and host)
+            or (parts.scheme == "http" and is_loopback(host))
         )
     except ValueError:
         good = False

@@ -17,7 +17,7 @@ from bog import keys, units
 from bog.errors import ConfigError
 
 MASK = "**********"
-_SECRET = re.compile("webhook|secret|token|password|key|url|auth", re.IGNORECASE)
+_SECRET = re.compile("webhook|secret|token|password|key|auth", re.IGNORECASE)
 _MODELS = {"risk": 0, "linear": 1, "square": 2, "front": 3}  # enum bog_queue_model
 
 Integers = dict[str, int]
@@ -25,7 +25,8 @@ Integers = dict[str, int]
 
 def shown(key: str, value: object) -> str:
     """Return a value as text for a message: short, and masked when the key may hold a secret."""
-    if isinstance(value, SecretStr) or _SECRET.search(key):
+    password = key.endswith("url") and "@" in str(value)
+    if isinstance(value, SecretStr) or _SECRET.search(key) or password:
         return MASK
     if isinstance(value, bool):
         return str(value).lower()  # as TOML writes it
@@ -81,6 +82,31 @@ class Settings(BaseSettings):
     def tier(self) -> keys.Tier:
         """The account tier in force."""
         return self.venue.tiers[self.execution.tier]
+
+    def lighter_pace(self) -> Integers:
+        """Return the fields of the connection's Pace: times in ns, counts in a minute."""
+        keys_of = "feed.lighter."
+        return {
+            "connect_ns": self.steps(keys_of + "connect_timeout_sec", 9),
+            "ack_ns": self.steps(keys_of + "ack_timeout_sec", 9),
+            "silence_ns": self.steps(keys_of + "silence_sec", 9),
+            "quiet_ns": self.steps(keys_of + "quiet_ms", 6),
+            "keepalive_ns": self.steps(keys_of + "keepalive_sec", 9),
+            "backoff_first_ns": self.steps(keys_of + "backoff_first_ms", 6),
+            "backoff_most_ns": self.steps(keys_of + "backoff_most_sec", 9),
+            "connects_per_min": self.feed.lighter.connects_per_min,
+            "messages_per_min": self.feed.lighter.messages_per_min,
+        }
+
+    def lighter_urls(self) -> tuple[str, str]:
+        """Return the addresses of stream and REST interface, or refuse one set without the other.
+
+        Another host's scale would be applied to the prices of this one.
+        """
+        stream, rest = (self.origins[f"feed.lighter.{name}"] for name in ("url", "rest_url"))
+        if stream != rest and "default.toml" in (stream, rest):
+            self.refuse("feed.lighter.rest_url", "want it and feed.lighter.url set together")
+        return self.feed.lighter.url, self.feed.lighter.rest_url
 
     def speed_ppm(self) -> int:
         """Return millionths of real time at which a feed runs; 0 is as fast as possible."""

@@ -70,8 +70,8 @@ cdef extern from "frames.h" nogil:
 
     ctypedef struct FrameDraft "bog_frame_draft_t":
         int family
-        int all
         int64_t market
+        int all
 
     ctypedef struct FrameParser "bog_frames_t":
         uint32_t market

@@ -41,8 +41,10 @@ class Listener(WSListener):  # type: ignore[misc]  # picows ships no types of it
         self.client.opened(self, transport)
 
     def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
-        if self.client.listener is not self:
-            return  # given up: what still arrives belongs to nobody
+        if self.client.listener is not self or transport.is_close_frame_sent:
+            # given up, by us or by picows, which after an error (a frame over the cap, too) still
+            # delivers what comes until it has closed
+            return
         kind = frame.msg_type
         if kind == WSMsgType.TEXT and frame.fin and not self.within and not frame.rsv1:
             news = self.stream.frame(frame.get_payload_as_memoryview())
@@ -58,7 +60,9 @@ class Listener(WSListener):  # type: ignore[misc]  # picows ships no types of it
         elif kind == WSMsgType.CLOSE:
             said = frame.get_close_message()
             why = said.decode("utf-8", "replace")[:80] if said else "no reason"
-            self.client.lost(self, f"closed by the venue, code {int(frame.get_close_code())}: {why}")
+            self.client.lost(
+                self, f"closed by the venue, code {int(frame.get_close_code())}: {why}"
+            )
         elif kind in (WSMsgType.TEXT, WSMsgType.CONTINUATION, WSMsgType.BINARY):
             self.piece(frame)
 

@@ -276,11 +276,11 @@ class Connection:
     def _settle(self, now: int) -> None:
         """Enter the state that the channels are in."""
         if self.state in (State.SUBSCRIBING, State.SYNCING, State.LIVE):
-            first = {r.channel for r in [*self.waiting, self.asked] if r is not None and not r.again}
+            first = {
+                r.channel for r in [*self.waiting, self.asked] if r is not None and not r.again
+            }
             whole = len(self.whole_ns) == len(self.markets)
-            self._enter(
-                State.SUBSCRIBING if first else State.LIVE if whole else State.SYNCING, now
-            )
+            self._enter(State.SUBSCRIBING if first else State.LIVE if whole else State.SYNCING, now)
 
     def _broken(self, market: int, now: int) -> None:
         """The book of a market is void: ask for a whole one, later each time it breaks soon again."""

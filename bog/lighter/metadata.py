@@ -155,7 +155,9 @@ def against_config(details: Details, known: Market) -> str:
     for name in ("min_base_amount", "min_quote_amount"):
         least = amount(getattr(details, name))
         if getattr(known, name) < least:
-            return f"{where}.{name} = {getattr(known, name)}, but the venue takes no less than {least}"
+            return (
+                f"{where}.{name} = {getattr(known, name)}, but the venue takes no less than {least}"
+            )
     return ""
 
 

@@ -9,13 +9,11 @@ from __future__ import annotations
 import asyncio
 import time
 from dataclasses import dataclass
-from decimal import Decimal
 from pathlib import Path
 from random import Random
 
 from bog._core.stream import MarketStream, Stream
 from bog.errors import BogError, ConfigError
-from bog.keys import Lighter
 from bog.lighter import metadata
 from bog.lighter.address import rest_beside, rest_url, stream_url
 from bog.lighter.client import Client
@@ -43,41 +41,19 @@ class Followed:
     silent: bool = False  # the last look had no answer
 
 
-def ns(seconds: Decimal) -> int:
-    """Return a time of the configuration in ns."""
-    return int(seconds * 1_000_000_000)
-
-
-def pace_of(keys: Lighter) -> Pace:
-    """Return what the state machine goes by."""
-    return Pace(
-        connect_ns=ns(keys.connect_timeout_sec),
-        ack_ns=ns(keys.ack_timeout_sec),
-        silence_ns=ns(keys.silence_sec),
-        quiet_ns=ns(keys.quiet_ms / 1000),
-        keepalive_ns=ns(keys.keepalive_sec),
-        backoff_first_ns=ns(keys.backoff_first_ms / 1000),
-        backoff_most_ns=ns(keys.backoff_most_sec),
-        connects_per_min=keys.connects_per_min,
-        messages_per_min=keys.messages_per_min,
-    )
-
-
 def addresses(plan: Plan, settings: Settings) -> tuple[str, str]:
     """Return the addresses of the stream and of the REST interface; ConfigError when they are bad."""
+    if plan.url is None and plan.rest_url is None:
+        return settings.lighter_urls()
     keys = settings.feed.lighter
     try:
         stream = keys.url if plan.url is None else stream_url(plan.url)
     except ValueError as error:
         raise ConfigError(f"--url {plan.url!r}: {error}") from None
-    if plan.rest_url is not None:
-        try:
-            return stream, rest_url(plan.rest_url)
-        except ValueError as error:
-            raise ConfigError(f"--rest-url {plan.rest_url!r}: {error}") from None
-    if plan.url is not None:
-        return stream, rest_beside(stream)
-    return stream, keys.rest_url
+    try:
+        return stream, rest_beside(stream) if plan.rest_url is None else rest_url(plan.rest_url)
+    except ValueError as error:
+        raise ConfigError(f"--rest-url {plan.rest_url!r}: {error}") from None
 
 
 async def describe(source: Source, market: int) -> Details:
@@ -214,10 +190,13 @@ async def follow(plan: Plan, settings: Settings, outlets: Outlets, stopped: list
     if followed is None:
         return
     stream = Stream([one.stream for one in followed])
-    machine = Connection(list(plan.markets), pace_of(keys), Random())
+    machine = Connection(list(plan.markets), Pace(**settings.lighter_pace()), Random())
+
+    def ask(market: int) -> None:
+        watch.soon(market)
+
     client = Client(
-        url, stream, machine, most_bytes=keys.message_max_kb * 1024, say=say,
-        ask=lambda market: watch.soon(market),
+        url, stream, machine, most_bytes=keys.message_max_kb * 1024, say=say, ask=ask
     )  # fmt: skip
     watch = Watch(source, followed, client, float(keys.metadata_interval_sec))
     end_s = time.monotonic() + plan.duration_ns / 1e9 if plan.duration_ns else float("inf")

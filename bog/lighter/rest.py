@@ -32,7 +32,9 @@ class Get:
     def __init__(self, base: str, path: str, *, most_bytes: int, timeout_s: float) -> None:
         parts = urlsplit(rest_url(base))
         assert parts.hostname is not None
-        kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
+        kind = (
+            http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
+        )
         self.url = base + path
         self.target = parts.path + path
         self.most_bytes = most_bytes
@@ -42,16 +44,19 @@ class Get:
         """Return the body of a 200, or raise RestError."""
         try:
             self.connection.request("GET", self.target, headers={"Accept": "application/json"})
-            answer = self.connection.getresponse()
-            read = b""
-            while len(read) <= self.most_bytes and (more := answer.read(CHUNK)):
-                read += more
+            with self.connection.getresponse() as answer:
+                read = b""
+                while len(read) <= self.most_bytes and (more := answer.read(CHUNK)):
+                    read += more
+                left = answer.length or 0  # what was promised and did not come
         except (OSError, ssl.SSLError, http.client.HTTPException) as error:
             raise RestError(f"{self.url}: {_reason(error)}") from None
         finally:
             self.connection.close()
         if len(read) > self.most_bytes:
             raise RestError(f"{self.url}: the answer is longer than {self.most_bytes} bytes")
+        if left:
+            raise RestError(f"{self.url}: the answer was cut, {left} bytes are missing")
         if answer.status != 200:
             said = one_line(read[:120].decode("utf-8", "replace"))
             raise RestError(f"{self.url}: answered {answer.status}, want 200: {said}")

@@ -446,7 +446,7 @@ def test_huginn_is_another_spelling(shm: Path) -> None:
         (["--market", "-1"], 2, "--market -1 is not between"),
         (["--market", "1", "--market", "1"], 2, "names one market twice"),
         (["--market", "x"], 2, "'x' is not a valid integer"),
-        (["--market", "1", "--source", "lighter"], 2, "no connection to the venue yet"),
+        (["--market", "1", "--source", "lighter", "--speed", "2"], 2, "not for lighter"),
         (["--market", "1", "--source", "replay:"], 2, "is not sim, replay:FILE or lighter"),
         (["--market", "1", "--source", "ether"], 2, "is not sim, replay:FILE or lighter"),
         (["--market", "1", "--speed", "0"], 2, "--speed '0'"),

@@ -175,7 +175,11 @@ def test_premium_fee_of_every_fill_is_rounded_up_to_the_quantum(
         (["--market", "x"], 2, ["--market", "'x'", "integer"]),
         ([], 2, ["--market"]),
         (["--market", "1", "--feed", "ether"], 78, ["feed.source", "'ether'", "sim, huginn"]),
-        (["--market", "1", "--feed", "lighter"], 78, ["feed.source", "'lighter'", "replay:FILE"]),
+        (
+            ["--market", "1", "--feed", "lightning"],
+            78,
+            ["feed.source", "'lightning'", "replay:FILE"],
+        ),
         (["--market", "1", "--feed", "replay:/nowhere.csv"], 1, ["/nowhere.csv", "No such file"]),
         (["--market", "1", "--feed", "huginn"], 1, ["no feed of market 1", "bog-feed --market 1"]),
         (["--market", "1", "--config", "/nowhere.toml"], 78, ["/nowhere.toml", "No such file"]),

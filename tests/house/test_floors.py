@@ -30,7 +30,7 @@ MARKET = {
 # contact with the world: files, shared memory, frames, the page that the shell reads
 WORLD = {
     "frames", "journal", "l3", "publisher", "pump", "reader", "recorder", "recording", "refusal",
-    "shm", "source", "stats",
+    "shm", "source", "stats", "stream",
 }  # fmt: skip
 LOOP = {"loop"}
 # cold drivers of rooms, for tests, recovery and backtests; nothing imports them but Python

@@ -12,6 +12,7 @@ from bog.errors import ConfigError
 from bog.settings import Settings
 
 DEFAULTS = dict(config._leaves(tomllib.loads((config.FOLDER / "default.toml").read_text())))
+LIGHTER = "feed.lighter."
 SPREAD = "strategy.simple_spread."
 
 # key: (a good value that is not the default, which function it reaches, {field: what arrives})
@@ -64,6 +65,21 @@ ARRIVES: dict[str, tuple[object, str, dict[str, object]]] = {
     "feed.seed": (2**64 - 1, "venue", {"seed": 2**64 - 1}),
     "feed.speed": ("20.0", "speed", {"ppm": 20_000_000}),
     "feed.directory": ("/tmp/shm", "get", {"feed.directory": "/tmp/shm"}),
+    LIGHTER + "url": ("ws://127.0.0.1:1/s", "get", {LIGHTER + "url": "ws://127.0.0.1:1/s"}),
+    LIGHTER + "rest_url": ("https://venue.test/", "get", {LIGHTER + "rest_url": "https://venue.test"}),
+    LIGHTER + "connect_timeout_sec": ("2.5", "lighter", {"connect_ns": 2_500_000_000}),
+    LIGHTER + "ack_timeout_sec": ("3", "lighter", {"ack_ns": 3_000_000_000}),
+    LIGHTER + "silence_sec": ("4", "lighter", {"silence_ns": 4_000_000_000}),
+    LIGHTER + "quiet_ms": ("300", "lighter", {"quiet_ns": 300_000_000}),
+    LIGHTER + "keepalive_sec": ("20", "lighter", {"keepalive_ns": 20_000_000_000}),
+    LIGHTER + "backoff_first_ms": ("250", "lighter", {"backoff_first_ns": 250_000_000}),
+    LIGHTER + "backoff_most_sec": ("60", "lighter", {"backoff_most_ns": 60_000_000_000}),
+    LIGHTER + "connects_per_min": (10, "lighter", {"connects_per_min": 10}),
+    LIGHTER + "messages_per_min": (100, "lighter", {"messages_per_min": 100}),
+    LIGHTER + "message_max_kb": (64, "get", {LIGHTER + "message_max_kb": 64}),
+    LIGHTER + "metadata_interval_sec": ("30", "get", {LIGHTER + "metadata_interval_sec": 30}),
+    LIGHTER + "metadata_timeout_sec": ("5", "get", {LIGHTER + "metadata_timeout_sec": 5}),
+    LIGHTER + "metadata_directory": ("/tmp/m", "get", {LIGHTER + "metadata_directory": "/tmp/m"}),
     "journal.directory": ("/tmp/journal", "get", {"journal.directory": "/tmp/journal"}),
     "monitoring.prometheus_port": (9464, "get", {"monitoring.prometheus_port": 9464}),
     "monitoring.metrics_interval_sec": ("2", "get", {"monitoring.metrics_interval_sec": 2}),
@@ -132,6 +148,7 @@ def use(settings: Settings, market: int) -> dict[str, Any]:
         "limits": settings.limits(market),
         "strategy": settings.strategy_params(market),
         "venue": settings.venue_params(market),
+        "lighter": settings.lighter_pace(),
         "get": config.effective(settings),
         "speed": {"ppm": settings.speed_ppm()},
         "tier": dict(settings.tier),
@@ -187,7 +204,9 @@ BAD: dict[str, object] = {
     "off step": Decimal("0.123456789012"),
     "long": Decimal("0.05000000000000000000000000000000000001"),
 }
-TEXTS = {"feed.directory", "journal.directory", "monitoring.log_file"}
+TEXTS = {
+    "feed.directory", "journal.directory", "monitoring.log_file", LIGHTER + "metadata_directory",
+}  # fmt: skip
 ALERTS = "monitoring.alerts."
 # what of the table above is a good value of a key, and why it is
 LEGITIMATE: dict[str, set[str]] = {
@@ -208,9 +227,11 @@ LEGITIMATE: dict[str, set[str]] = {
     },
     # used as decimals, never as steps
     "off step": {"monitoring.metrics_interval_sec", ALERTS + "spread_threshold_bps",
-                 ALERTS + "huginn_disconnect_threshold_sec", ALERTS + "daily_loss_alert_threshold"},
+                 ALERTS + "huginn_disconnect_threshold_sec", ALERTS + "daily_loss_alert_threshold",
+                 LIGHTER + "metadata_interval_sec", LIGHTER + "metadata_timeout_sec"},
     "long": {"monitoring.metrics_interval_sec", ALERTS + "spread_threshold_bps",
-             ALERTS + "huginn_disconnect_threshold_sec", ALERTS + "daily_loss_alert_threshold"},
+             ALERTS + "huginn_disconnect_threshold_sec", ALERTS + "daily_loss_alert_threshold",
+             LIGHTER + "metadata_interval_sec"},
 }  # fmt: skip
 
 
@@ -386,7 +407,7 @@ def test_live_needs_every_limit_said_and_no_dry_run() -> None:
         (tree("markets.1000000.symbol", "X"), "want a market id from 0 to 999999"),
         (tree("markets.3.symbol", "X"), "markets.3.price_decimals is missing"),
         (tree("markets.1.size_decimals", 4), "want 6 decimals of price and size together"),
-        ({"feed": {"source": "replay:"}}, "want sim, huginn or replay:FILE"),
+        ({"feed": {"source": "replay:"}}, "want sim, huginn, lighter or replay:FILE"),
         ({"risk": 5}, "risk = 5 (flag): want a table of keys"),
     ],
 )  # fmt: skip
