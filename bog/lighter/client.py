@@ -14,6 +14,7 @@ from collections.abc import Callable
 from picows import WSError, WSFrame, WSListener, WSMsgType, WSTransport, ws_connect
 
 from bog._core.stream import Stream
+from bog.errors import one_line
 from bog.lighter.connection import Connection, Do, State
 
 TICK_S = 0.02
@@ -27,7 +28,7 @@ _quiet.addHandler(logging.NullHandler())
 _quiet.propagate = False
 
 
-class Listener(WSListener):  # type: ignore[misc]  # picows ships no types of its compiled class
+class Listener(WSListener):
     """What one socket receives, until the client has given it up."""
 
     def __init__(self, client: Client) -> None:
@@ -58,10 +59,14 @@ class Listener(WSListener):  # type: ignore[misc]  # picows ships no types of it
                 self.ponged_ns = now
                 transport.send_pong(frame.get_payload_as_bytes())
         elif kind == WSMsgType.CLOSE:
-            said = frame.get_close_message()
-            why = said.decode("utf-8", "replace")[:80] if said else "no reason"
+            # read here: any number may stand there, also one that picows has no name for
+            payload = frame.get_payload_as_bytes()
+            code, words = (
+                int.from_bytes(payload[:2], "big"),
+                payload[2:82].decode("utf-8", "replace"),
+            )
             self.client.lost(
-                self, f"closed by the venue, code {int(frame.get_close_code())}: {why}"
+                self, f"closed by the venue, code {code}: {one_line(words) or 'no reason'}"
             )
         elif kind in (WSMsgType.TEXT, WSMsgType.CONTINUATION, WSMsgType.BINARY):
             self.piece(frame)
@@ -224,4 +229,4 @@ def reason(error: BaseException) -> str:
     if isinstance(error, TimeoutError):
         return "timed out"
     text = getattr(error, "strerror", None) or str(error) or type(error).__name__
-    return " ".join(str(text).split())[:160]
+    return one_line(" ".join(str(text).split()))[:160]
