@@ -8,10 +8,10 @@ ARGS ?=
 # cython-lint starts pycodestyle by its name
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 CORE := bog/_core
-C_FILES := $(wildcard $(CORE)/*.h)
+C_FILES := $(wildcard $(CORE)/*.h tests/fuzz/*.[ch])
 CYTHON_FILES := $(wildcard $(CORE)/*.pyx) $(wildcard $(CORE)/*.pxd)
 
-.PHONY: help setup run test check lint cover asan ubsan soak bench count compare clean
+.PHONY: help setup run test check lint cover asan ubsan fuzz soak bench count compare clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
@@ -47,6 +47,8 @@ ubsan: setup ## the tests of the core on an UndefinedBehaviorSanitizer build
 soak: setup ## the fault rows at their full counts (FAULT_ROW_S=60: a minute each); writes docs/soak.md
 	@FAULT_REPEATS=$${FAULT_REPEATS:-full} FAULT_TABLE=docs/soak.md \
 		$(PYTEST) tests/fault -n 2 --timeout 0 $(ARGS)
+fuzz: ## ten million damaged and generated frames through the parser, under both sanitizers
+	@tools/fuzz.sh $(ARGS)
 
 bench: setup ## time every room (pytest-benchmark); prints, never asserts
 	@$(PYTEST) benchmarks -p no:xdist --benchmark-only --benchmark-columns=min,median,rounds \

@@ -144,7 +144,7 @@ def test_keys_exist(path: Path) -> None:
 @every_document
 def test_paths_exist(path: Path) -> None:
     """Names of sources in inline code exist, from the root, beside the core or the shell."""
-    folders = [ROOT, ROOT / "bog", ROOT / "bog" / "_core", ROOT / "bog" / "cli"]
+    folders = [ROOT, *(ROOT / "bog" / name for name in ("", "_core", "cli", "lighter"))]
     for code in re.findall(r"`([^`\n]+)`", path.read_text()):
         name = code.rstrip("/")
         if re.fullmatch(r"[\w./\-]+\.(py|pyx|pxd|pyi|h|md|sh|toml)", name) and "events" not in name:

@@ -1,8 +1,7 @@
 """The order book in plain Python: a dict of price to size, from frames that `json` has read.
 
 It shares no code with the parser and the book of the product, so that the two can be compared.
-Prices and sizes are exact decimals; `ticks()` counts them in whole ticks and lots, or says which
-one is not whole.
+Nothing in it is a float.
 """
 
 from __future__ import annotations
@@ -24,11 +23,24 @@ def chain_of(frame: dict[str, Any]) -> tuple[int, int | None]:
     return int(book["offset"]), None
 
 
-class ReferenceBook:
-    """The book of one market as its frames tell it; `id` is the last frame's."""
+def whole(text: str, decimals: int) -> int:
+    """Return the number in `text` counted in 10**-decimals; ValueError when it is not whole."""
+    count = Decimal(text).scaleb(decimals)
+    if count != count.to_integral_value():
+        raise ValueError(f"{text} is not a whole number of 1e-{decimals}")
+    return int(count)
 
-    def __init__(self) -> None:
-        self.sides: dict[str, dict[Decimal, Decimal]] = {"bids": {}, "asks": {}}
+
+class ReferenceBook:
+    """The book of one market as its frames tell it; `id` is the last frame's.
+
+    `sides` holds a dict of price to size each. With decimals they are whole ticks and lots, without
+    they are the exact decimals of the frames.
+    """
+
+    def __init__(self, decimals: tuple[int, int] | None = None) -> None:
+        self.decimals = decimals
+        self.sides: dict[str, dict[Any, Any]] = {"bids": {}, "asks": {}}
         self.id = -1
 
     def apply(self, frame: dict[str, Any]) -> None:
@@ -39,31 +51,19 @@ class ReferenceBook:
         for side in SIDES:
             levels = self.sides[side]
             for level in frame["order_book"][side] or ():
-                price, size = Decimal(level["price"]), Decimal(level["size"])
+                price, size = self.read(level["price"], level["size"])
                 if size:
                     levels[price] = size
                 else:
                     levels.pop(price, None)
         self.id = chain_of(frame)[0]
 
-    def levels(self, side: str) -> list[tuple[Decimal, Decimal]]:
+    def read(self, price: str, size: str) -> tuple[Any, Any]:
+        """Return a price and a size as this book counts them."""
+        if self.decimals is None:
+            return Decimal(price), Decimal(size)
+        return whole(price, self.decimals[0]), whole(size, self.decimals[1])
+
+    def levels(self, side: str) -> list[tuple[Any, Any]]:
         """Return one side, best first."""
         return sorted(self.sides[side].items(), reverse=side == "bids")
-
-    def ticks(self, price_decimals: int, size_decimals: int) -> tuple[dict[int, int], ...]:
-        """Return bids and asks as ticks to lots; ValueError when one is not a whole number."""
-        return tuple(
-            {
-                whole(price, price_decimals): whole(size, size_decimals)
-                for price, size in self.sides[side].items()
-            }
-            for side in SIDES
-        )
-
-
-def whole(value: Decimal, decimals: int) -> int:
-    """Return `value` counted in 10**-decimals; ValueError when that is not a whole number."""
-    count = value.scaleb(decimals)
-    if count != count.to_integral_value():
-        raise ValueError(f"{value} is not a whole number of 1e-{decimals}")
-    return int(count)

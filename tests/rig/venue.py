@@ -96,6 +96,7 @@ class Subscription:
     channel: str
     last: int | None = None
     broken: bool = False
+    since: int = 0  # updates sent while broken
     late: int = 0
 
 
@@ -226,8 +227,10 @@ class Venue:
 
     `rate` is in updates a second, 0 for as fast as the clients read, None for the pace at which the
     tapes were recorded. A market's tape stands still until a client has subscribed the channels of
-    `needs`; an empty `needs` lets it run. `deflate` offers permessage-deflate. `idle_s` is how long
-    a client may say nothing. `counts` and `requests` may be read at any time.
+    `needs`; an empty `needs` lets it run. It also waits for a client that has not asked for a new
+    book `patience` updates after its own broke; None lets it run. `deflate` offers
+    permessage-deflate. `idle_s` is how long a client may say nothing. With `held` nobody is greeted
+    before `release`. `counts` and `requests` may be read at any time.
     """
 
     def __init__(
@@ -237,8 +240,10 @@ class Venue:
         faults: list[dict[str, Any]] | None = None,
         rate: float | None = 0,
         needs: tuple[str, ...] = ("order_book",),
+        patience: int | None = None,
         deflate: bool = False,
         idle_s: float = 120.0,
+        held: bool = False,
         port: int = 0,
     ) -> None:
         self.stages = {tape.market: Stage(tape, frames.details(find, tape)) for tape in tapes}
@@ -249,8 +254,10 @@ class Venue:
             while fault["do"] in BOOK_ONLY and events[at].family != "order_book":
                 at += 1
             self.script[market, at].append(fault)
-        self.rate, self.needs, self.deflate, self.idle_s = rate, needs, deflate, idle_s
+        self.rate, self.needs, self.patience = rate, needs, patience
+        self.deflate, self.idle_s = deflate, idle_s
         self.port = port
+        self.held = held
         self.clients: list[Client] = []
         self.counts: Counter[str] = Counter()
         self.requests: list[str] = []
@@ -290,6 +297,10 @@ class Venue:
     def over(self) -> bool:
         """Whether every tape has been played to its end."""
         return all(stage.over for stage in self.stages.values())
+
+    def release(self) -> None:
+        """Greet whoever is connected, and who comes."""
+        self.held = False
 
     def call(self, act: Callable[[], Any]) -> Any:
         """Run `act` in the venue's thread and return what it returns."""
@@ -413,6 +424,8 @@ class Venue:
         if client.protocol.state is not State.OPEN:
             await client.drain()
             return
+        while self.held:
+            await asyncio.sleep(0.01)
         if door != "no_greeting":
             session = f"00000000-0000-4000-8000-{self.counts['connections']:012d}"
             client.put(packed({"session_id": session, "type": "connected"}))
@@ -436,6 +449,7 @@ class Venue:
                 await client.end("close")
                 return
             if not data:
+                self.counts["eof"] += 1
                 client.protocol.receive_eof()
                 client.flush()
                 return
@@ -506,7 +520,7 @@ class Venue:
         family = sub.channel.partition("/")[0]
         client.put(packed(stage.answer(family, sub.channel.endswith("/all"))))
         if family == "order_book":
-            sub.last, sub.broken, sub.late = stage.book.id, False, 0
+            sub.last, sub.broken, sub.since, sub.late = stage.book.id, False, 0, 0
             self.counts["snapshots"] += 1
 
     # ---- the tape ----
@@ -525,6 +539,13 @@ class Venue:
         if not self.needs or stage.passing:
             return True
         market = stage.tape.market
+        if any(c.subscriptions[f"order_book/{market}"].late for c in self._audience(market)):
+            return True  # a snapshot that waits for updates to pass
+        if self.patience is not None and any(
+            c.subscriptions[f"order_book/{market}"].since > self.patience
+            for c in self._audience(market)
+        ):
+            return False
         return any(
             all(
                 f"{family}/{market}" in c.subscriptions
@@ -666,11 +687,14 @@ class Venue:
         for more in again:
             client.put(more)
         self.counts["updates"] += good
+        book = event.frame["order_book"]
         if good and follows and not sub.broken:
             sub.last = here
-        elif not sub.broken:
-            sub.broken = True
-            self.counts["breaks"] += 1
+            self.counts["chained"] += bool(book["asks"] or book["bids"])
+            return
+        self.counts["breaks"] += not sub.broken
+        sub.broken = True
+        sub.since += 1
 
     def _deliver_other(self, client: Client, market: int, event: Event) -> None:
         own = f"{event.family}/{market}"
@@ -734,7 +758,7 @@ def main() -> None:
         signal.signal(number, lambda *_: stop.set())
     needs = tuple(args.needs or ["order_book"])
     with Venue(
-        tapes, folder.joinpath, faults, args.rate, needs, args.deflate, port=args.port
+        tapes, folder.joinpath, faults, args.rate, needs, deflate=args.deflate, port=args.port
     ) as venue:
         print(json.dumps({"ws": venue.url, "rest": venue.rest}), flush=True)
         stop.wait()
