@@ -147,6 +147,7 @@ Decimals = Annotated[int, BeforeValidator(Range("0", "12", whole=True))]
 Seed = Annotated[int, BeforeValidator(Range("0", str(2**64 - 1), whole=True))]
 Ns = Annotated[int, BeforeValidator(Range("1", "60000000000", whole=True))]
 Count = Annotated[int, BeforeValidator(Range("1", "1000000", whole=True))]
+RotateMb = Annotated[int, BeforeValidator(Range("1", "4096", whole=True))]
 Switch = Annotated[bool, BeforeValidator(_switch)]
 Text = Annotated[str, BeforeValidator(Pattern(r"[^\x00-\x1f\x7f]{1,4096}", "text on one line"))]
 FreeText = Annotated[
@@ -262,6 +263,7 @@ class Journal(Section):
     """[journal]"""
 
     directory: Text
+    rotate_mb: RotateMb
 
 
 class Alerts(Section):

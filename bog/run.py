@@ -124,6 +124,7 @@ def prepare(spec: Spec, page: StatsPage) -> tuple[Session, JournalFile, Recovere
         config_hash=bytes.fromhex(spec["config_hash"]),
         mode=spec["mode"],
         segments=spec["segments"],
+        rotate=spec["rotate"],
     )
     core = {
         "market": raw,

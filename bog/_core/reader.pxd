@@ -33,3 +33,4 @@ cdef class Reader:
     cdef ns_t unix_offset(self) noexcept nogil
     cdef int standing(self) noexcept nogil
     cdef int quiet(self, uint64_t last, const uint64_t *published) noexcept nogil
+    cdef int hole(self) noexcept nogil

@@ -19,7 +19,7 @@ from bog._core.clock cimport mono_ns
 from bog._core.depth cimport Depth, depth_apply
 from bog._core.huginn cimport (
     HG_CLOSED, HG_RECORDS, HG_REPLACED, HG_ROWS, READ_BACKWARDS, READ_EPOCH, READ_GARBAGE,
-    READ_GONE, READ_LAPPED, READ_NOTHING, READ_ROW, STEP_BACK, HgHeader, Huginn, hg_book_read,
+    READ_GONE, READ_LAPPED, READ_NOTHING, READ_ROW, STEP_BACK, STEP_GAP, STEP_NEXT, HgHeader, Huginn, hg_book_read,
     hg_read, hg_row_ok, hg_step,
 )
 from bog._core.memory cimport lines
@@ -161,6 +161,15 @@ cdef class Reader:
             return READ_GONE if self.truncated else READ_BACKWARDS
         return READ_NOTHING
 
+    cdef int hole(self) noexcept nogil:
+        """Return 1 when the writer counts rows as published that stand in no slot."""
+        cdef uint64_t missing
+        cdef int step = hg_step(self.next, load_acquire(&self.page.header.rows), &missing)
+        if step != STEP_NEXT and step != STEP_GAP:
+            return 0
+        # what was counted was stored before: only now is a slot that lacks it a hole
+        return load_acquire(&self.page.rows[self.next & (HG_ROWS - 1)].gen) != 2 * (self.next + 1)
+
     cdef int next_row(self, Row *out) noexcept nogil:
         """Copy the next row into `out` and return ROW; every other answer leaves `out` unusable.
 
@@ -184,7 +193,12 @@ cdef class Reader:
                 self.gaps += 1
             return READ_ROW
         if answer == READ_NOTHING:
-            return READ_GONE if closed else self.quiet(self.next, &self.page.header.rows)
+            if closed:
+                return READ_GONE
+            answer = self.quiet(self.next, &self.page.header.rows)
+            if answer == READ_NOTHING and self.idle == 0 and self.hole():
+                return READ_LAPPED
+            return answer
         return READ_GONE if self.truncated else answer
 
     cdef int next_record(self, Record *out) noexcept nogil:
