@@ -23,6 +23,7 @@ import numpy as np
 
 import bog
 from bog import facts
+from bog._core.journal import file_name
 from bog._core.stats import StatsPage, name_process
 from bog._core.types import Level
 from bog.errors import BogError, ConfigError, DataError, JournalDamaged, UsageError

@@ -19,6 +19,8 @@ cdef class Reader:
     cdef Depth *scratch
     cdef readonly uint32_t dex, market
     cdef readonly str path
+    cdef int back                        # the writer's count went back: next means nothing
+    cdef uint64_t ended                  # rows up to the end of the last message delivered
     cdef readonly uint64_t next          # number of the row that next_row delivers next
     cdef readonly uint64_t next_seq      # number of the record that next_record delivers next
     cdef readonly uint64_t epoch, epochs, laps, lost_rows, lost_records, gaps, torn, garbage

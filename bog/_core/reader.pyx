@@ -115,7 +115,7 @@ cdef class Reader:
         self.want.px_decimals = self.page.header.price_decimals
         self.want.qty_decimals = self.page.header.size_decimals
         self.fresh = 1
-        self.next = 0
+        self.next = self.ended = self.back = 0
         self.next_seq = load_acquire(&self.page.header.seq)
         if self.next_seq - self.page.header.first_seq > <uint64_t> INT64_MAX:
             self.next_seq = self.page.header.first_seq
@@ -189,16 +189,19 @@ cdef class Reader:
                 return READ_GARBAGE
             self.next += 1
             self.fresh = self.idle = 0
+            if out.eom:
+                self.ended = self.next
             if out.flags & F_AFTER_GAP and out.eom:
                 self.gaps += 1
             return READ_ROW
         if answer == READ_NOTHING:
             if closed:
                 return READ_GONE
-            answer = self.quiet(self.next, &self.page.header.rows)
+            # the writer counts whole messages: rows of one under way may be ahead of its count
+            answer = self.quiet(self.ended, &self.page.header.rows)
             if answer == READ_NOTHING and self.idle == 0 and self.hole():
                 return READ_LAPPED
-            return answer
+        self.back = answer == READ_BACKWARDS
         return READ_GONE if self.truncated else answer
 
     cdef int next_record(self, Record *out) noexcept nogil:
@@ -241,9 +244,13 @@ cdef class Reader:
         NOTHING: it was being written at every try, ask again. Rows that were delivered already
         are in the book and are not delivered again; rows overwritten unread are counted lost.
         """
-        cdef uint64_t rows
+        cdef uint64_t rows, whole
         cdef int _try, answer, got
         cdef Row r
+        if self.back:
+            # what was read is of numbers that are written again: begin anew
+            self.next = self.back = 0
+            self.fresh = 1
         for _try in range(TRIES):
             answer = self.standing()
             if answer != READ_ROW:
@@ -257,6 +264,7 @@ cdef class Reader:
             if answer == READ_NOTHING:
                 pause()
                 continue
+            whole = rows
             # the page trails the rows: add those that were delivered already
             while rows < self.next:
                 got = hg_read(&self.page.rows[rows & (HG_ROWS - 1)], sizeof(Row), 2 * (rows + 1),
@@ -272,6 +280,8 @@ cdef class Reader:
             if rows > self.next and not self.fresh:
                 self.laps += 1
                 self.lost_rows += rows - self.next
+            if self.fresh or whole > self.ended:
+                self.ended = whole
             self.next = rows
             self.fresh = 0
             return READ_ROW
