@@ -25,6 +25,9 @@ from bog.errors import ConfigError, one_line
 from bog.settings import MASK, Settings, shown
 
 FOLDER = Path(__file__).parent / "configs"  # the checkout's configs/, and its copy in a wheel
+RATE_KEYS = tuple(
+    f"risk.rate_limit_{name}" for name in ("orders_per_sec", "burst", "reserve")
+)
 PREFIX = "BOG_"
 # variables of the build, which are not configuration
 BUILD_VARIABLES = frozenset(
@@ -170,10 +173,16 @@ def _check(s: Settings) -> None:
             if s.origins[low] != "default.toml":  # name the one that somebody has set
                 s.refuse(low, f"want less than {high}, {s.value(high)}")
             s.refuse(high, f"want more than {low}, {s.value(low)}")
+    preset = s.risk.rate_limit_preset != "custom"
+    for key in RATE_KEYS:
+        if preset and s.origins[key] != "default.toml":
+            s.refuse(key, f"want it unset, or risk.rate_limit_preset = 'custom'")
     if s.execution.mode != "live":
         return
     unset = [
-        f"risk.{k}" for k in keys.Risk.model_fields if s.origins[f"risk.{k}"] == "default.toml"
+        key
+        for key in (f"risk.{name}" for name in keys.Risk.model_fields)
+        if s.origins[key] == "default.toml" and not (preset and key in RATE_KEYS)
     ]
     if unset:
         s.refuse("execution.mode", f"live has no default limits: set {', '.join(unset)}")

@@ -140,6 +140,7 @@ VenueOrders = Annotated[int, BeforeValidator(Range("1", "100000", whole=True))]
 PerSec = Annotated[int, BeforeValidator(Range("1", "100000", whole=True))]
 PerMin = Annotated[int, BeforeValidator(Range("60", "6000000", whole=True))]
 Reserve = Annotated[int, BeforeValidator(Range("0", "100000", whole=True))]
+Repeats = Annotated[int, BeforeValidator(Range("1", "255", whole=True))]  # BOG_REPEATS keeps one more
 Ticks = Annotated[int, BeforeValidator(Range("0", "1000000000", whole=True))]
 Fee = Annotated[int, BeforeValidator(Range("-1000", "100000", whole=True))]
 Port = Annotated[int, BeforeValidator(Range("1", "65535", whole=True))]
@@ -174,6 +175,7 @@ class Risk(Section):
     max_drawdown: Fraction
     drawdown_min_peak: Quote
     max_open_orders: Orders
+    rate_limit_preset: Literal["conservative", "standard", "aggressive", "custom"]
     rate_limit_orders_per_sec: PerSec
     rate_limit_burst: PerSec
     rate_limit_reserve: Reserve
@@ -185,6 +187,21 @@ class Risk(Section):
     balance: Quote
     max_leverage: Leverage
     stale_after_ms: StaleMs
+
+
+class Breaker(Section):
+    """[breaker]"""
+
+    max_spread_bps: SpreadBps
+    max_move: Fraction
+    violations: Repeats
+    max_fills: Repeats
+    fills_window_sec: PeriodSec
+    max_rejects: Repeats
+    rejects_window_sec: PeriodSec
+    max_feed_delay_ms: StaleMs
+    warm_up_books: Repeats
+    warm_up_ms: Ms
 
 
 class SimpleSpread(Section):

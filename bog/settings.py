@@ -20,6 +20,9 @@ MASK = "**********"
 _SECRET = re.compile("webhook|secret|token|password|key|url|auth", re.IGNORECASE)
 _MODELS = {"risk": 0, "linear": 1, "square": 2, "front": 3}  # enum bog_queue_model
 
+# requests per second, burst, reserve
+RATES = {"conservative": (10, 20, 5), "standard": (100, 200, 50), "aggressive": (1000, 2000, 500)}
+
 Integers = dict[str, int]
 
 
@@ -39,6 +42,7 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(extra="forbid", frozen=True)
 
     risk: keys.Risk
+    breaker: keys.Breaker
     strategy: keys.Strategy
     execution: keys.Execution
     venue: keys.Venue
@@ -102,8 +106,14 @@ class Settings(BaseSettings):
         """Return bog_limits_t by field. unix_offset_ns is 0: only the run knows its clock."""
         m = self.market(market)
         px, qty, money = m.price_decimals, m.size_decimals, m.price_decimals + m.size_decimals
+        custom = (
+            self.risk.rate_limit_orders_per_sec,
+            self.risk.rate_limit_burst,
+            self.risk.rate_limit_reserve,
+        )
+        per_sec, burst, reserve = RATES.get(self.risk.rate_limit_preset, custom)
         # burst and refill together stay within any rolling minute of the tier
-        burst = min(self.risk.rate_limit_burst, max(1, self.tier.requests_per_min // 2))
+        burst = min(burst, max(1, self.tier.requests_per_min // 2))
         limits = {
             "max_long": self.steps("risk.max_position", qty, units.QTY_MAX),
             "max_short": self.steps("risk.max_short", qty, units.QTY_MAX),
@@ -126,13 +136,21 @@ class Settings(BaseSettings):
             "balance": self.steps("risk.balance", money),
             "max_leverage_ppm": self.steps("risk.max_leverage", 6),
             "max_open_orders": min(self.risk.max_open_orders, self.tier.max_open_orders),
-            "rate_per_min": min(
-                60 * self.risk.rate_limit_orders_per_sec, self.tier.requests_per_min - burst
-            ),
+            "rate_per_min": min(60 * per_sec, self.tier.requests_per_min - burst),
             "rate_burst": burst,
-            "rate_reserve": self.risk.rate_limit_reserve,
+            "rate_reserve": reserve if reserve < burst else burst // 4,  # a tier cuts a burst
             "stale_after_ns": self.steps("risk.stale_after_ms", 6),
             "unix_offset_ns": 0,
+            "breaker_spread_ppm": self.steps("breaker.max_spread_bps", 2),
+            "breaker_move_ppm": self.steps("breaker.max_move", 6),
+            "breaker_violations": self.breaker.violations,
+            "max_fills": self.breaker.max_fills,
+            "fills_window_ns": self.steps("breaker.fills_window_sec", 9),
+            "max_rejects": self.breaker.max_rejects,
+            "rejects_window_ns": self.steps("breaker.rejects_window_sec", 9),
+            "max_feed_delay_ns": self.steps("breaker.max_feed_delay_ms", 6),
+            "warm_up_books": self.breaker.warm_up_books,
+            "warm_up_ns": self.steps("breaker.warm_up_ms", 6),
         }
         if limits["min_order"] > limits["max_order"]:
             least = units.text(limits["min_order"], qty)

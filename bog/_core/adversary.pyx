@@ -333,6 +333,7 @@ cdef int gate(World *w, int64_t slot, int side, px_t px, qty_t qty) noexcept nog
     m.pos = w.position.pos
     m.level = LEVEL_RUN
     m.connected = 1
+    m.watch = ALLOW
     seen(w, slot, &x)
     if risk_check(&w.limits, &w.risk, &w.book, &m, &x, side, px, qty, slot >= 0) != ALLOW:
         w.refused += 1

@@ -1,19 +1,9 @@
 from collections.abc import Sequence
-from enum import IntEnum
 from typing import Any, Self, final
 
 _Levels = Sequence[tuple[int, int]]
 _Book = tuple[_Levels, _Levels]
 _Turn = tuple[list[dict[str, Any]], list[dict[str, Any]]]
-
-class EventKind(IntEnum):
-    EVENT_RECORD = 1
-    EVENT_REPORT = 2
-    EVENT_TIMER = 3
-    EVENT_LEVEL = 4
-    EVENT_CLEAR_HALT = 5
-    EVENT_GAP = 6
-    EVENT_EPOCH = 7
 
 @final
 class EngineProbe:
@@ -26,7 +16,12 @@ class EngineProbe:
         size_decimals: int = 5,
     ) -> Self: ...
     def book(
-        self, time_ns: int, bids: _Levels, asks: _Levels, alive_ns: int | None = None
+        self,
+        time_ns: int,
+        bids: _Levels,
+        asks: _Levels,
+        alive_ns: int | None = None,
+        exch_ns: int = 0,
     ) -> _Turn: ...
     def stats(self, time_ns: int, mark_px: int, alive_ns: int | None = None) -> _Turn: ...
     def status(self, time_ns: int, status: int, alive_ns: int | None = None) -> _Turn: ...
@@ -48,6 +43,7 @@ class EngineProbe:
     def clear_halt(self, time_ns: int, halt_id: int, alive_ns: int | None = None) -> _Turn: ...
     def gap(self, time_ns: int, lost: int, alive_ns: int | None = None) -> _Turn: ...
     def epoch(self, time_ns: int, epoch: int, alive_ns: int | None = None) -> _Turn: ...
+    def connection(self, time_ns: int, attempt: int, alive_ns: int | None = None) -> _Turn: ...
     def again(self, n: int) -> tuple[int, int]: ...
     def alternate(self, n: int, time_ns: int, first: _Book, second: _Book) -> tuple[int, int]: ...
     def position(self) -> dict[str, Any]: ...

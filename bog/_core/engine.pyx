@@ -6,9 +6,10 @@ from libc.stdlib cimport free
 from libc.string cimport memcpy, memset
 
 from bog._core.crc32c cimport crc32c_pick
-from bog._core.engine cimport (
-    EVENT_CLEAR_HALT, EVENT_EPOCH, EVENT_GAP, EVENT_LEVEL, EVENT_RECORD, EVENT_REPORT,
-    EVENT_TIMER, Engine, Event, Out, engine_init, engine_mark2, engine_step, engine_word,
+from bog._core.engine cimport engine_init, engine_step
+from bog._core.engine_state cimport (
+    EVENT_CLEAR_HALT, EVENT_CONNECTION, EVENT_EPOCH, EVENT_GAP, EVENT_LEVEL, EVENT_RECORD,
+    EVENT_REPORT, EVENT_TIMER, Engine, Event, Out, engine_mark2, engine_word,
 )
 from bog._core.journal cimport Journal, Segment, journal_append
 from bog._core.memory cimport lines
@@ -149,9 +150,13 @@ cdef class EngineProbe:
 
     # events
 
-    def book(self, ns_t time_ns, bids, asks, alive_ns=None):
-        """Show a whole book: up to ten (price, size) pairs a side, best first."""
+    def book(self, ns_t time_ns, bids, asks, alive_ns=None, ns_t exch_ns=0):
+        """Show a whole book: up to ten (price, size) pairs a side, best first.
+
+        `exch_ns` is the venue's own time of it, Unix; 0 when unknown.
+        """
         self.fill_book(self.record, bids, asks)
+        self.record.exch_ns = exch_ns
         return self.take(EVENT_RECORD, time_ns, alive_ns, 0)
 
     def stats(self, ns_t time_ns, long long mark_px, alive_ns=None):
@@ -206,6 +211,10 @@ cdef class EngineProbe:
     def epoch(self, ns_t time_ns, unsigned long long epoch, alive_ns=None):
         """Say that the feed's writer began a new life."""
         return self.take(EVENT_EPOCH, time_ns, alive_ns, epoch)
+
+    def connection(self, ns_t time_ns, unsigned long long attempt, alive_ns=None):
+        """Say what became of an attempt to reach the venue: an Attempt."""
+        return self.take(EVENT_CONNECTION, time_ns, alive_ns, attempt)
 
     # many turns in one call
 
@@ -316,6 +325,8 @@ cdef class EngineProbe:
             "commands": self.engine.commands, "level": self.engine.level,
             "stale": self.engine.stale, "book_ok": self.engine.book_ok,
             "pending": self.engine.pending, "invalid": self.engine.invalid,
+            "violations": self.engine.breaker.count, "warm": self.engine.freshness.warm,
+            "connection": self.engine.connection.state,
         }
 
     def words(self):

@@ -342,7 +342,17 @@ typedef struct bog_limits {
     int64_t rate_burst;   /* tokens */
     int64_t rate_reserve; /* tokens that only cancels may take */
     bog_ns_t stale_after_ns;
-    bog_ns_t unix_offset_ns; /* Unix time - engine time: for the UTC day only */
+    bog_ns_t unix_offset_ns;      /* Unix time - engine time: for the day and the venue's times */
+    bog_ppm_t breaker_spread_ppm; /* a wider book is a violation */
+    bog_ppm_t breaker_move_ppm;   /* so is a larger move of the mid in one tick */
+    int64_t breaker_violations;   /* this many in a row halt */
+    int64_t max_fills;            /* one fill more than this within fills_window_ns halts */
+    bog_ns_t fills_window_ns;
+    int64_t max_rejects; /* one refusal by the venue more within rejects_window_ns halts */
+    bog_ns_t rejects_window_ns;
+    bog_ns_t max_feed_delay_ns; /* largest distance of the venue's time of a book from ours */
+    int64_t warm_up_books;      /* good books before quoting, after any doubt of the feed */
+    bog_ns_t warm_up_ns;        /* and time since the first of them */
 } bog_limits_t;
 
 /*

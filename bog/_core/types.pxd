@@ -342,6 +342,16 @@ cdef extern from "types.h" nogil:
         int64_t rate_reserve
         ns_t stale_after_ns
         ns_t unix_offset_ns
+        ppm_t breaker_spread_ppm
+        ppm_t breaker_move_ppm
+        int64_t breaker_violations
+        int64_t max_fills
+        ns_t fills_window_ns
+        int64_t max_rejects
+        ns_t rejects_window_ns
+        ns_t max_feed_delay_ns
+        int64_t warm_up_books
+        ns_t warm_up_ns
 
     ctypedef struct StrategyParams "bog_strategy_params_t":
         ppm_t half_ppm

@@ -35,7 +35,10 @@ LIMITS = {
     "px_step": 1, "qty_step": 1, "collar_ppm": 50_000, "drawdown_ppm": 500_000,
     "drawdown_min_peak": 10**12, "max_daily_loss": 1000, "balance": 0, "max_leverage_ppm": 0,
     "max_open_orders": 8, "rate_per_min": 60_000, "rate_burst": 1000, "rate_reserve": 2,
-    "stale_after_ns": 500 * MS, "unix_offset_ns": 0,
+    "stale_after_ns": 500 * MS, "unix_offset_ns": 0, "breaker_spread_ppm": 1_000_000,
+    "breaker_move_ppm": 1_000_000, "breaker_violations": 3, "max_fills": 255,
+    "fills_window_ns": 1, "max_rejects": 255, "rejects_window_ns": 1,
+    "max_feed_delay_ns": SECOND, "warm_up_books": 0, "warm_up_ns": 0,
 }  # fmt: skip
 # at a mid of 10,000 half a spread is 10 ticks, and a quote moves when it is 3 ticks off
 STRATEGY = {

@@ -18,10 +18,14 @@ NOUNS = {
     "memory", "notes", "record", "rng", "types",
 }  # fmt: skip
 # what must be true in the market: verbs on structs that the engine, or the loop, hands them
-ROOMS = {"book", "measure", "orders", "position", "risk", "strategy"}
+ROOMS = {
+    "book", "breaker", "connection", "freshness", "measure", "orders", "position", "repeats",
+    "risk", "strategy",
+}  # fmt: skip
 # the paper venue is four rooms, each on top of those before it; `paper` is its plug
 PAPER = ["paper_state", "paper_fills", "paper_orders", "paper"]
-STEP = {"engine"}
+# the step: what it remembers, what it watches, the act on a side, and the turn itself
+STEP = {"engine", "engine_side", "engine_state", "engine_watch"}
 # the built-in market is one house of its own behind the plug `market`
 MARKET = {
     "market", "market_flow", "market_match", "market_out", "market_send", "market_step",
@@ -42,7 +46,7 @@ MAY_REACH = {
     **dict.fromkeys(NOUNS, NOUNS),
     **dict.fromkeys(ROOMS, NOUNS),
     **{name: NOUNS | set(PAPER[:at]) for at, name in enumerate(PAPER)},
-    **dict.fromkeys(STEP, NOUNS | ROOMS),
+    **dict.fromkeys(STEP, NOUNS | ROOMS | STEP),
     **dict.fromkeys(MARKET, NOUNS | MARKET),
     **dict.fromkeys(WORLD, NOUNS | WORLD),
     **dict.fromkeys(LOOP, NOUNS | ROOMS | STEP | {"paper", "paper_state", "market"} | WORLD),

@@ -1,13 +1,17 @@
 /*
  * The engine: everything that one market's decisions depend on, and nothing else.
  *
- * Owner: engine.pxd's step is the only writer. No pointer leaves it, so two engines that were given
+ * Owner: the step (engine*.pxd) is the only writer. No pointer leaves it, so two engines that were given
  * the same events are equal byte for byte.
  */
-#ifndef BOG_ENGINE_H
-#define BOG_ENGINE_H
+#ifndef BOG_ENGINE_STATE_H
+#define BOG_ENGINE_STATE_H
 
+#include "breaker.h"
+#include "connection.h"
+#include "freshness.h"
 #include "orders.h"
+#include "repeats.h"
 #include "risk.h"
 #include "strategy.h"
 #include "types.h"
@@ -24,6 +28,7 @@ enum bog_event_kind {
     BOG_EVENT_GAP = 6,        /* arg = messages lost; the book is void until the next one */
     BOG_EVENT_EPOCH =
         7, /* arg = the feed writer's new epoch; the book is void until the next one */
+    BOG_EVENT_CONNECTION = 8, /* arg = enum bog_attempt: the venue was reached, or was not */
 };
 
 /* What the step takes. Time arrives here and nowhere else. */
@@ -52,11 +57,16 @@ typedef struct bog_engine {
     bog_strategy_params_t params;
     bog_risk_t risk;
     bog_orders_t orders;
+    bog_freshness_t freshness;
+    bog_breaker_t breaker;
+    bog_connection_t connection;
+    bog_repeats_t fills;   /* when we were filled */
+    bog_repeats_t rejects; /* when the venue refused a create or an amend */
     bog_ns_t now_ns;
     bog_ns_t alive_ns;
     bog_px_t mark_px; /* published mark, ticks; 0 before the first */
     bog_ns_t mark_ns;
-    bog_px_t mid2;         /* of the last two-sided book */
+    bog_px_t mid2;         /* of the last two-sided book that the market breaker believed */
     bog_ns_t sample_ns;    /* next sampling of the day's peak */
     bog_ns_t quoted_ns[2]; /* when a side was last placed or amended */
     uint64_t commands;     /* given so far, over all runs */

@@ -1,0 +1,17 @@
+from enum import IntEnum
+from typing import final
+
+class ConnectionState(IntEnum):
+    CONNECTION_CLOSED = 0
+    CONNECTION_OPEN = 1
+    CONNECTION_HALF_OPEN = 2
+
+class Attempt(IntEnum):
+    ATTEMPT_FAILED = 0
+    ATTEMPT_DONE = 1
+
+@final
+class ConnectionProbe:
+    def __new__(cls) -> ConnectionProbe: ...
+    def on(self, now: int, attempt: int) -> int: ...
+    def state(self, now: int) -> int: ...
