@@ -610,6 +610,9 @@ cdef class Session:
         self.record.flags = self.book_flags
         self.record.recv_ns = row.recv_ns
         self.record.exch_ns = row.exch_ns
+        if self.live and begun - row.recv_ns > self.engine.limits.max_feed_delay_ns:
+            # received long ago is as late as sent long ago
+            self.record.exch_ns = row.recv_ns + self.engine.limits.unix_offset_ns
         depth_top(self.depth, self.record)
         self.book_moved = False
         self.book_flags = 0

@@ -516,9 +516,12 @@ def test_a_slot_that_stays_odd_is_never_delivered(shm: Path, pub: Publisher) -> 
     read = reader(shm)
     pub.put(TRADE, 0, 5, 5)
     poke(pub.path, slot(0), struct.pack("<Q", 1))
+    said = set()
     for _ in range(1000):
         assert read.row() is None
-        assert read.code == FeedRead.READ_NOTHING
+        said.add(read.code)
+    # it is counted as published: after some looks that is told as a hole
+    assert said == {FeedRead.READ_NOTHING, FeedRead.READ_LAPPED}
     poke(pub.path, slot(0), struct.pack("<Q", 2))
     row = read.row()
     assert row is not None and row[3] == 5

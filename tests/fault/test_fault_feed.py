@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from bog._core.types import Halt, Verdict
 from bog._core.types import JournalKind as K
 from tests.rig.canary import Canary
 from tests.rig.fault import Repeats
@@ -32,11 +33,13 @@ from tests.rig.feedsim import (
     TRADE,
     WHERE,
     RawWriter,
+    levels,
 )
-from tests.rig.herd import CANCEL_NS, STALE_NS, Herd, Pair
+from tests.rig.herd import CANCEL_NS, EAGER, STALE_NS, Herd, Pair
 
 MS = 1_000_000
-PX_MAX = 1 << 53
+LATE_NS = 500 * MS  # max_feed_delay_ms of these bots
+PX_MAX = 1 << 40
 
 
 @pytest.fixture
@@ -340,6 +343,107 @@ def test_fault_09_a_lap_is_counted_exactly(herd: Herd, repeats: Repeats) -> None
     repeats.note(f"{laps} laps, rows read plus rows lost = rows written after each repeat")
 
 
+def test_fault_10_a_frozen_time_of_the_venue_pulls_the_quotes(
+    herd: Herd, repeats: Repeats
+) -> None:
+    def one(pair: Pair, n: int, rng: random.Random) -> None:
+        pair.quoting()
+        late = rng.choice((0, 0, 600 * MS, 3_600_000 * MS))  # frozen now, or old at once
+        told = pair.feed.do("set", exch_ns=time.time_ns() - late)["ns"]
+        pair.pulled(told, (0 if late else LATE_NS) + CANCEL_NS)
+        begun = time.monotonic_ns()
+        time.sleep(0.05)
+        pair.quiet(begun, time.monotonic_ns())
+        assert not pair.bot.page()["stale"]  # the writer beats: it is the content that is old
+        assert pair.bot.page()["denied"][Verdict.DENY_DELAYED] > 0
+        pair.feed.do("set", exch_ns=None)
+        pair.quoting()
+        pair.sound()
+
+    herd.start(5)
+    herd.each(repeats(10, full=1000), one)
+    repeats.note(f"bound 500 + 250 ms: {herd.told()}")
+
+
+def test_fault_11_an_impossible_time_is_never_fresh(herd: Herd, repeats: Repeats) -> None:
+    def one(pair: Pair, n: int, rng: random.Random) -> None:
+        pair.quoting()
+        now, unix = time.monotonic_ns(), time.time_ns()
+        wrong = (
+            {"exch_ns": unix + 3_600_000 * MS}, {"exch_ns": 2**63 - 1}, {"exch_ns": 1},
+            {"exch_ns": -1}, {"exch_ns": -(2**63)}, {"exch_ns": unix + 600 * MS},
+            {"recv_ns": now + 3_600_000 * MS}, {"recv_ns": 2**63 - 1}, {"recv_ns": 0},
+            {"recv_ns": now - 3_600_000 * MS if now > 3_600_000 * MS else 1},
+            {"recv_ns": now + 900 * MS},
+        )[n % 11]  # fmt: skip
+        told = pair.feed.do("set", **wrong)["ns"]
+        pair.pulled(told, CANCEL_NS)
+        begun = time.monotonic_ns()
+        time.sleep(0.05)
+        pair.quiet(begun, time.monotonic_ns())
+        assert pair.bot.page()["now_ns"] <= time.monotonic_ns()  # our clock is ours
+        pair.feed.do("set", exch_ns=None, recv_ns=None)
+        pair.quoting()
+        pair.sound()
+
+    herd.start(5)
+    herd.each(repeats(11, full=1000), one)
+    repeats.note(f"11 times; bound 250 ms: {herd.told()}")
+
+
+GARBAGE = (0, 1, -(2**63), -1, PX_MAX, 2**63 - 1)
+
+
+def test_fault_12_garbage_prices_place_nothing(herd: Herd, repeats: Repeats) -> None:
+    """Each value in each price and size of a book; every ninth repeat, three jumps halt the bot."""
+
+    def one(pair: Pair, n: int, rng: random.Random) -> None:
+        pair.quoting()
+        begun = time.monotonic_ns()
+        mid = pair.feed.mid
+        if n % 9 == 8:
+            pair.feed.do("set", rows=False, walks=False)
+            factor = rng.choice((0.88, 1.12, 1.5, 1000))
+            for _ in range(3):
+                pair.feed.do("set", mid=int(mid * factor), flags=SNAPSHOT)
+                pair.feed.mid = mid
+            halt = pair.told(begun, K.J_HALT)
+            assert halt["reason"].tolist() == [Halt.HALT_MARKET]
+            pair.pulled(int(halt["time_ns"][0]), CANCEL_NS)
+            pair.feed.do("set", rows=True, walks=True, mid=mid, flags=SNAPSHOT)
+            time.sleep(0.1)
+            pair.quiet(int(halt["time_ns"][0]))
+            pair.sound()
+            pair.bot.stop()
+            pair.flags = ("--clear-halt", int(halt["id"][0]))
+            pair.begin().ready()
+        else:
+            value, field = GARBAGE[n % len(GARBAGE)], rng.randrange(4 * LEVELS)
+            side, level, is_size = field % 2, field // 2 % LEVELS, field >= 2 * LEVELS
+            pair.feed.do("set", rows=False)
+            raw = RawWriter(pair.feed.path)
+            rows = [(RESET, 0, 0, 0)]
+            for at, found in enumerate(levels(mid)):
+                for i, (px, qty) in enumerate(found.items()):
+                    hit = (at, i) == (side, level)
+                    rows.append(
+                        (LEVEL, at, value if hit and not is_size else px, value if hit and is_size else qty)
+                    )
+            for _ in range(4):
+                for i, row in enumerate(rows):
+                    raw.row(*row, eom=int(i == len(rows) - 1))
+                time.sleep(0.01)
+            pair.near(begun, mid)
+            pair.feed.start(mid=mid)
+        pair.quoting()
+        pair.near(begun, mid)
+        pair.sound()
+
+    herd.start(3)
+    herd.each(repeats(12, full=1000), one)
+    repeats.note("40 prices and sizes, 6 values; every ninth repeat 3 jumps halt; " + herd.told())
+
+
 BOOKS: dict[str, list[tuple[int, int, int]]] = {
     # side, ticks from the mid, lots; what is not named is as it was
     "crossed": [(BID, 40, SIZE)],
@@ -481,6 +585,30 @@ def test_fault_16_any_rate_leaves_the_latest_book(herd: Herd, repeats: Repeats) 
     herd.each(repeats(16, full=1000), one)
     most = max(getattr(pair, "most", 0) for pair in herd.pairs)
     repeats.note(f"up to {most} messages a second")
+
+
+def test_fault_17_a_jump_while_the_feed_was_dead_is_warmed_up_for(
+    herd: Herd, repeats: Repeats
+) -> None:
+    warm_ns = 300 * MS
+
+    def one(pair: Pair, n: int, rng: random.Random) -> None:
+        pair.quoting()
+        begun = pair.feed.kill()
+        pair.pulled(begun)
+        mid = 1_000_000 if pair.feed.mid > 1_020_000 else 1_050_000
+        back = time.monotonic_ns()
+        pair.feed.start(mid=mid)
+        pair.quoting()
+        first = pair.told(back, K.J_PLACE)
+        assert int(first["time_ns"][0]) - back >= warm_ns
+        assert pair.near(back, mid) > 0
+        pair.sound()
+
+    config = EAGER.replace("warm_up_ms = 50", f"warm_up_ms = {warm_ns // MS}")
+    herd.start(5, config=config, prints=False)
+    herd.each(repeats(17, full=1000), one)
+    repeats.note(f"warm-up 300 ms; {herd.told()}")
 
 
 def test_fault_18_a_flapping_feed_makes_no_storm(herd: Herd, repeats: Repeats) -> None:

@@ -304,6 +304,7 @@ class RawWriter:
         whole = 2 * (self.rows + 1)
         self.map[at : at + 8] = (whole - 1).to_bytes(8, "little")
         now = time.monotonic_ns()
+        px, qty = (value - 2**64 if value >= 2**63 else value for value in (px, qty))
         body = ROW.pack(0, now, time.time_ns(), px, qty, self.rows, self.seq, kind, side, eom, 0, 1)
         self.map[at + 8 : at + ROW.size] = body[8:]
         self.map[at : at + 8] = (whole if gen is None else gen).to_bytes(8, "little")

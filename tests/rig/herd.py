@@ -41,6 +41,12 @@ max_order_size = 0.05
 rate_limit_orders_per_sec = 400
 rate_limit_burst = 800
 max_exposure_quote = 1000000
+[breaker]
+max_fills = 255
+fills_window_sec = 1
+max_feed_delay_ms = 500
+warm_up_books = 3
+warm_up_ms = 50
 [strategy.simple_spread]
 min_interval_ms = 0
 requote_ticks = 1
@@ -101,10 +107,11 @@ class Pair:
         self.lives = 0
         self.worst_ns = 0
 
-    def begin(self) -> "Pair":
+    def begin(self, **environ: str) -> "Pair":
         """Start the bot; return at once."""
         self.bot = Bot(
-            self.where, "--feed", "huginn", "--config", self.where / "bot.toml", *self.flags
+            self.where, "--feed", "huginn", "--config", self.where / "bot.toml", *self.flags,
+            **environ,
         )
         self.ledger = Ledger(self.bot.folder)
         self.lives += 1
@@ -130,6 +137,11 @@ class Pair:
                 }  # fmt: skip
                 raise AssertionError(f"waited {patience_s} s in vain: {facts}")
             time.sleep(0.004)
+
+    def caught_up(self) -> None:
+        """Return when everything that the bot has journaled so far is in the ledger."""
+        seq = self.bot.page()["journal_seq"]
+        self.until(lambda: len(self.ledger.read()) >= seq)
 
     def told(self, begin_ns: int, *kinds: int) -> np.ndarray[Any, Any]:
         """Return the records of these kinds from `begin_ns` on, once there is one."""
@@ -180,6 +192,7 @@ class Pair:
 
     def quiet(self, begin_ns: int, end_ns: int | None = None) -> None:
         """No create and no amend was made in [begin, end], by the engine's clock."""
+        self.caught_up()
         made = self.ledger.since(begin_ns, *INTENTS)
         if end_ns is not None:
             made = made[made["time_ns"] < end_ns]
@@ -206,6 +219,7 @@ class Pair:
 
     def near(self, begin_ns: int, mid: int, end_ns: int | None = None) -> int:
         """Every quote made in [begin, end] was near `mid`; return how many there were."""
+        self.caught_up()
         made = self.ledger.since(begin_ns, *INTENTS)
         if end_ns is not None:
             made = made[made["time_ns"] < end_ns]
