@@ -115,7 +115,7 @@ cdef class Reader:
         self.want.px_decimals = self.page.header.price_decimals
         self.want.qty_decimals = self.page.header.size_decimals
         self.fresh = 1
-        self.next = self.ended = self.back = 0
+        self.next = self.ended = self.back = self.wary = self.holed = 0
         self.next_seq = load_acquire(&self.page.header.seq)
         if self.next_seq - self.page.header.first_seq > <uint64_t> INT64_MAX:
             self.next_seq = self.page.header.first_seq
@@ -161,11 +161,15 @@ cdef class Reader:
             return READ_GONE if self.truncated else READ_BACKWARDS
         return READ_NOTHING
 
-    cdef int hole(self) noexcept nogil:
-        """Return 1 when the writer counts rows as published that stand in no slot."""
+    cdef int counted(self) noexcept nogil:
+        """Return 1 when the writer counts the next row as published."""
         cdef uint64_t missing
         cdef int step = hg_step(self.next, load_acquire(&self.page.header.rows), &missing)
-        if step != STEP_NEXT and step != STEP_GAP:
+        return step == STEP_NEXT or step == STEP_GAP
+
+    cdef int hole(self) noexcept nogil:
+        """Return 1 when the writer counts rows as published that stand in no slot."""
+        if not self.counted():
             return 0
         # what was counted was stored before: only now is a slot that lacks it a hole
         return load_acquire(&self.page.rows[self.next & (HG_ROWS - 1)].gen) != 2 * (self.next + 1)
@@ -180,8 +184,11 @@ cdef class Reader:
         if answer != READ_ROW:
             return answer
         closed = self.page.header.state == HG_CLOSED
-        answer = hg_read(&self.page.rows[self.next & (HG_ROWS - 1)], sizeof(Row),
-                         2 * (self.next + 1), 2 * HG_ROWS, out, &self.torn)
+        if self.wary and not self.counted():
+            answer = READ_NOTHING
+        else:
+            answer = hg_read(&self.page.rows[self.next & (HG_ROWS - 1)], sizeof(Row),
+                             2 * (self.next + 1), 2 * HG_ROWS, out, &self.torn)
         if answer == READ_ROW:
             if not hg_row_ok(out) or out.market != self.market:
                 self.next += 1
@@ -200,6 +207,7 @@ cdef class Reader:
             # the writer counts whole messages: rows of one under way may be ahead of its count
             answer = self.quiet(self.ended, &self.page.header.rows)
             if answer == READ_NOTHING and self.idle == 0 and self.hole():
+                self.holed = 1
                 return READ_LAPPED
         self.back = answer == READ_BACKWARDS
         return READ_GONE if self.truncated else answer
@@ -248,9 +256,9 @@ cdef class Reader:
         cdef int _try, answer, got
         cdef Row r
         if self.back:
-            # what was read is of numbers that are written again: begin anew
+            # numbers are written again: begin anew, and believe no slot that is not counted
             self.next = self.back = 0
-            self.fresh = 1
+            self.fresh = self.wary = 1
         for _try in range(TRIES):
             answer = self.standing()
             if answer != READ_ROW:
@@ -277,6 +285,9 @@ cdef class Reader:
                 rows += 1
             if rows < self.next:
                 continue
+            if self.holed and rows == self.next:
+                return READ_NOTHING  # the page is not past the hole yet
+            self.holed = 0
             if rows > self.next and not self.fresh:
                 self.laps += 1
                 self.lost_rows += rows - self.next

@@ -5,6 +5,7 @@ A failing disk is a library in front of the C library's calls (tests/rig/disk_fa
 call it is told to, of the running engine; a full one is RLIMIT_FSIZE, which needs no mount.
 """
 
+import contextlib
 import errno
 import os
 import random
@@ -24,13 +25,17 @@ import pytest
 
 from bog._core.fold import Fold
 from bog._core.journal import JournalFile, file_name, verify
+from bog._core.loop import Session
+from bog._core.source import open_source
+from bog._core.stats import StatsPage
 from bog._core.types import Halt, StateWord
 from bog._core.types import JournalKind as K
 from bog.journal import HEADER, PAGE, RECORD, WORDS, read, recover, run_files
 from tests.rig.canary import Canary
 from tests.rig.fault import Repeats
 from tests.rig.herd import CANCEL_NS, Herd, Pair
-from tests.rig.live import one_error, runs
+from tests.rig.kill_engine import core_spec, make_tape
+from tests.rig.live import Bot, one_error, runs
 
 MS = 1_000_000
 RAW = 1_000_001
@@ -249,8 +254,6 @@ def test_fault_53_a_damaged_journal_is_cut_or_refused(herd: Herd, repeats: Repea
         left, code = damaged(n, rng)
         path.write_bytes(left)
         line = ["--duration", "1s", "--feed", "sim", "--speed", "max", "--no-publish"]
-        from tests.rig.live import Bot
-
         bot = Bot(where, *line)
         ended = bot.process.wait(60)
         assert ended == code, (n, ended, bot.said)
@@ -277,3 +280,162 @@ def test_fault_53_a_damaged_journal_is_cut_or_refused(herd: Herd, repeats: Repea
         crc = int(np.frombuffer(data[start : start + RECORD.itemsize], RECORD)["crc"][0])
     assert found == bits > 0
     repeats.note(f"{seen[75]} refused, {seen[0]} cut; {bits} single bits flipped, all found")
+
+
+# rotation
+
+
+@pytest.fixture
+def memory() -> Iterator[Path]:
+    """Return a private folder in memory for segments, as a real run has them, if possible."""
+    parent = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+    with tempfile.TemporaryDirectory(prefix="bog-test-", dir=parent) as path:
+        yield Path(path)
+
+
+def life(folder: Path, segments: Path, tape: Path, spec: dict[str, Any], rotate: int) -> None:
+    """Recover, trade the tape as fast as possible with files of `rotate` records, and end."""
+    found = recover(folder, RAW, segments=segments)
+    journal = JournalFile(
+        folder, market=RAW, run=found.next_run, price_decimals=1, size_decimals=5,
+        segments=segments, rotate=rotate, capacity=4096,
+    )  # fmt: skip
+    page = StatsPage.create(str(folder.parent / f"page{os.getpid()}"), RAW)
+    session = Session({**spec, "run": found.next_run}, page, journal, source=open_source(tape))
+    session.start(found)
+    assert session.run() == 0
+    assert journal.close()
+
+
+def forked(*arguments: Any, kill_after_s: float | None = None) -> bool:
+    """Live in a process of its own; return whether it was killed."""
+    pid = os.fork()
+    if pid == 0:
+        code = 9
+        try:
+            life(*arguments)
+            code = 0
+        finally:
+            os._exit(code)
+    if kill_after_s is not None:
+        time.sleep(kill_after_s)
+        os.kill(pid, signal.SIGKILL)
+    status = os.waitpid(pid, 0)[1]
+    assert os.WIFSIGNALED(status) or os.WEXITSTATUS(status) == 0
+    return os.WIFSIGNALED(status)
+
+
+def chain(folder: Path) -> tuple[bytes, list[Fold]]:
+    """Return what all files of a journal say, without their heads, and the fold of each."""
+    said, folds = b"", []
+    for _, _, path in run_files(folder, RAW):
+        if path.stat().st_size <= PAGE:
+            continue
+        records = read(path).records
+        ready = np.flatnonzero(records["kind"] == K.J_READY)
+        if not len(ready):
+            continue
+        fold = Fold()
+        for record in records:
+            doubt = fold.apply(record.tobytes())
+            assert not doubt, f"{path.name} record {record['seq']}: {doubt}"
+        assert fold.adds_up
+        folds.append(fold)
+        body = records[int(ready[0]) + 1 :].copy()
+        body["seq"] = body["crc"] = 0
+        said += body.tobytes()
+    return said, folds
+
+
+def test_fault_59_a_journal_turned_over_loses_nothing(
+    tmp_path: Path, memory: Path, repeats: Repeats
+) -> None:
+    """Killed anywhere, also while it turns: the files say what one long file says, to the record."""
+    spec, tape = core_spec(), tmp_path / "tape"
+    make_tape(tape, 3)
+    rotate = 300
+    (tmp_path / "whole").mkdir()
+    began = time.monotonic()
+    forked(tmp_path / "whole" / "journal", memory, tape, spec, 0)
+    whole_s = time.monotonic() - began
+    whole, (end,) = chain(tmp_path / "whole" / "journal")
+    turned = tmp_path / "turned"
+    turned.mkdir()
+    forked(turned / "journal", memory, tape, spec, rotate)
+    said, folds = chain(turned / "journal")
+    assert said == whole and folds[-1].words == end.words and len(folds) > 5
+    first = [path.read_bytes() for path in runs(turned / "journal")]
+    kills = deep = 0
+    for n, rng in repeats(59, full=1000):
+        folder = tmp_path / f"killed{n}" / "journal"
+        folder.parent.mkdir()
+        killed = forked(
+            folder, memory, tape, spec, rotate, kill_after_s=rng.uniform(0.1, 1.1) * whole_s
+        )
+        kills += killed
+        found = recover(folder, RAW, segments=memory)
+        twice = recover(folder, RAW, segments=memory)
+        assert (found.run, found.words, found.open_orders) == (
+            twice.run, twice.words, twice.open_orders
+        )  # fmt: skip
+        if folder.exists():
+            said, folds = chain(folder)
+            assert whole.startswith(said)
+            deep += len(folds) > 1
+            for path, other in zip(runs(folder), first, strict=False):
+                assert other.startswith(path.read_bytes()), "equal runs have equal bytes"
+            if folds:
+                assert found.words == folds[-1].words
+                assert {o.id for o in found.open_orders} == set(folds[-1].orders)
+        assert not list(memory.iterdir())
+        shutil.rmtree(folder.parent)
+    assert kills > 0 and deep > 0
+    repeats.note(f"{kills} kills, {deep} behind a turn, {len(first)} files unharmed")
+
+
+def test_fault_59_a_long_history_does_not_slow_the_start(
+    tmp_path: Path, memory: Path, canary: Canary, repeats: Repeats
+) -> None:
+    """A history of 1e9 records, as files of which only the newest is read: recovery within 2 s."""
+    folder = tmp_path / "journal"
+    folder.mkdir(mode=0o700)
+    each = 32 * 2**20 // 64  # rotate_mb = 32
+    files = 10**9 // each
+    journal = JournalFile(
+        folder, market=RAW, run=files + 1, price_decimals=1, size_decimals=5, segments=memory
+    )
+    with contextlib.closing(journal):
+        journal.append(K.J_RUN, id=files + 1)
+        for word in range(WORDS):
+            journal.append(K.J_STATE, reason=word, val=7 if word == StateWord.W_NEXT_ORDER_ID else 0)
+        journal.append(K.J_READY)
+        block = np.zeros(3000, RECORD)
+        block["kind"] = np.resize([K.J_PLACE, K.J_ACK, K.J_CANCELED], 3000)
+        block["px"], block["qty"], block["state"] = 1_000_000, 1000, np.resize([0, 3, 9], 3000)
+        done = 0
+        while done < each:
+            block["id"] = 7 + done // 3 + np.arange(3000) // 3
+            block["time_ns"] = done
+            data, at = block.tobytes(), 0
+            while at < len(data):
+                at += 64 * journal.append_all(data[at:])
+            done += len(block)
+    newest = runs(folder)[-1]
+    head = newest.read_bytes()[:PAGE]
+    for run in range(1, files + 1):
+        path = folder / file_name(RAW, run)
+        with path.open("wb") as file:
+            file.write(head)  # what an old file says is not looked at
+            file.truncate(PAGE + 64 * each)  # and takes no room on this disk
+        path.chmod(0o600)
+    worst = 0.0
+    for _n, _rng in repeats(59, full=50, sample=5):
+        began = time.monotonic_ns()
+        found = recover(folder, RAW, segments=memory)
+        ended = time.monotonic_ns()
+        took = (ended - began - canary.stalled_ns(began, ended)) / 1e9
+        worst = max(worst, took)
+        assert (found.run, found.records) == (files + 1, done + WORDS + 2)
+        assert took <= 2.0, f"recovery took {took:.2f} s"
+    records = sum((path.stat().st_size - PAGE) // 64 for path in runs(folder))
+    repeats.note(f"{records} records in {files + 1} files; worst {worst:.2f} s, bound 2 s")

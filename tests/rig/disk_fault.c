@@ -60,7 +60,7 @@ static ssize_t put(int fd, const void *data, size_t size, off_t at, const char *
             return -1;
         }
         if (plan[2] == 0)
-            return next(fd, data, size > 64 ? size - size % 64 - 17 : size / 2, at);
+            return next(fd, data, size - size / 2, at);
     }
     return next(fd, data, size, at);
 }

@@ -115,11 +115,12 @@ class Writer:
         """Do what is asked, and answer."""
         do = order.pop("do")
         if do == "set":
+            flags = order.pop("flags", 0)
             for name, value in order.items():
                 assert hasattr(self, name), name
                 setattr(self, name, value)
             if "mid" in order:
-                self.message(order.get("flags", 0))
+                self.message(flags)
         elif do == "rows":
             for row in order["list"]:
                 self.put(*row[:4], **row[4])
