@@ -25,9 +25,7 @@ from bog.errors import ConfigError, one_line
 from bog.settings import MASK, Settings, shown
 
 FOLDER = Path(__file__).parent / "configs"  # the checkout's configs/, and its copy in a wheel
-RATE_KEYS = tuple(
-    f"risk.rate_limit_{name}" for name in ("orders_per_sec", "burst", "reserve")
-)
+RATE_KEYS = tuple(f"risk.rate_limit_{name}" for name in ("orders_per_sec", "burst", "reserve"))
 PREFIX = "BOG_"
 # variables of the build, which are not configuration
 BUILD_VARIABLES = frozenset(

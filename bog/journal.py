@@ -318,8 +318,8 @@ def recover(
     """Return the state of a market's account as its last process left it.
 
     Finishes the disk files from the memory segments of a killed process, cuts a torn tail, and folds
-    the newest file that became ready, however many came before it. May itself be killed anywhere and run again: the result is the
-    same. An empty or missing directory is an account that never traded.
+    the newest file that became ready, however many came before it. May itself be killed anywhere and
+    run again: the result is the same. An empty or missing directory is an account that never traded.
 
     Raise JournalDamaged when records are damaged or missing that had been durable; ConfigError when
     the journal is in use, of another account or version, not ours, or its disk refuses.
@@ -408,7 +408,9 @@ def _finish(
         kept = data[: whole * RECORD.itemsize]
         folded = Fold()
         folded.extend(kept + tail)
-        halted = folded.words[StateWord.W_HALT] == Halt.HALT_JOURNAL  # the engine had time to say so
+        halted = (
+            folded.words[StateWord.W_HALT] == Halt.HALT_JOURNAL
+        )  # the engine had time to say so
         if newest and failed and folded.ready and not halted:
             tail += _seal(folded, header, whole + len(tail) // RECORD.itemsize + 1, crc, failed)
         _write(fd, tail, PAGE + len(kept))

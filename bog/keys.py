@@ -140,7 +140,9 @@ VenueOrders = Annotated[int, BeforeValidator(Range("1", "100000", whole=True))]
 PerSec = Annotated[int, BeforeValidator(Range("1", "100000", whole=True))]
 PerMin = Annotated[int, BeforeValidator(Range("60", "6000000", whole=True))]
 Reserve = Annotated[int, BeforeValidator(Range("0", "100000", whole=True))]
-Repeats = Annotated[int, BeforeValidator(Range("1", "255", whole=True))]  # BOG_REPEATS keeps one more
+Repeats = Annotated[
+    int, BeforeValidator(Range("1", "255", whole=True))
+]  # BOG_REPEATS keeps one more
 Ticks = Annotated[int, BeforeValidator(Range("0", "1000000000", whole=True))]
 Fee = Annotated[int, BeforeValidator(Range("-1000", "100000", whole=True))]
 Port = Annotated[int, BeforeValidator(Range("1", "65535", whole=True))]

@@ -125,8 +125,8 @@ static int bog_flusher_make_segment(bog_flusher_t *flusher, const char *path, co
         return errno;
     error = posix_fallocate(fd, 0, (off_t)flusher->mapped);
     if (!error) {
-        memory = mmap(NULL, flusher->mapped, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, fd,
-                      0);
+        memory =
+            mmap(NULL, flusher->mapped, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, fd, 0);
         if (memory == MAP_FAILED)
             error = errno;
     }

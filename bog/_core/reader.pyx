@@ -19,7 +19,8 @@ from bog._core.clock cimport mono_ns
 from bog._core.depth cimport Depth, depth_apply
 from bog._core.huginn cimport (
     HG_CLOSED, HG_RECORDS, HG_REPLACED, HG_ROWS, READ_BACKWARDS, READ_EPOCH, READ_GARBAGE,
-    READ_GONE, READ_LAPPED, READ_NOTHING, READ_ROW, STEP_BACK, STEP_GAP, STEP_NEXT, HgHeader, Huginn, hg_book_read,
+    READ_GONE, READ_LAPPED, READ_NOTHING, READ_ROW, STEP_BACK, STEP_GAP, STEP_NEXT, HgHeader,
+    Huginn, hg_book_read,
     hg_read, hg_row_ok, hg_step,
 )
 from bog._core.memory cimport lines

@@ -489,7 +489,7 @@ enum bog_journal_kind {
     BOG_J_STRATEGY = 29,   /* state = new enum bog_strategy_state, reason = old one */
     BOG_J_BREAKER = 30,    /* the market breaker counted a violation, or a good tick after some */
     BOG_J_CONNECTION = 31, /* the resilience breaker: state = new, reason = old */
-    BOG_J_ORDER = 32,      /* an order alive when the file was turned over: as place; val = filled */
+    BOG_J_ORDER = 32, /* an order alive when the file was turned over: as place; val = filled */
 };
 
 /* Words of carried state, one J_STATE record each, in this order. */

@@ -135,9 +135,7 @@ def test_fault_50_a_full_disk_halts_and_pulls(herd: Herd, repeats: Repeats) -> N
     repeats.note(f"bound 250 ms from the halt: {herd.told()}")
 
 
-def test_fault_51_a_failed_write_or_sync_is_final(
-    herd: Herd, repeats: Repeats, shim: Path
-) -> None:
+def test_fault_51_a_failed_write_or_sync_is_final(herd: Herd, repeats: Repeats, shim: Path) -> None:
     def one(pair: Pair, n: int, rng: random.Random) -> None:
         pair.quoting()
         after = 1 + n // 6  # call N, for all N
@@ -184,7 +182,7 @@ def test_fault_52_a_slow_disk_is_not_felt_by_the_quotes(
         assert during["order_turn"]["count"] > before["order_turn"]["count"]
         assert during["journal_waits"] == before["journal_waits"] == 0
         assert 0 < during["journal_seq"] - during["journal_durable"] < 65536
-        pair.until(lambda: (p := pair.bot.page())["journal_durable"] > during["journal_seq"])
+        pair.until(lambda: pair.bot.page()["journal_durable"] > during["journal_seq"])
         assert len(pair.ledger.since(slow, K.J_HALT)) == 0
         pair.lag = max(getattr(pair, "lag", 0), during["journal_seq"] - during["journal_durable"])  # type: ignore[attr-defined]
         pair.p99 = during["order_turn"]["p99"]  # type: ignore[attr-defined]
@@ -407,7 +405,9 @@ def test_fault_59_a_long_history_does_not_slow_the_start(
     with contextlib.closing(journal):
         journal.append(K.J_RUN, id=files + 1)
         for word in range(WORDS):
-            journal.append(K.J_STATE, reason=word, val=7 if word == StateWord.W_NEXT_ORDER_ID else 0)
+            journal.append(
+                K.J_STATE, reason=word, val=7 if word == StateWord.W_NEXT_ORDER_ID else 0
+            )
         journal.append(K.J_READY)
         block = np.zeros(3000, RECORD)
         block["kind"] = np.resize([K.J_PLACE, K.J_ACK, K.J_CANCELED], 3000)

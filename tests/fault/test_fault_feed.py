@@ -30,7 +30,6 @@ from tests.rig.feedsim import (
     SIZE,
     SLOTS,
     SNAPSHOT,
-    TRADE,
     WHERE,
     RawWriter,
     levels,
@@ -341,9 +340,7 @@ def test_fault_09_a_lap_is_counted_exactly(herd: Herd, repeats: Repeats) -> None
     repeats.note(f"{laps} laps, rows read plus rows lost = rows written after each repeat")
 
 
-def test_fault_10_a_frozen_time_of_the_venue_pulls_the_quotes(
-    herd: Herd, repeats: Repeats
-) -> None:
+def test_fault_10_a_frozen_time_of_the_venue_pulls_the_quotes(herd: Herd, repeats: Repeats) -> None:
     def one(pair: Pair, n: int, rng: random.Random) -> None:
         pair.quoting()
         late = rng.choice((0, 0, 600 * MS, 3_600_000 * MS))  # frozen now, or old at once
@@ -425,7 +422,12 @@ def test_fault_12_garbage_prices_place_nothing(herd: Herd, repeats: Repeats) -> 
                 for i, (px, qty) in enumerate(found.items()):
                     hit = (at, i) == (side, level)
                     rows.append(
-                        (LEVEL, at, value if hit and not is_size else px, value if hit and is_size else qty)
+                        (
+                            LEVEL,
+                            at,
+                            value if hit and not is_size else px,
+                            value if hit and is_size else qty,
+                        )
                     )
             for _ in range(4):
                 for i, row in enumerate(rows):
@@ -524,7 +526,13 @@ def test_fault_14_a_foreign_header_is_not_attached_to(herd: Herd, repeats: Repea
     # and a bot that starts: one line, the exit code of a configuration
     pair = pairs[0]
     pair.bot.stop()
-    for name in ("header.magic", "header.version", "header.dex", "header.market", "header.row_size"):
+    for name in (
+        "header.magic",
+        "header.version",
+        "header.dex",
+        "header.market",
+        "header.row_size",
+    ):
         pair.feed.start()
         at = WHERE[name][0]
         pair.feed.poke(at, bytes([pair.feed.peek(name) & 0xFF ^ 0x10]))
@@ -562,9 +570,12 @@ def test_fault_15_a_truncated_object_is_a_dead_feed(herd: Herd, repeats: Repeats
 def test_fault_16_any_rate_leaves_the_latest_book(herd: Herd, repeats: Repeats) -> None:
     def one(pair: Pair, n: int, rng: random.Random) -> None:
         pair.quoting()
-        rate, chunk, seconds = ((1, 1, 0.3), (1000, 1, 0.2), (1_000_000, 1000, 0.3), (0, 20_000, 0.1))[
-            n % 4
-        ]
+        rate, chunk, seconds = (
+            (1, 1, 0.3),
+            (1000, 1, 0.2),
+            (1_000_000, 1000, 0.3),
+            (0, 20_000, 0.1),
+        )[n % 4]
         begun = time.monotonic_ns()
         sent = pair.feed.do("blast", seconds=seconds, rate=rate, chunk=chunk)["is"]
         pair.feed.do("set", rows=False, mid=pair.feed.mid)

@@ -88,7 +88,9 @@ class Writer:
         for side in (BID, ASK):
             gone = [(LEVEL, side, px, 0) for px in before[side] if px not in after[side]]
             new = [
-                (LEVEL, side, px, qty) for px, qty in after[side].items() if before[side].get(px) != qty
+                (LEVEL, side, px, qty)
+                for px, qty in after[side].items()
+                if before[side].get(px) != qty
             ]
             rows += gone + new
         if not rows:  # a message says something: the size of the worst bid
@@ -299,7 +301,9 @@ class RawWriter:
         at, size = WHERE[name]
         self.map[at : at + size] = value.to_bytes(size, "little")
 
-    def row(self, kind: int, side: int, px: int, qty: int, eom: int, gen: int | None = None) -> None:
+    def row(
+        self, kind: int, side: int, px: int, qty: int, eom: int, gen: int | None = None
+    ) -> None:
         """Write the next row; `gen` stands in for its generation."""
         at = WHERE["rows"][0] + self.rows % SLOTS * ROW.size
         whole = 2 * (self.rows + 1)

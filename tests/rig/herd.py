@@ -110,7 +110,12 @@ class Pair:
     def begin(self, **environ: str) -> "Pair":
         """Start the bot; return at once."""
         self.bot = Bot(
-            self.where, "--feed", "huginn", "--config", self.where / "bot.toml", *self.flags,
+            self.where,
+            "--feed",
+            "huginn",
+            "--config",
+            self.where / "bot.toml",
+            *self.flags,
             **environ,
         )
         self.ledger = Ledger(self.bot.folder)
@@ -196,7 +201,9 @@ class Pair:
         made = self.ledger.since(begin_ns, *INTENTS)
         if end_ns is not None:
             made = made[made["time_ns"] < end_ns]
-        assert len(made) == 0, f"{len(made)} creates, the first {(int(made['time_ns'][0]) - begin_ns) / 1e6} ms on"
+        assert len(made) == 0, (
+            f"{len(made)} creates, the first {(int(made['time_ns'][0]) - begin_ns) / 1e6} ms on"
+        )
 
     def sound(self) -> None:
         """The bot lives, and its books are exact: the oracle of every repeat."""
