@@ -148,6 +148,15 @@ class Pair:
         seq = self.bot.page()["journal_seq"]
         self.until(lambda: len(self.ledger.read()) >= seq)
 
+    def gaps(self, mark: int) -> np.ndarray[Any, Any]:
+        """Return the gaps journaled behind the first `mark` records.
+
+        A gap has the time of the last event before it, which may be before its cause.
+        """
+        self.caught_up()
+        rows = self.ledger.all[mark:]
+        return rows[rows["kind"] == K.J_GAP]
+
     def told(self, begin_ns: int, *kinds: int) -> np.ndarray[Any, Any]:
         """Return the records of these kinds from `begin_ns` on, once there is one."""
         self.until(lambda: len(self.ledger.since(begin_ns, *kinds)))
