@@ -182,6 +182,7 @@ Samples = Annotated[int, BeforeValidator(Range("1", "1024", whole=True))]
 WarmSamples = Annotated[int, BeforeValidator(Range("1", "36000", whole=True))]
 SignedTicks = Annotated[Decimal, BeforeValidator(Range("-1000000", "1000000"))]
 Quota = Annotated[int, BeforeValidator(Range("0", "5000000", whole=True))]
+RotateMb = Annotated[int, BeforeValidator(Range("1", "4096", whole=True))]
 Switch = Annotated[bool, BeforeValidator(_switch)]
 Text = Annotated[str, BeforeValidator(Pattern(r"[^\x00-\x1f\x7f]{1,4096}", "text on one line"))]
 FreeText = Annotated[
@@ -366,6 +367,7 @@ class Journal(Section):
     """[journal]"""
 
     directory: Text
+    rotate_mb: RotateMb
 
 
 class Host(Section):

@@ -23,13 +23,14 @@ from bog._core.loop import Session, follow_parent, lock_memory
 from bog._core.market import Market
 from bog._core.publisher import Publisher
 from bog._core.reader import Reader
+from bog._core.shm import object_path
 from bog._core.source import Source, open_source
 from bog._core.stats import StatsPage, name_process
 from bog._core.types import StateWord
 from bog.errors import BogError, ConfigError, DataError, FeedError
 from bog.facts import halt_name
 from bog.journal import Recovered, recover
-from bog.spec import ProcessSpec, Spec, raw_market
+from bog.spec import DEX, ProcessSpec, Spec, raw_market
 
 VENUE_FIELDS_OF_MARKET = (
     *("net_ns", "response_ns", "maker_ns", "cancel_ns", "amend_ns", "taker_ns", "maker_ppm"),
@@ -81,6 +82,9 @@ def open_reader(spec: Spec) -> Reader:
             size_decimals=spec["size_decimals"],
         )
     except (FeedError, OSError, ValueError) as error:
+        path = object_path(DEX, spec["market"], spec["feed"]["directory"])
+        if isinstance(error, FeedError) and os.path.lexists(path):
+            raise ConfigError(f"the feed of market {spec['market']} is refused: {error}") from None
         raise DataError(
             f"no feed of market {spec['market']}: {error} (start one with"
             f" `bog-feed --market {spec['market']}`, or use --feed sim)"
@@ -139,6 +143,7 @@ def prepare(spec: Spec, page: StatsPage) -> tuple[Lane, JournalFile, Recovered, 
         config_hash=bytes.fromhex(spec["config_hash"]),
         mode=spec["mode"],
         segments=spec["segments"],
+        rotate=spec["rotate"],
     )
     core = {
         "market": raw,

@@ -18,6 +18,7 @@ if TYPE_CHECKING:  # the engine's process needs no configuration, nor the time t
 DEX = 1  # Lighter
 MARKETS = 1_000_000  # raw id = dex * MARKETS + market
 SIM_START_NS = 1_767_225_600_000_000_000  # 2026-01-01: a virtual clock that no host clock moves
+RECORDS_PER_MB = 2**20 // 64  # of a journal
 UNITS = {"ms": 1_000_000, "s": 1_000_000_000, "m": 60_000_000_000, "h": 3_600_000_000_000}
 
 
@@ -53,6 +54,7 @@ class Spec(TypedDict):
     strict: bool  # refuse a host that does not pin or lock, instead of saying so
     mode: int
     journal: str
+    rotate: int  # records of one journal file
     segments: str
     run_id: str
     build: str
@@ -132,6 +134,7 @@ def spec_of(
         strict=settings.host.strict,
         mode=0,
         journal=settings.journal.directory,
+        rotate=settings.journal.rotate_mb * RECORDS_PER_MB,
         segments=settings.feed.directory,
         run_id=f"{scale.symbol}-{kind}-seed{settings.feed.seed}",
         build=build,

@@ -23,6 +23,7 @@ import numpy as np
 
 import bog
 from bog import facts, log, out
+from bog._core.journal import file_name
 from bog._core.stats import StatsPage, name_process
 from bog._core.types import Level
 from bog.errors import BogError, ConfigError, DataError, JournalDamaged, UsageError
@@ -64,19 +65,35 @@ def page_path(directory: str, market: int) -> str:
 
 
 class JournalTail:
-    """The records of a journal file as they become durable."""
+    """The records of a run as they become durable, from its first file on."""
 
     def __init__(self, path: str) -> None:
-        self.file: IO[bytes] = Path(path).open("rb")  # noqa: SIM115 - closed by close()
+        self.path = Path(path)
+        self.file: IO[bytes] = self.path.open("rb")
         self.file.seek(PAGE)
         self.rest = b""
 
     def records(self) -> Iterator[np.void]:
         """Yield the whole records that were added since the last call."""
-        data = self.rest + self.file.read()
-        whole = len(data) - len(data) % RECORD.itemsize
-        self.rest = data[whole:]
-        yield from np.frombuffer(data[:whole], RECORD)
+        while True:
+            after = self._after()
+            # a file gets its first record when the one before has its last
+            over = after.exists() and after.stat().st_size > PAGE
+            data = self.rest + self.file.read()
+            whole = len(data) - len(data) % RECORD.itemsize
+            self.rest = data[whole:]
+            yield from np.frombuffer(data[:whole], RECORD)
+            if not over:
+                return
+            self.file.close()
+            self.path, self.rest = after, b""
+            self.file = after.open("rb")
+            self.file.seek(PAGE)
+
+    def _after(self) -> Path:
+        """Return the file in which the run goes on when this one is turned over."""
+        market, run = self.path.stem.split("-r")
+        return self.path.with_name(file_name(int(market[1:]), int(run) + 1))
 
     def close(self) -> None:
         self.file.close()

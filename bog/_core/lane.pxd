@@ -64,10 +64,12 @@ cdef class Lane:
     cdef StatsPage page
     cdef object spec
     cdef bint have_row, ended, drain_begun, book_moved, live
-    cdef int failure, why_ended
+    cdef bint holed   # the feed said that its book has a hole
+    cdef bint sealed  # the journal failed: nothing more may grow
+    cdef int failure, why_ended, mode
     cdef uint32_t market_id
     cdef uint8_t book_flags
-    cdef ns_t now_ns, first_ns, end_ns, drain_until_ns, seen_ns, look_ns, row_ns, duration_ns
+    cdef ns_t now_ns, first_ns, end_ns, drain_until_ns, seen_ns, row_ns, duration_ns
     cdef px_t held_mid2  # that the share was counted at
     cdef ns_t timer_ns, report_due_ns, row_due_ns, next_ns  # the last is the first of the others
     cdef int64_t speed_ppm
@@ -80,12 +82,16 @@ cdef class Lane:
     cdef int venue_report(self, ns_t now, Report *out) noexcept nogil
     cdef int venue_command(self, const Command *command) noexcept nogil
     cdef void trouble(self, int code) noexcept nogil
+    cdef void void_book(self) noexcept nogil
     cdef bint attach(self) noexcept nogil
 
     # one event
     cdef void step(self, Event *event) noexcept nogil
     cdef void wait_for_disk(self) noexcept nogil
     cdef void emit(self) noexcept nogil
+    cdef void withhold(self, const Command *command) noexcept nogil
+    cdef void seal(self) noexcept nogil
+    cdef void turn_over(self) noexcept nogil
     cdef void on_report(self) noexcept nogil
     cdef void on_timer(self) noexcept nogil
     cdef void model(self) noexcept nogil
@@ -106,5 +112,8 @@ cdef class Lane:
     cdef int live_orders(self) noexcept nogil
     cdef void rest(self) noexcept nogil
     cdef void show(self) noexcept nogil
+    cdef int mark(
+        self, int kind, uint64_t id, int64_t val, int reason, int side, int aux
+    ) noexcept nogil
     cdef put(self, int kind, unsigned long long id, long long val, int reason, int side, int aux)
     cdef finish(self, int code)

@@ -23,19 +23,21 @@ from bog._core.engine cimport engine_init, engine_step
 from bog._core.engine_state cimport (
     EVENT_CLEAR_HALT, EVENT_EPOCH, EVENT_GAP, EVENT_LEVEL, EVENT_MODEL, EVENT_RECORD, EVENT_REPORT,
     EVENT_TIMER,
-    Engine, Event, engine_word,
+    Engine, Event, engine_halt, engine_word,
 )
 from bog._core.exposure cimport Exposure
 from bog._core.fixed cimport ceil_div
 from bog._core.hist cimport hist_add
-from bog._core.huginn cimport READ_EPOCH, READ_GONE, READ_NOTHING, READ_ROW
+from bog._core.huginn cimport READ_EPOCH, READ_GARBAGE, READ_GONE, READ_NOTHING, READ_ROW
 from bog._core.inventory cimport Model
-from bog._core.journal cimport JournalFile, journal_append, journal_durable, journal_room
+from bog._core.journal cimport (
+    JournalFile, journal_append, journal_append_last, journal_durable, journal_room, journal_turn,
+)
 from bog._core.level cimport Control, level_get, level_take_clear
 from bog._core.market cimport Market
 from bog._core.measure cimport measure_end, measure_fill, measure_mid
 from bog._core.memory cimport lines
-from bog._core.orders cimport ORDERS_CAP, orders_exposure
+from bog._core.orders cimport ORDERS_CAP, OrderEffect, orders_exposure, orders_on_report
 from bog._core.paper cimport paper_command, paper_due, paper_report, paper_row
 from bog._core.paper_state cimport paper_free, paper_new
 from bog._core.portfolio cimport (
@@ -50,15 +52,18 @@ from bog._core.stats cimport (
     RUN_DONE, RUN_DRAINING, RUN_TRADING, STATS_FILLS, StatsPage,
 )
 from bog._core.types cimport (
-    CMD_AMEND, CMD_CANCEL, CMD_PLACE, J_CANCELED, J_END, J_READY, J_RUN, J_STATE, LEVEL_DRAIN,
-    NEVER, REC_STATS, REC_STATUS, REJ_RESTART, REP_ACK, REP_AMEND_REJECT, REP_CANCELED,
-    REP_CANCEL_REJECT, REP_EXPIRED, REP_FILL, REP_FUNDING, REP_REJECT, REP_UNKNOWN, ROW_LEVEL,
-    ROW_RESET, ROW_STATS, ROW_STATUS, ROW_TRADE, STATE_WORDS, STATUS_END, STRATEGY_INVENTORY, Command, JournalRec,
-    Limits, Report, Row, StrategyParams, VenueParams, ns_t, px_t,
+    CMD_AMEND, CMD_CANCEL, CMD_PLACE, HALT_JOURNAL, J_AMEND, J_CANCELED, J_END, J_ORDER, J_PLACE,
+    J_READY, J_RUN, J_STATE, LEVEL_DRAIN, NEVER, REC_STATS, REC_STATUS, REJ_OTHER, REJ_RESTART,
+    REP_ACK, REP_AMEND_REJECT, REP_CANCELED, REP_CANCEL_REJECT, REP_EXPIRED, REP_FILL, REP_FUNDING,
+    REP_REJECT, REP_UNKNOWN, ROW_LEVEL, ROW_RESET, ROW_STATS, ROW_STATUS, ROW_TRADE, STATE_WORDS,
+    STATUS_END, STATUS_GAP, STRATEGY_INVENTORY, Command, JournalRec, Limits, Order, Record, Report,
+    Row, StrategyParams, VenueParams, ns_t, px_t,
 )
 
 cdef ns_t TIMER_NS = 100_000_000LL    # event time between two timer events
 cdef ns_t LATE_NS = 20_000_000LL      # an older book is decided on only when it is the newest
+cdef ns_t REST_NS = 5_000_000LL       # the rest of a message is there within this, or never
+cdef ns_t SKEW_NS = 1_000_000LL       # a row from further in the future is of no clock of ours
 cdef ns_t DRAIN_NS = 30_000_000_000LL  # proof of the last cancel comes within this, or exit code 3
 cdef uint64_t ROOM = 256               # records that one turn may need
 
@@ -131,6 +136,7 @@ cdef class Lane:
         self.journal = file.journal
         self.market_id = spec["market"]
         self.speed_ppm = spec["speed_ppm"]
+        self.mode = spec["mode"]
         self.duration_ns = spec["duration_ns"]
         self.live = reader is not None
         self.end_ns = self.timer_ns = self.drain_until_ns = NEVER
@@ -198,6 +204,13 @@ cdef class Lane:
         self.show()
 
     cdef put(self, int kind, unsigned long long id, long long val, int reason, int side, int aux):
+        if self.mark(kind, id, val, reason, side, aux):
+            raise OSError("the journal does not take the head of the run: its disk is full or failing")
+
+    cdef int mark(
+        self, int kind, uint64_t id, int64_t val, int reason, int side, int aux
+    ) noexcept nogil:
+        """Append a record about the run itself; nonzero when the journal refuses it."""
         cdef JournalRec rec
         memset(&rec, 0, sizeof(JournalRec))
         rec.kind = kind
@@ -207,8 +220,40 @@ cdef class Lane:
         rec.reason = reason
         rec.side = side
         rec.aux = aux
-        if journal_append(self.journal, &rec):
-            raise OSError("the journal does not take the head of the run: its disk is full or failing")
+        return journal_append(self.journal, &rec)
+
+    cdef void turn_over(self) noexcept nogil:
+        """Go on in the next file of the journal, with the state and the orders alive in its head.
+
+        A replay waits for the file, so that equal runs turn at the same record; live, the next turn
+        tries again.
+        """
+        cdef JournalRec rec
+        cdef const Order *order
+        cdef int i
+        while not journal_turn(self.journal, self.file.next):
+            if self.live or self.journal.page.failed:
+                return
+            nap(100_000)
+        self.stats.run = self.journal.page.run
+        self.mark(J_RUN, self.stats.run, self.engine.limits.unix_offset_ns, 0, 0, self.mode)
+        for i in range(STATE_WORDS):
+            self.mark(J_STATE, 0, engine_word(self.engine, i, 0, False), i, 0, 0)
+        for i in range(ORDERS_CAP):
+            if not self.engine.orders.live >> i & 1:
+                continue
+            order = &self.engine.orders.slot[i]
+            memset(&rec, 0, sizeof(JournalRec))
+            rec.kind = J_ORDER
+            rec.time_ns = self.engine.now_ns
+            rec.id = order.id
+            rec.side = order.side
+            rec.state = order.state
+            rec.px = order.px
+            rec.qty = order.qty
+            rec.val = order.filled
+            journal_append(self.journal, &rec)
+        self.mark(J_READY, 0, 0, 0, 0, 0)
 
     # the plugs
 
@@ -227,10 +272,6 @@ cdef class Lane:
             return self.row.recv_ns
         if got != READ_NOTHING:
             self.trouble(got)
-        elif self.engine.stale and mono_ns() >= self.look_ns:
-            # an object that was unlinked and made again has another inode under the same name
-            self.look_ns = mono_ns() + TIMER_NS
-            self.trouble(READ_GONE)
         return NEVER
 
     cdef int take(self, Row *row) noexcept nogil:
@@ -273,16 +314,37 @@ cdef class Lane:
                 return
             event.kind = EVENT_EPOCH
             event.arg = self.reader.epoch
+            self.holed = False
             self.step(&event)
             self.attach()
             return
         if not self.attach():
+            # nothing may rest on the book before, however long the whole one is in coming
+            if self.engine.book_ok:
+                self.void_book()
+            return
+        self.holed = False
+        if not self.engine.book_ok and self.reader.lost_rows == self.stats.laps:
+            # a feed that says only nonsense is told of once
             return
         # how many were lost is known once the book was taken
         event.kind = EVENT_GAP
         event.arg = self.reader.lost_rows - self.stats.laps
         self.stats.laps = self.reader.lost_rows
         self.stats.gaps += 1
+        self.step(&event)
+
+    cdef void void_book(self) noexcept nogil:
+        """Tell the engine that its book is not the market's any more."""
+        cdef Event event
+        memset(&event, 0, sizeof(Event))
+        memset(self.record, 0, sizeof(Record))
+        self.record.kind = REC_STATUS
+        self.record.status = STATUS_GAP
+        self.record.recv_ns = self.now_ns
+        event.kind = EVENT_RECORD
+        event.time_ns = self.now_ns
+        event.record = self.record
         self.step(&event)
 
     cdef bint attach(self) noexcept nogil:
@@ -303,7 +365,7 @@ cdef class Lane:
         elif not self.ended:
             # a recording has no heartbeat: its silence may be a quiet market
             event.alive_ns = event.time_ns
-        if journal_room(self.journal) < ROOM:
+        if journal_room(self.journal) < ROOM and not self.sealed:
             self.wait_for_disk()
         event.room = INT64_MAX
         if self.portfolio != NULL:
@@ -351,12 +413,17 @@ cdef class Lane:
         cdef int64_t i
         cdef const Command *command
         for i in range(self.out.n_records):
-            if journal_append(self.journal, &self.out.record[i]):
-                # nothing leaves that the journal does not hold
+            if not self.sealed and journal_append(self.journal, &self.out.record[i]):
                 self.failure = FAILED_JOURNAL
-                return
+                self.sealed = True
+            if self.sealed and self.out.record[i].kind != J_PLACE and self.out.record[i].kind != J_AMEND:
+                journal_append_last(self.journal, &self.out.record[i])
         for i in range(self.out.n_commands):
             command = &self.out.command[i]
+            if self.sealed and (command.kind == CMD_PLACE or command.kind == CMD_AMEND):
+                # nothing leaves that the journal does not hold
+                self.withhold(command)
+                continue
             if command.kind == CMD_PLACE:
                 self.stats.placed += 1
                 self.stats.measure.sent[command.side] += command.qty
@@ -368,6 +435,30 @@ cdef class Lane:
                 self.stats.cancel_all += 1
             if self.venue_command(command):
                 self.failure = FAILED_EXECUTOR
+        if self.file.rotate_at and self.journal.written >= self.file.rotate_at and not self.sealed:
+            if self.out.n_records:
+                self.turn_over()
+
+    cdef void withhold(self, const Command *command) noexcept nogil:
+        """Tell the order room that a command never left: its order is as it was before."""
+        cdef Report report
+        cdef OrderEffect effect
+        memset(&report, 0, sizeof(Report))
+        report.kind = REP_REJECT if command.kind == CMD_PLACE else REP_AMEND_REJECT
+        report.reason = REJ_OTHER
+        report.order_id = command.order_id
+        report.side = command.side
+        report.market = self.market_id
+        orders_on_report(&self.engine.orders, &report, &effect)
+
+    cdef void seal(self) noexcept nogil:
+        """The journal has failed: halt, pull what rests, wait for proof, end."""
+        self.failure = FAILED_JOURNAL
+        self.sealed = True
+        self.out.n_records = self.out.n_commands = 0
+        engine_halt(self.engine, self.out, HALT_JOURNAL, self.journal.page.failed)
+        self.emit()
+        self.begin_drain(LEVEL_DRAIN)
 
     cdef void on_report(self) noexcept nogil:
         """Deliver the next report that is due."""
@@ -414,6 +505,12 @@ cdef class Lane:
         self.step(&event)
         self.stats.timers += 1
         self.timer_ns = self.now_ns + TIMER_NS
+        if self.live:
+            # an object that was unlinked and made again has another inode under the same name, and
+            # its old writer may go on: two system calls ten times a second
+            self.trouble(READ_GONE)
+        if self.journal.page.failed and not self.sealed:
+            self.failure = FAILED_JOURNAL
         if self.engine.params.kind == STRATEGY_INVENTORY:
             self.model()
 
@@ -447,6 +544,9 @@ cdef class Lane:
             got = self.take(&row)
             if got <= 0:
                 return got - 1
+            if self.live and row.recv_ns > begun + SKEW_NS and row.recv_ns > mono_ns() + SKEW_NS:
+                self.trouble(READ_GARBAGE)
+                return 0
             self.stats.rows += 1
             row.market = self.market_id
             if self.paper != NULL:
@@ -458,6 +558,7 @@ cdef class Lane:
             self.row_ns = row.recv_ns
             self.now_ns = row.recv_ns if row.recv_ns > self.now_ns else self.now_ns
             if row.kind == ROW_LEVEL or row.kind == ROW_RESET:
+                self.holed = self.holed and row.kind != ROW_RESET
                 self.book_moved = True
                 self.book_flags |= row.flags
             elif row.kind == ROW_TRADE:
@@ -477,6 +578,8 @@ cdef class Lane:
                     self.stats.statuses += 1
                     self.record.kind = REC_STATUS
                     self.record.status = row.px
+                    # changes to a book with a hole in it make no whole one
+                    self.holed = self.holed or row.px == STATUS_GAP
                     if row.px == STATUS_END:
                         self.ended = True
                 event.kind = EVENT_RECORD
@@ -487,15 +590,18 @@ cdef class Lane:
                 break
             if self.live and not self.have_row and self.peek() == NEVER:
                 # the writer is between two rows of a message: they are there within microseconds
-                while not self.have_row and not self.failure and mono_ns() - begun < TIMER_NS:
+                while not self.have_row and not self.failure and mono_ns() - begun < REST_NS:
                     if self.peek() == NEVER:
                         spin_pause()
+                if not self.have_row:
+                    # it died between them: the book is shown when somebody ends the message
+                    return 0
         if self.live and begun - row.recv_ns > LATE_NS:
             # we were stopped or starved: that book is history, and newer ones may wait
             self.now_ns = begun if begun > self.now_ns else self.now_ns
             if self.peek() != NEVER:
                 return 0
-        if self.book_moved:
+        if self.book_moved and not self.holed:
             self.on_book(&row, begun)
         return 0
 
@@ -517,6 +623,9 @@ cdef class Lane:
         self.record.flags = self.book_flags
         self.record.recv_ns = row.recv_ns
         self.record.exch_ns = row.exch_ns
+        if self.live and begun - row.recv_ns > self.engine.limits.max_feed_delay_ns:
+            # received long ago is as late as sent long ago
+            self.record.exch_ns = row.recv_ns + self.engine.limits.unix_offset_ns
         depth_top(self.depth, self.record)
         self.book_moved = False
         self.book_flags = 0
@@ -583,8 +692,15 @@ cdef class Lane:
         """
         if self.first_ns == 0:
             return 0
+        if self.live and self.have_row and self.row.recv_ns > mono_ns() + SKEW_NS:
+            self.have_row = False
+            self.trouble(READ_GARBAGE)
+            return LANE_LOOK
         self.operator()
-        if self.failure:
+        if self.failure == FAILED_JOURNAL and not self.drain_begun:
+            self.seal()
+            return LANE_LOOK
+        if self.failure and (self.failure != FAILED_JOURNAL or self.live_orders() == 0):
             return 3 if self.live_orders() else 1
         if not self.drain_begun and (
             self.next_ns >= self.end_ns or self.ended

@@ -542,7 +542,7 @@ typedef struct bog_journal_rec {
 
 enum bog_journal_kind {
     BOG_J_RUN =
-        1, /* a run starts: id = run number, val = Unix offset of the engine clock, aux = mode */
+        1, /* a file starts: id = its number, val = Unix offset of the engine clock, aux = mode */
     BOG_J_STATE = 2,  /* one word of carried state: reason = enum bog_state_word, val = its value */
     BOG_J_READY = 3,  /* the carried state is complete: what follows is this run's */
     BOG_J_PLACE = 4,  /* intent: id, px, qty, side; val = expiry */
@@ -576,6 +576,7 @@ enum bog_journal_kind {
     BOG_J_BREAKER = 30,    /* a violation, or a good book after some: reason = enum bog_violation,
                            val = how many in a row, px = mid2, qty = mid2 last accepted */
     BOG_J_CONNECTION = 31, /* state = new enum bog_connection_state, reason = old one */
+    BOG_J_ORDER = 32, /* an order alive when the file was turned over: as place; val = filled */
 };
 
 /* Words of carried state, one J_STATE record each, in this order. */

@@ -201,6 +201,7 @@ cdef extern from "types.h" nogil:
         J_STRATEGY "BOG_J_STRATEGY"
         J_BREAKER "BOG_J_BREAKER"
         J_CONNECTION "BOG_J_CONNECTION"
+        J_ORDER "BOG_J_ORDER"
 
     cpdef enum StateWord "bog_state_word":
         W_POS "BOG_W_POS"

@@ -78,6 +78,7 @@ class JournalKind(IntEnum):
     J_STRATEGY = 29
     J_BREAKER = 30
     J_CONNECTION = 31
+    J_ORDER = 32
 
 class Level(IntEnum):
     LEVEL_RUN = 0

@@ -114,6 +114,7 @@ ARRIVES: dict[str, tuple[object, str, dict[str, object]]] = {
     LIGHTER + "metadata_directory": ("/tmp/m", "get", {LIGHTER + "metadata_directory": "/tmp/m"}),
     "journal.directory": ("/tmp/journal", "get", {"journal.directory": "/tmp/journal"}),
     "host.strict": ("true", "get", {"host.strict": True}),
+    "journal.rotate_mb": (7, "get", {"journal.rotate_mb": 7}),
     "monitoring.prometheus_port": (9464, "get", {"monitoring.prometheus_port": 9464}),
     "monitoring.metrics_interval_sec": ("2", "get", {"monitoring.metrics_interval_sec": 2}),
     "monitoring.log_file": ("", "get", {"monitoring.log_file": ""}),
