@@ -6,7 +6,6 @@ market's true queues). Below them one step serves every way to run. Lanes share 
 says whose turn it is.
 """
 
-import os
 from decimal import Decimal
 
 cimport cython

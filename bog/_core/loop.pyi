@@ -1,4 +1,4 @@
-from typing import final
+from typing import Self, final
 
 from bog._core.lane import Lane
 
@@ -9,8 +9,8 @@ def follow_parent() -> None: ...
 
 @final
 class Session:
-    def __init__(
-        self, lanes: list[Lane], speed_ppm: int = 0, spin: bool = False, limit: int = 0
-    ) -> None: ...
+    def __new__(
+        cls, lanes: list[Lane], speed_ppm: int = 0, spin: bool = False, limit: int = 0
+    ) -> Self: ...
     def run(self) -> int: ...
     def codes(self) -> list[int]: ...

@@ -1,7 +1,8 @@
 """The loop: one hot thread that turns over its lanes, always the one whose next event is first.
 
-Lanes share the thread, the operators' level, the limit over all of them, and nothing else. Their clocks are lined up at their
-first events: the order is that of the time since then, ties go to the lane that was given first.
+Lanes share the thread, the operators' level, the limit over all of them, and nothing else. Their
+clocks are lined up at their first events: the order is that of the time since then, ties go to the
+lane that was given first.
 """
 
 import os
@@ -54,8 +55,8 @@ cdef class Session:
     `lanes` have made their start; the first one's page has the level that operators ask of all.
     `speed_ppm` is the pace of what is not live (0: as fast as possible), `spin` keeps the thread
     busy while nothing is due. `limit` bounds the worst-case exposure of all lanes together, in
-    quanta of the lane with the most decimals (0: no such limit). Raise ValueError for no lane, too many, two of one market, or a live
-    one beside others that do not run in real time.
+    quanta of the lane with the most decimals (0: no such limit). Raise ValueError for no lane, too
+    many, two of one market, or a live one beside others that do not run in real time.
     """
 
     cdef list lanes

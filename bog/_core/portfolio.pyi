@@ -1,11 +1,11 @@
 from collections.abc import Sequence
-from typing import final
+from typing import Self, final
 
 MOST: int
 
 @final
 class PortfolioProbe:
-    def __init__(self, limit: int, units: Sequence[int]) -> None: ...
+    def __new__(cls, limit: int, units: Sequence[int]) -> Self: ...
     @property
     def n(self) -> int: ...
     def hold(self, market: int, worst: int) -> None: ...
