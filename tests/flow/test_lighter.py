@@ -387,13 +387,13 @@ def test_a_bot_trades_on_paper_on_the_stream_and_one_interrupt_ends_all(
             os.kill(family["bog-feed"], number)  # meant for the bot
         rows = run.page()["rows"]
         wait_for(lambda: run.page()["rows"] > rows + 20)
+        wait_for(lambda: any(line["event"] == "feed" for line in run.log))  # its status lines
         run.signal(signal.SIGINT)
         run.ends()
         assert is_gone(family["bog-feed"]) and is_gone(family["bog-engine"])
         assert not run.left()
         assert "lighter, BTC (market 1)" in run.out.read_text()
         assert Reader(1, directory=run.shm).header()["state"] == FeedState.HG_CLOSED
-        assert any(line["event"] == "feed" for line in run.log)
 
 
 def test_a_market_that_the_venue_changes_gets_no_order_any_more(
