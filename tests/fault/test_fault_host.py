@@ -41,6 +41,8 @@ AT_ONCE = {
     "BOG_VENUE__RESPONSE_LATENCY_MS": "0",
     "BOG_EXECUTION__TIER": "premium_500k",
     "BOG_STRATEGY__SIMPLE_SPREAD__MIN_INTERVAL_MS": "0",
+    # the built-in market's clock lags by as long as its feed took to start on a busy host
+    "BOG_BREAKER__MAX_FEED_DELAY_MS": "10000",
 }
 HOUR_NS = 3_600_000_000_000
 

@@ -4,11 +4,11 @@ A deadline of the bot is judged after what the host withheld from everyone was s
 is a process of its own, so that this one's interpreter lock does not count as a stall.
 """
 
-import contextlib
 import os
 import struct
 import subprocess
 import sys
+import tempfile
 import time
 from types import TracebackType
 
@@ -37,19 +37,20 @@ class Canary:
 
     def __enter__(self) -> "Canary":
         self.stalls: list[tuple[int, int]] = []
-        self._read, write = os.pipe()
+        # a file, not a pipe: a canary that waits for its reader would call that a stall
+        self._file = tempfile.TemporaryFile()
+        self._read = 0
         self._processes = [
             subprocess.Popen(
                 [sys.executable, "-S", "-c", PROGRAM.format(parent=os.getpid()), str(core)],
-                stdout=write,
+                stdout=self._file,
             )
             for core in sorted(os.sched_getaffinity(0))
         ]
-        os.close(write)
-        for _ in self._processes:
-            first = os.read(self._read, PAIR.size)  # it runs
-            assert len(first) == PAIR.size, "a canary did not start"
-        os.set_blocking(self._read, False)
+        until = time.monotonic() + 60
+        while len(self._pairs()) < len(self._processes):  # they run
+            assert time.monotonic() < until, "a canary did not start"
+            time.sleep(0.01)
         return self
 
     def __exit__(
@@ -59,7 +60,7 @@ class Canary:
         for process in self._processes:
             process.kill()
             process.wait()
-        os.close(self._read)
+        self._file.close()
 
     def saw(self, begin_ns: int, end_ns: int) -> None:
         """Add a stall that somebody else noticed of itself."""
@@ -82,6 +83,12 @@ class Canary:
         return f"{len(self.stalls)} stalls of the machine, longest {longest / 1e6:.0f} ms"
 
     def _listen(self) -> None:
-        with contextlib.suppress(BlockingIOError):
-            while raw := os.read(self._read, 4096 * PAIR.size):  # pairs are written whole
-                self.stalls += PAIR.iter_unpack(raw)  # type: ignore[arg-type]
+        found = self._pairs()
+        self.stalls += found[self._read :]
+        self._read = len(found)
+
+    def _pairs(self) -> list[tuple[int, int]]:
+        """Return all that the canaries wrote."""
+        descriptor = self._file.fileno()
+        raw = os.pread(descriptor, os.fstat(descriptor).st_size, 0)
+        return list(PAIR.iter_unpack(raw[: len(raw) - len(raw) % PAIR.size]))
