@@ -115,6 +115,7 @@ class Settings(BaseSettings):
         """The strategy in force as reports name it: simple_spread, or inventory with its model."""
         name = self.strategy.name
         return f"{name} {self.strategy.inventory.model}" if name == "inventory" else name
+
     def lighter_pace(self) -> Integers:
         """Return the fields of the connection's Pace: times in ns, counts in a minute."""
         keys_of = "feed.lighter."

@@ -170,6 +170,8 @@ class JournalSpeaker:
                 if reason == StateWord.W_POS:
                     self.position = val
                 return None
+            case J.J_ORDER:
+                return None
             case J.J_READY:
                 return "INFO", "ready", "Ready to trade", {"position": self._size(self.position)}
             case J.J_FUNDING:

@@ -59,7 +59,12 @@ MAY_REACH = {
     **dict.fromkeys(MARKET, NOUNS | MARKET),
     **dict.fromkeys(WORLD, NOUNS | WORLD),
     **{
-        name: NOUNS | ROOMS | {*STRATEGY, *COLD} | STEP | {"paper", "paper_state", "market"} | WORLD
+        name: NOUNS
+        | ROOMS
+        | {*STRATEGY, *COLD}
+        | STEP
+        | {"paper", "paper_state", "market"}
+        | WORLD
         | set(LOOP[:at])
         for at, name in enumerate(LOOP)
     },
