@@ -223,14 +223,17 @@ MEASURE = """
 import ctypes, json, sys
 from pathlib import Path
 from bog import config, run
+from bog._core.loop import Session
 from bog._core.stats import StatsPage
 from bog.spec import raw_market, spec_of
 
 values = json.loads(sys.argv[1])
 settings = config.load(None, values.pop("tree"))
-spec = spec_of(settings, values, "00" * 32, "test", settings.feed.directory + "/page")
+spec = spec_of(settings, values["market"], values, "00" * 32, "test",
+               settings.feed.directory + "/page", 0)
 page = StatsPage.create(spec["page"], raw_market(spec["market"]))
-session, journal, *_ = run.prepare(spec, page)
+lane, journal, *_ = run.prepare(spec, page)
+session = Session([lane])
 count = ctypes.CDLL(None).bog_allocations
 count.restype = ctypes.c_uint64
 count()
