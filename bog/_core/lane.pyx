@@ -305,6 +305,9 @@ cdef class Lane:
         Until a whole book could be taken the feed says so again at every look.
         """
         cdef Event event
+        cdef ns_t now = mono_ns()
+        if now > self.now_ns:
+            self.now_ns = now
         memset(&event, 0, sizeof(Event))
         event.time_ns = self.now_ns
         if code == READ_EPOCH or code == READ_GONE:

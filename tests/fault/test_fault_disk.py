@@ -25,6 +25,7 @@ import pytest
 
 from bog._core.fold import Fold
 from bog._core.journal import JournalFile, file_name, verify
+from bog._core.lane import Lane
 from bog._core.loop import Session
 from bog._core.source import open_source
 from bog._core.stats import StatsPage
@@ -299,9 +300,9 @@ def life(folder: Path, segments: Path, tape: Path, spec: dict[str, Any], rotate:
         segments=segments, rotate=rotate, capacity=4096,
     )  # fmt: skip
     page = StatsPage.create(str(folder.parent / f"page{os.getpid()}"), RAW)
-    session = Session({**spec, "run": found.next_run}, page, journal, source=open_source(tape))
-    session.start(found)
-    assert session.run() == 0
+    lane = Lane({**spec, "run": found.next_run}, page, journal, source=open_source(tape))
+    lane.start(found)
+    assert Session([lane]).run() == 0
     assert journal.close()
 
 
