@@ -9,7 +9,8 @@ from typing import Any
 from tests.rig import frames
 from tests.rig.frames import Event, packed
 from tests.rig.live import Bot
-from tests.rig.venue import Stage, Venue
+from tests.rig.stage import Stage
+from tests.rig.venue import Venue
 
 METADATA_S = 0.2
 QUICK = {
