@@ -174,7 +174,8 @@ def test_a_silent_connection_gives_no_sign_of_life_and_is_replaced(
 
 def test_a_quiet_venue_stays_alive_by_pings(shared: Shared, feed: Callable[..., Feed]) -> None:
     with local(shared, "eth-chain") as venue:
-        run = feed("--market", 0, "--url", venue.url)
+        # longer than a loaded machine may keep this venue's own thread from answering
+        run = feed("--market", 0, "--url", venue.url, BOG_FEED__LIGHTER__SILENCE_SEC="10")
         reader = run.reader(0)
         wait_for(lambda: venue.over and venue.counts["ping"] >= 3)
         before = reader.header()["heartbeat_ns"]
@@ -379,6 +380,30 @@ def test_the_feed_dies_with_its_bot(shared: Shared, tmp_path: Path) -> None:
         run.signal(signal.SIGKILL)
         run.process.wait()
         wait_for(lambda: all(is_gone(pid) for pid in family.values()))
+
+
+def test_a_feed_that_dies_is_started_again(shared: Shared, tmp_path: Path) -> None:
+    with local(shared, rate=40.0) as venue, bot(tmp_path, venue) as run:
+        run.trading()
+        os.kill(children(run)["bog-feed"], signal.SIGKILL)
+        wait_for(lambda: not run.page()["orders"])
+        wait_for(lambda: any("a new one in 1 s" in line["message"] for line in run.log))
+        run.trading()
+        wait_for(lambda: len(of_kind(records(run.folder), JournalKind.J_EPOCH)) == 1)
+        run.stop()
+        assert "Traceback" not in run.said
+
+
+def test_a_feed_that_is_refused_is_not_started_again(shared: Shared, tmp_path: Path) -> None:
+    with local(shared, rate=40.0) as venue, bot(tmp_path, venue) as run:
+        run.trading()
+        venue.call(lambda: venue.stages[1].details.update(min_quote_amount="99.000000"))
+        os.kill(children(run)["bog-feed"], signal.SIGKILL)
+        wait_for(lambda: any("the feed ended with exit code 78" in line["message"]
+                             for line in run.log))  # fmt: skip
+        assert not run.page()["orders"]
+        assert set(children(run)) == {"bog-engine"}
+        run.stop()
 
 
 def test_a_feed_that_runs_already_is_named(shared: Shared, tmp_path: Path) -> None:
