@@ -9,7 +9,7 @@ cimport cython
 from cpython.ref cimport Py_INCREF
 from libc.string cimport memcpy
 
-from bog._core.hist cimport HIST_BUCKETS, Hist, hist_index, hist_quantile
+from bog._core.hist cimport HIST_BUCKETS, Hist, hist_floor, hist_index, hist_quantile
 from bog._core.level cimport (
     level_ask_clear, level_get, level_install, level_raise, level_resume, level_toggle, process_name,
 )
@@ -143,6 +143,20 @@ cdef class StatsPage:
         for i in range(STAGES):
             out[STAGE_NAMES[i]] = buckets_dict(&self.stats.stage[i])
         return out
+
+    def samples(self, str name):
+        """Return the samples of one of those histograms by the least ns of their bucket, which is at
+        most an eighth wider than that; KeyError for another name."""
+        cdef Hist hist
+        cdef int i
+        if name == "turn" or name == "order_turn":
+            memcpy(&hist, &self.stats.turn if name == "turn" else &self.stats.order_turn, sizeof(Hist))
+        elif name in STAGE_NAMES:
+            i = STAGE_NAMES.index(name)
+            memcpy(&hist, &self.stats.stage[i], sizeof(Hist))
+        else:
+            raise KeyError(name)
+        return {hist_floor(i): hist.bucket[i] for i in range(HIST_BUCKETS) if hist.bucket[i]}
 
 
 cdef dict buckets_dict(const Hist *shown):
