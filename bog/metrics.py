@@ -8,6 +8,7 @@ not have stays as the operations guide spells it, and has a twin that is right e
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
 
@@ -19,6 +20,7 @@ from bog import facts, log, out
 from bog._core.types import Halt, OrderState, Reject, Tif, Verdict
 from bog.glance import Glance, Traded
 
+FRESH_NS = 50_000_000
 NS_OF = {"ns": 1, "us": 1000}
 # of the buckets that StatsPage.histograms counts: whole ns below a power of two are at most one less
 BOUNDS = {
@@ -361,11 +363,20 @@ class Scrape:
 
     def __init__(self, markets: list[Traded]) -> None:
         self.markets = markets
+        self.last = ("", b"")
+        self.last_ns = 0
 
     def answer(self, accept: str) -> tuple[str, bytes]:
-        """Return content type and text of a scrape, in the best format that `accept` names."""
+        """Return content type and text of a scrape, in the best format that `accept` names.
+
+        A text is given again for FRESH_NS: whoever asks in a loop costs no more than that.
+        """
         encode, kind = choose_encoder(accept)
-        return kind, encode(self)
+        now_ns = time.monotonic_ns()
+        if kind != self.last[0] or now_ns - self.last_ns > FRESH_NS:
+            self.last = kind, encode(self)
+            self.last_ns = now_ns
+        return self.last
 
     def collect(self) -> Iterator[Family]:
         """Yield every metric, with the series of each market, as of now."""

@@ -300,6 +300,22 @@ def test_openmetrics_is_spoken_to_who_asks_for_it() -> None:
     assert text.endswith(b"# EOF\n") and b"\nbog_trading_fills_total{" in text
 
 
+def test_who_asks_in_a_loop_is_told_the_same_for_a_while() -> None:
+    page = HandMade(gaps=1)
+    scrape = Scrape([traded(page)])
+    _, first = scrape.answer("")
+    page.changed["gaps"] = 2
+    asked, until = 0, time.monotonic() + 10
+    while (text := scrape.answer("")[1]) is first:
+        asked += 1
+        assert time.monotonic() < until
+    assert asked > 0
+    assert b'huginn_sequence_gaps_total{market="1"} 1.0' in first
+    assert b'huginn_sequence_gaps_total{market="1"} 2.0' in text
+    # another format is another text
+    assert scrape.answer("application/openmetrics-text; version=1.0.0")[1].endswith(b"# EOF\n")
+
+
 def test_the_documented_table_is_the_table() -> None:
     text = (ROOT / "docs" / "metrics.md").read_text()
     assert metrics.table() in text, "run: python tools/metrics.py"
