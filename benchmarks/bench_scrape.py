@@ -21,7 +21,7 @@ from bog._core.stats import StatsPage
 
 ROOT = Path(__file__).resolve().parents[1]
 BLOCK_S = 1.0
-SPEED = 200
+SPEED = 40
 CLIENTS = 4  # that share the scrapes, as one may have to wait for its turn on a busy host
 QUANTILES = (0.5, 0.9, 0.99, 0.999)
 
@@ -84,6 +84,7 @@ def main() -> None:
     environ |= {
         "PYTHONPATH": str(ROOT), "BOG_MONITORING__PROMETHEUS_PORT": str(port),
         "BOG_MONITORING__PROMETHEUS_REQUIRED": "true", "BOG_EXECUTION__TIER": "premium",
+        "BOG_MONITORING__LOG_LEVEL": "error",
         "BOG_RISK__RATE_LIMIT_PRESET": "aggressive", "BOG_BREAKER__MAX_FILLS": "255",
         "BOG_BREAKER__FILLS_WINDOW_SEC": "0.001", "BOG_RISK__MAX_DAILY_LOSS": "1000000000",
         "BOG_RISK__DRAWDOWN_MIN_PEAK": "1000000000",

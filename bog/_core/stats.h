@@ -71,7 +71,7 @@ typedef struct bog_stats {
     bog_position_t position;
     bog_order_t order[BOG_STATS_ORDERS];
     uint64_t order_states[BOG_STATS_STATES]; /* orders that may still fill, by state */
-    uint64_t reports_due; /* reports that the executor holds until their time comes */
+    uint64_t reports_due;               /* reports that the executor holds until their time comes */
     bog_report_t fill[BOG_STATS_FILLS]; /* ring; the newest is (fills - 1) mod 16 */
 
     /* counters, each written by plain stores */
@@ -88,9 +88,9 @@ typedef struct bog_stats {
     uint64_t rejected[16];          /* by enum bog_reject */
     uint64_t progress, progress_of; /* bytes of a recording */
 
-    bog_hist_t turn;       /* a book message, seen to done */
-    bog_hist_t order_turn; /* a book message that led to commands, seen to commands stored */
-    bog_hist_t stage[BOG_STAGES];        /* sampled parts of a turn, by enum bog_stage */
+    bog_hist_t turn;              /* a book message, seen to done */
+    bog_hist_t order_turn;        /* a book message that led to commands, seen to commands stored */
+    bog_hist_t stage[BOG_STAGES]; /* sampled parts of a turn, by enum bog_stage */
     bog_measure_t measure;
 } bog_stats_t;
 
