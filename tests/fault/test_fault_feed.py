@@ -509,7 +509,8 @@ def test_fault_14_a_foreign_header_is_not_attached_to(herd: Herd, repeats: Repea
         at, size = WHERE[name]
         at += rng.randrange(size)
         pair.feed.start()
-        pair.feed.kill(signal.SIGSTOP)
+        mid = pair.feed.mid
+        stopped = pair.feed.kill(signal.SIGSTOP)
         met = len(pair.ledger.since(0, K.J_EPOCH))
         with open(pair.feed.path, "r+b") as file:
             whole = bytearray(file.read())
@@ -521,11 +522,14 @@ def test_fault_14_a_foreign_header_is_not_attached_to(herd: Herd, repeats: Repea
         fresh.chmod(0o600)
         begun = time.monotonic_ns()
         fresh.rename(pair.feed.path)
-        time.sleep(0.3)
+        # until its last sign of life is old, an object that is valid may be quoted on
+        time.sleep(max(0.3, (stopped + STALE_NS + 100 * MS - begun) / 1e9))
         if len(pair.ledger.since(begun, K.J_EPOCH)):
             assert name in harmless, f"{name}, byte {at}"
         assert len(pair.ledger.since(0, K.J_EPOCH)) <= met + 2
-        pair.quiet(begun)
+        if name != "header.heartbeat_ns":
+            pair.quiet(stopped + STALE_NS)
+        pair.near(stopped, mid)
         os.unlink(pair.feed.path)
         pair.feed.start()
         pair.quoting()
