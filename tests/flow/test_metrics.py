@@ -18,8 +18,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from bog.metrics import METRICS
 from tests.rig.live import PATIENCE_S, Bot, K, environment, of_kind, one_error, records, wait_for
-from tests.shell.test_endpoint import free_port, occupied
-from tests.shell.test_scrape import ASKED, HISTOGRAMS
+from tests.rig.metrics import ASKED, HISTOGRAMS, free_port, occupied
 
 PORT = "BOG_MONITORING__PROMETHEUS_PORT"
 Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]

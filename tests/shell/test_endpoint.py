@@ -2,10 +2,9 @@
 
 import contextlib
 import json
-import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 
@@ -13,19 +12,12 @@ from bog import config, endpoint
 from bog.endpoint import CLIENTS, HEAD_BYTES, Endpoint
 from bog.errors import ConfigError
 from bog.settings import Settings
-from tests.shell.test_scrape import HandMade, traded
+from tests.rig.metrics import HandMade, connected, free_port, occupied, traded
 
 
 def settings(**changed: object) -> Settings:
     flags = {"monitoring": {f"prometheus_{key}": value for key, value in changed.items()}}
     return config.load(flags=flags, environ={})
-
-
-def free_port() -> int:
-    """Return a port that was free a moment ago."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 Port = tuple[Endpoint, int, HandMade]
@@ -41,12 +33,6 @@ def port() -> Iterator[Port]:
     found.serve([traded(page)])
     yield found, number, page
     found.close()
-
-
-def connected(number: int) -> socket.socket:
-    client = socket.create_connection(("127.0.0.1", number), timeout=20)
-    client.settimeout(20)
-    return client
 
 
 def told(number: int, request: bytes) -> tuple[int, dict[str, str], bytes]:
@@ -168,16 +154,6 @@ def test_a_page_that_fails_hurts_no_other_client(port: Port) -> None:
     page.histograms = healthy  # type: ignore[method-assign]
     assert told(number, get("/metrics"))[0] == 200
     assert found.thread is not None and found.thread.is_alive()
-
-
-def occupied(act: Callable[[int], None]) -> None:
-    with socket.socket() as other:
-        other.bind(("127.0.0.1", 0))
-        other.listen()
-        act(other.getsockname()[1])
-        # it is still the other's
-        with connected(other.getsockname()[1]):
-            other.accept()[0].close()
 
 
 def test_fault_67_a_port_in_use_is_a_remark_or_a_refusal_and_never_taken() -> None:
