@@ -113,17 +113,29 @@ def test_a_request_in_pieces_is_one_request(port: Port) -> None:
         assert client.recv(65536).startswith(b"HTTP/1.1 ")
 
 
-def test_fault_84_idle_clients_keep_nobody_out(port: Port) -> None:
+def test_fault_84_idle_clients_keep_nobody_out(port: Port, monkeypatch: pytest.MonkeyPatch) -> None:
     _, number, _ = port
+    monkeypatch.setattr(endpoint, "CLIENT_SEC", 3600.0)
     idle = [connected(number) for _ in range(5 * CLIENTS)]
     for client in idle:
         client.sendall(b"GET /met")
     assert told(number, get("/metrics"))[0] == 200
-    # the oldest were hung up on, and the rest will be
+    # the oldest made room for the newest
     assert idle[0].recv(1) == b""
-    assert idle[-1].recv(1) == b""
+    idle[-1].settimeout(0.3)
+    with pytest.raises(TimeoutError):
+        idle[-1].recv(1)
     for client in idle:
         client.close()
+
+
+def test_fault_84_who_says_nothing_is_hung_up_on(
+    port: Port, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, number, _ = port
+    monkeypatch.setattr(endpoint, "CLIENT_SEC", 0.3)
+    with connected(number) as silent:
+        assert silent.recv(1) == b""
 
 
 def test_fault_84_a_scraper_that_never_reads_is_hung_up_on(
