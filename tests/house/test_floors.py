@@ -40,8 +40,8 @@ WORLD = {
 }  # fmt: skip
 # numbers in double for the loop, between two turns; the step never reaches them
 COLD = ["calibrate", "coefficients"]
-# what a lane shows, the lane, and the loop that turns over lanes: each on those before it
-LOOP = ["show", "lane", "loop"]
+# what a lane shows, what it times, the lane, and the loop that turns over lanes: each on those before it
+LOOP = ["show", "stages", "lane", "loop"]
 # cold drivers of rooms, for tests, recovery and backtests; nothing imports them but Python
 DRIVERS = {"adversary", "backtest", "fold"}
 FLOORS = [

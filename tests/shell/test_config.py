@@ -116,6 +116,8 @@ ARRIVES: dict[str, tuple[object, str, dict[str, object]]] = {
     "host.strict": ("true", "get", {"host.strict": True}),
     "journal.rotate_mb": (7, "get", {"journal.rotate_mb": 7}),
     "monitoring.prometheus_port": (9464, "get", {"monitoring.prometheus_port": 9464}),
+    "monitoring.prometheus_host": ("::1", "get", {"monitoring.prometheus_host": "::1"}),
+    "monitoring.prometheus_required": ("true", "get", {"monitoring.prometheus_required": True}),
     "monitoring.metrics_interval_sec": ("2", "get", {"monitoring.metrics_interval_sec": 2}),
     "monitoring.log_file": ("", "get", {"monitoring.log_file": ""}),
     "monitoring.log_level": ("debug", "get", {"monitoring.log_level": "debug"}),
@@ -259,7 +261,7 @@ ALERTS = "monitoring.alerts."
 LEGITIMATE: dict[str, set[str]] = {
     "bool": {
         INVENTORY + "calibrate", "host.strict", "execution.dry_run", "venue.through_full",
-        "venue.shrink_keeps_place",
+        "venue.shrink_keeps_place", "monitoring.prometheus_required",
     },
     "nan text": {*TEXTS, "markets.0.symbol", "markets.1.symbol"},
     "inf text": {*TEXTS, "markets.0.symbol", "markets.1.symbol"},
@@ -272,6 +274,7 @@ LEGITIMATE: dict[str, set[str]] = {
         INVENTORY + "imbalance_ticks",  # away from the heavier side
     },
     "zero": {
+        "monitoring.prometheus_port",  # no metrics
         "risk.rate_limit_reserve",  # nothing kept back
         "breaker.warm_up_ms",  # the good books alone
         SPREAD + "min_spread_bps", SPREAD + "skew_bps", SPREAD + "edge_bps",  # rule not wanted
