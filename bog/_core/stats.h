@@ -14,8 +14,8 @@
 #include "types.h"
 
 #define BOG_STATS_MAGIC 0x736d6174736f6762ULL
-#define BOG_STATS_VERSION 1
-#define BOG_STATS_ORDERS 8
+#define BOG_STATS_VERSION 2
+#define BOG_STATS_ORDERS 16 /* both sides of the largest grid */
 #define BOG_STATS_FILLS 16
 
 enum bog_run_state {

@@ -53,7 +53,7 @@ cdef extern from "stats.h" nogil:
         half_t peak2
         half_t unrealized2
         Position position
-        Order order[8]
+        Order order[16]
         Report fill[16]
         uint64_t rows
         uint64_t books

@@ -6,10 +6,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bog._core.types import Fit, JournalKind, ModelNumber, Side, StrategyState
+from bog._core.types import Fit, JournalKind, ModelNumber, OrderState, Side, StrategyState
 from tests.rig.session import trade
 
 Q16 = 1 << 16
+FILLED = OrderState.ORDER_FILLED
 PATIENCE_MS = 500  # between two changes of a side, so that a short run sees many
 
 
@@ -44,6 +45,53 @@ def test_every_model_trades_and_keeps_its_limits(tmp_path: Path, model: str) -> 
     # and no order was placed before it was active
     active = of(records, JournalKind.J_STRATEGY)[1]["seq"]
     assert of(records, JournalKind.J_PLACE)["seq"].min() > active
+
+
+def test_a_grid_rests_all_its_orders_trades_and_drains(tmp_path: Path) -> None:
+    flags = chosen(model="grid", grid_orders=3)
+    flags["risk"] = {"max_open_orders": 6}
+    page, records, code = trade(tmp_path, seconds=60, flags=flags)
+    assert code == 0
+    assert (page["orders"], page["violations"]) == ([], 0)
+    # the journal's word of every order, in its order: three a side at most, and three a side indeed
+    alive: dict[int, tuple[int, int]] = {}
+    most = {Side.BID: 0, Side.ASK: 0}
+    resting = {Side.BID: set(), Side.ASK: set()}
+    dead = (JournalKind.J_CANCELED, JournalKind.J_REJECT, JournalKind.J_EXPIRED)
+    whole = 0
+    for record in records:
+        kind, order, side = (int(record[name]) for name in ("kind", "id", "side"))
+        if kind == JournalKind.J_PLACE:
+            alive[order] = (side, int(record["qty"]))
+        elif kind == JournalKind.J_ACK and order in alive:
+            resting[Side(side)].add(order)
+        elif kind in dead or (kind == JournalKind.J_FILL and record["state"] == FILLED):
+            alive.pop(order, None)
+            resting[Side(side)].discard(order)
+        for each in (Side.BID, Side.ASK):
+            most[each] = max(most[each], sum(where == each for where, _ in alive.values()))
+        whole += all(len(orders) == 3 for orders in resting.values())
+    assert most == {Side.BID: 3, Side.ASK: 3}
+    assert whole > 100
+    assert alive == {}
+    # orders of every level were filled, and never past the limit of the inventory
+    fills = of(records, JournalKind.J_FILL)
+    assert len(fills) > 10
+    held = np.cumsum(np.where(fills["side"] == Side.BID, 1, -1) * fills["qty"])
+    assert np.abs(held).max() <= 5000
+    # an order costs one request when a cell is left: more amends than new orders
+    assert page["amended"] > 0
+
+
+def test_two_runs_of_a_grid_write_the_same_journal(tmp_path: Path) -> None:
+    flags = chosen(model="grid", grid_orders=4)
+    flags["risk"] = {"max_open_orders": 8}
+    written = []
+    for name in ("first", "second"):
+        trade(tmp_path / name, seconds=30, flags=flags)
+        (path,) = (tmp_path / name / "journal").glob("*.journal")
+        written.append(path.read_bytes())
+    assert written[0] == written[1]
 
 
 def test_the_numbers_of_the_model_are_on_the_page_as_in_the_journal(tmp_path: Path) -> None:
