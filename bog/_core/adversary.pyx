@@ -99,6 +99,7 @@ ctypedef struct World:
     int n_wire
     int plant
     int grid
+    px_t interval
     uint64_t rng
     ns_t now
     uint64_t trade
@@ -447,18 +448,20 @@ cdef void decide(World *w) noexcept nogil:
 
 
 cdef void decide_grid(World *w) noexcept nogil:
-    """Want a ladder anywhere on one side, and take its steps as the engine does."""
+    """Want a ladder on one side, now and then another one, and take its steps as the engine does."""
     cdef int side = <int>draw(w, 2)
-    cdef px_t px = 985 + <px_t>draw(w, 31)
     cdef int64_t live[2]
     cdef Ladder ladder
     cdef GridStep step
     cdef int i, sent
-    w.params.order_qty = 1 + <qty_t>draw(w, 20)
-    w.quote.bid_px = w.quote.ask_px = px
-    w.quote.bid_qty = w.quote.ask_qty = 0 if odds(w, 32) else w.params.order_qty
-    w.quote.fair2 = 1990 + <px_t>draw(w, 21)
-    grid_want(&w.params, &w.quote, side, 1 + <px_t>draw(w, 6), w.position.pos, &ladder)
+    if w.params.order_qty == 0 or odds(w, 24):
+        w.params.order_qty = 1 + <qty_t>draw(w, 2 + 20 // <uint64_t>w.grid)
+        w.quote.bid_px = 985 + <px_t>draw(w, 31)
+        w.quote.ask_px = 985 + <px_t>draw(w, 31)
+        w.quote.fair2 = 1990 + <px_t>draw(w, 21)
+        w.interval = 1 + <px_t>draw(w, 6)
+    w.quote.bid_qty = w.quote.ask_qty = 0 if odds(w, 8) else w.params.order_qty
+    grid_want(&w.params, &w.quote, side, w.interval, w.position.pos, &ladder)
     ladder.paced = odds(w, 160)
     ladder.refused = <uint32_t>1 << draw(w, GRID_ORDERS) if odds(w, 40) else 0
     while True:
@@ -615,6 +618,7 @@ cdef void begin(World *w, uint64_t seed, int plant, int grid) noexcept nogil:
         w.limits.max_open_orders = 1 + <int64_t>draw(w, 2 * <uint64_t>grid)
         w.limits.rate_burst = 4 + <int64_t>draw(w, 2 * <uint64_t>grid + 20)
         w.params.grid_orders = grid
+        w.params.order_qty = 0
         w.params.max_pos = 5 + <qty_t>draw(w, 80)
         w.params.min_order = 1
         w.params.requote_ticks = 1 + <px_t>draw(w, 4)

@@ -30,9 +30,9 @@ typedef struct bog_ladder {
 } bog_ladder_t;
 
 enum bog_grid_step_kind {
-    BOG_GRID_DONE = 0,   /* each level has its order, and nothing else lives on this side */
-    BOG_GRID_WAIT = 1,   /* the venue's word is awaited */
-    BOG_GRID_SOON = 2,   /* a change is wanted that may not go now */
+    BOG_GRID_DONE = 0, /* each level has its order, and nothing else lives on this side */
+    BOG_GRID_WAIT = 1, /* the venue's word is awaited */
+    BOG_GRID_SOON = 2, /* a change is wanted that may not go now */
     BOG_GRID_PLACE = 3,
     BOG_GRID_AMEND = 4,
     BOG_GRID_CANCEL = 5,

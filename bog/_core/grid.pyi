@@ -16,9 +16,7 @@ class GridStepKind(IntEnum):
 
 @final
 class GridProbe:
-    def __new__(
-        cls, params: dict[str, Any], fair2: int = 0, floor_ticks: int = 0
-    ) -> GridProbe: ...
+    def __new__(cls, params: dict[str, Any], fair2: int = 0, floor_ticks: int = 0) -> GridProbe: ...
     def want(
         self, side: int, px: int, interval: int, pos: int = 0, qty: int = 1
     ) -> list[tuple[int, int]]: ...

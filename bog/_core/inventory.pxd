@@ -71,8 +71,9 @@ cdef inline void inventory_quote(
     Around fair = mid + signals, moved by the shift of the inventory, both sides stand the model's
     half spread out, never less than the fee floor; the bid rounded down, the ask up. On a grid, both
     go outwards to the next multiple of the half spread, so that an order stays where it is while the
-    fair price moves inside a cell; the quote is the nearest level of a grid of several orders. Then the bid goes no higher than a tick below the best ask, the
-    ask no lower than a tick above the best bid. Nothing is quoted before the strategy is active.
+    fair price moves inside a cell. Before that the bid goes no higher than a tick below the best ask,
+    the ask no lower than a tick above the best bid. Nothing is quoted before the strategy is active.
+    Of a grid of several orders the quote is the nearest level.
     """
     cdef const Model *model = &memory.model
     cdef int64_t fair_q16, half_q16 = model.half_q16, centre

@@ -150,7 +150,7 @@ def test_a_pipe_gets_one_plain_line_at_a_time() -> None:
     assert (
         lines
         == [
-            "1:02:03 BTC RUN position 0.00000 pnl +0.0000205 quotes 99.9/inventory fills 2 "
+            "1:02:03 BTC RUN position 0.00000 pnl +0.0000205 quotes 99.9 x 2/inventory fills 2 "
             "requests 12 feed 12 ms"
         ]
         * 2
