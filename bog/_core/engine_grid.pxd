@@ -20,7 +20,8 @@ from bog._core.quota cimport quota_spend
 from bog._core.risk cimport Moment, risk_judge, risk_room, risk_take
 from bog._core.strategy cimport QUIET_QUOTA, strategy_paced
 from bog._core.types cimport (
-    ALLOW, BID, DENY_RATE, J_AMEND, J_PLACE, NEVER, Command, JournalRec, ns_t, px_t, qty_t,
+    ALLOW, BID, DENY_RATE, DENY_SELF_MATCH, J_AMEND, J_PLACE, NEVER, Command, JournalRec, ns_t,
+    px_t, qty_t,
 )
 
 
@@ -79,7 +80,8 @@ cdef inline void engine_grid(
     """Think, check and act on one side: take every step that may be taken in this turn.
 
     A level that the gate refuses is left for this turn, without a token all are; the first refusal
-    is the one that counts. What may not be moved may not stay either, except for want of a token.
+    is the one that counts. What may not be moved may not stay either, except for want of a token, or
+    until our own orders ahead of it have made way: it stands further from the market than it wants to.
     """
     cdef px_t px = e.quote.bid_px if side == BID else e.quote.ask_px
     cdef qty_t qty = e.quote.bid_qty if side == BID else e.quote.ask_qty
@@ -121,7 +123,9 @@ cdef inline void engine_grid(
                 ladder.refused |= <uint32_t>1 << step.level
                 if verdict == DENY_RATE:
                     ladder.refused = ~(<uint32_t>0)
-                if step.kind == GRID_AMEND and (verdict != DENY_RATE or step.wrong):
+                if step.kind == GRID_AMEND and (
+                    step.wrong or (verdict != DENY_RATE and verdict != DENY_SELF_MATCH)
+                ):
                     engine_cancel(e, step.slot, out)
                 continue
         if out.n_commands == sent:

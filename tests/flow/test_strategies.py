@@ -1,5 +1,8 @@
 """Strategies that manage inventory, through feed, step, journal and executor."""
 
+import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -7,10 +10,11 @@ import numpy as np
 import pytest
 
 from bog._core.types import Fit, JournalKind, ModelNumber, OrderState, Side, StrategyState
+from tests.rig.live import Bot, environment, is_drained, wait_for
 from tests.rig.session import trade
 
 Q16 = 1 << 16
-FILLED = OrderState.ORDER_FILLED
+DEAD = OrderState.ORDER_FILLED  # and the states after it
 PATIENCE_MS = 500  # between two changes of a side, so that a short run sees many
 
 
@@ -57,16 +61,15 @@ def test_a_grid_rests_all_its_orders_trades_and_drains(tmp_path: Path) -> None:
     alive: dict[int, tuple[int, int]] = {}
     most = {Side.BID: 0, Side.ASK: 0}
     resting = {Side.BID: set(), Side.ASK: set()}
-    dead = (JournalKind.J_CANCELED, JournalKind.J_REJECT, JournalKind.J_EXPIRED)
     whole = 0
     for record in records:
         kind, order, side = (int(record[name]) for name in ("kind", "id", "side"))
         if kind == JournalKind.J_PLACE:
             alive[order] = (side, int(record["qty"]))
-        elif kind == JournalKind.J_ACK and order in alive:
+        elif kind == JournalKind.J_ACK and order in alive and record["state"] < DEAD:
             resting[Side(side)].add(order)
-        elif kind in dead or (kind == JournalKind.J_FILL and record["state"] == FILLED):
-            alive.pop(order, None)
+        elif order in alive and record["state"] >= DEAD:
+            alive.pop(order)
             resting[Side(side)].discard(order)
         for each in (Side.BID, Side.ASK):
             most[each] = max(most[each], sum(where == each for where, _ in alive.values()))
@@ -81,6 +84,37 @@ def test_a_grid_rests_all_its_orders_trades_and_drains(tmp_path: Path) -> None:
     assert np.abs(held).max() <= 5000
     # an order costs one request when a cell is left: more amends than new orders
     assert page["amended"] > 0
+
+
+def test_a_running_grid_is_seen_whole_and_pulled_whole(tmp_path: Path) -> None:
+    own = {
+        "NAME": "inventory", "INVENTORY__MODEL": "grid", "INVENTORY__GRID_ORDERS": "8",
+        "INVENTORY__ORDER_SIZE": "0.002", "INVENTORY__WARM_SAMPLES": "1",
+    }  # fmt: skip
+    environ = {f"BOG_STRATEGY__{key}": value for key, value in own.items()}
+    bot = Bot(tmp_path, "--tier", "plus", BOG_RISK__MAX_OPEN_ORDERS="16",
+              BOG_RISK__RATE_LIMIT_BURST="64", **environ)  # fmt: skip
+
+    def status(*words: str) -> str:
+        done = subprocess.run(
+            [sys.executable, "-m", "bog.cli.ctl", "--journal", str(bot.folder), *words],
+            cwd=tmp_path, env=environment(), capture_output=True, text=True, check=True,
+        )  # fmt: skip
+        return done.stdout
+
+    try:
+        bot.ready()
+        wait_for(lambda: len(bot.page()["orders"]) == 16)
+        # a fill may come between the two looks, an order more than sixteen never
+        assert len(json.loads(status("status", "--json"))["orders"]) in range(12, 17)
+        status("pause")
+        wait_for(lambda: not bot.page()["orders"])
+        status("resume")
+        wait_for(lambda: len(bot.page()["orders"]) >= 12)
+        bot.stop()
+        assert is_drained(bot.folder)
+    finally:
+        bot.kill()
 
 
 def test_two_runs_of_a_grid_write_the_same_journal(tmp_path: Path) -> None:
