@@ -238,6 +238,7 @@ def test_law_steps_end_and_lead_to_the_levels(
         target = {"amend_px": px, "amend_qty": qty} if state == AMEND_SENT else {}
         probe.order(slot, px, qty, state, **target)
     before, free = len(alive), 16
+    open_lots = sum(qty for _, qty, _ in orders)
     for _ in range(64):
         kind, slot, level, px, qty, _ = probe.plan(paced=paced)
         if kind in (DONE, WAIT, SOON):
@@ -251,11 +252,14 @@ def test_law_steps_end_and_lead_to_the_levels(
             assert alive[slot][2] not in (CANCEL_SENT, UNKNOWN)
             alive[slot] = (*alive[slot][:2], CANCEL_SENT)
         else:
-            assert (px, qty) == levels[level]
+            assert px == levels[level][0]
+            assert 0 < qty <= levels[level][1]
             # the venue answers at once
             alive[slot] = (px, qty, RESTING)
         probe.order(slot, *alive[slot])
         assert len(alive) <= max(before, most)
+        # what may fill never grows past the room
+        assert sum(one[1] for one in alive.values()) <= max(open_lots, 100 - pos)
     else:
         raise AssertionError("a turn did not end")
     if kind == DONE:
