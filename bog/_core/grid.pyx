@@ -11,7 +11,7 @@ from bog._core.grid cimport (
 from bog._core.memory cimport lines
 from bog._core.quota cimport Quota, quota_init
 from bog._core.strategy cimport Quote
-from bog._core.types cimport BID, NEVER, Order, StrategyParams, ns_t
+from bog._core.types cimport NEVER, Order, StrategyParams, ns_t
 
 MOST = GRID_ORDERS
 CAP = 32
@@ -62,7 +62,7 @@ cdef class GridProbe:
         return [(self.ladder.px[i], self.ladder.qty[i]) for i in range(self.ladder.n)]
 
     def order(
-        self, int slot, long long px, long long qty, int state, int side=BID, long long filled=0,
+        self, int slot, long long px, long long qty, int state, int side=0, long long filled=0,
         long long amend_px=0, long long amend_qty=0, ns_t touched_ns=0, ns_t expiry_ns=NEVER,
         unsigned long long id=0,
     ):
