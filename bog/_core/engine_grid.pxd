@@ -25,6 +25,10 @@ from bog._core.types cimport (
 )
 
 
+cdef extern from "grid.h" nogil:
+    ctypedef void grid_void "BOG_GRID_VOID"
+
+
 cdef inline int engine_offer(
     Engine *e, int side, const Moment *m, const GridStep *step, Out *out
 ) noexcept nogil:
@@ -74,7 +78,7 @@ cdef inline int engine_offer(
     return ALLOW
 
 
-cdef inline void engine_grid(
+cdef inline grid_void engine_grid(
     Engine *e, int side, const Moment *m, int standing, Out *out
 ) noexcept nogil:
     """Think, check and act on one side: take every step that may be taken in this turn.

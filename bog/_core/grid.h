@@ -29,6 +29,12 @@ typedef struct bog_ladder {
     bog_qty_t qty[BOG_GRID_ORDERS]; /* lots open */
 } bog_ladder_t;
 
+/*
+ * Return type of the act on a grid. `flatten` gives it copies of all that it calls, so that the compiler
+ * goes on treating each of them as called once, and inlines it, in the path of one order a side.
+ */
+#define BOG_GRID_VOID __attribute__((flatten, cold)) void
+
 enum bog_grid_step_kind {
     BOG_GRID_DONE = 0, /* each level has its order, and nothing else lives on this side */
     BOG_GRID_WAIT = 1, /* the venue's word is awaited */
