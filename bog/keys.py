@@ -188,6 +188,7 @@ Arrivals = Annotated[Decimal, BeforeValidator(Range("0", "1000", above=True))]
 Decay = Annotated[Decimal, BeforeValidator(Range("0", "100", above=True))]
 ModelMs = Annotated[Decimal, BeforeValidator(Range("100", "60000"))]
 Shift = Annotated[int, BeforeValidator(Range("4", "12", whole=True))]
+GridOrders = Annotated[int, BeforeValidator(Range("1", "8", whole=True))]  # BOG_GRID_ORDERS
 Samples = Annotated[int, BeforeValidator(Range("1", "1024", whole=True))]
 WarmSamples = Annotated[int, BeforeValidator(Range("1", "36000", whole=True))]
 SignedTicks = Annotated[Decimal, BeforeValidator(Range("-1000000", "1000000"))]
@@ -278,6 +279,7 @@ class Inventory(Quoting):
     """[strategy.inventory]"""
 
     model: Literal["as_infinite", "as_tau", "glft", "grid"]
+    grid_orders: GridOrders
     gamma: Gamma
     tau_sec: TauSec
     arrivals: Arrivals

@@ -15,7 +15,7 @@
 
 #define BOG_STATS_MAGIC 0x736d6174736f6762ULL
 #define BOG_STATS_VERSION 2
-#define BOG_STATS_ORDERS 8
+#define BOG_STATS_ORDERS 16 /* both sides of the largest grid */
 #define BOG_STATS_FILLS 16
 #define BOG_STATS_STATES 12 /* enum bog_order_state */
 #define BOG_STATS_TIFS 4    /* enum bog_tif */

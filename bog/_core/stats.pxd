@@ -62,7 +62,7 @@ cdef extern from "stats.h" nogil:
         half_t peak2
         half_t unrealized2
         Position position
-        Order order[8]
+        Order order[16]
         uint64_t order_states[12]
         uint64_t reports_due
         Report fill[16]
