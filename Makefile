@@ -8,7 +8,7 @@ ARGS ?=
 # cython-lint starts pycodestyle by its name
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 CORE := bog/_core
-C_FILES := $(wildcard $(CORE)/*.h)
+C_FILES := $(wildcard $(CORE)/*.h) $(wildcard $(CORE)/sign/*.h)
 CYTHON_FILES := $(wildcard $(CORE)/*.pyx) $(wildcard $(CORE)/*.pxd)
 
 .PHONY: help setup run test check lint cover asan ubsan bench count clean

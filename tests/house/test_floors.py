@@ -35,7 +35,9 @@ WORLD = {
 LOOP = {"loop"}
 # cold drivers of rooms, for tests, recovery and backtests; nothing imports them but Python
 DRIVERS = {"adversary", "backtest", "fold"}
-FLOORS = [NOUNS, ROOMS, set(PAPER), STEP, MARKET, WORLD, LOOP, DRIVERS]
+# keys and signatures: bytes in, bytes out; knows the venue's transactions and nothing of trading
+SIGN = {"schnorr"}
+FLOORS = [NOUNS, ROOMS, set(PAPER), STEP, MARKET, WORLD, LOOP, DRIVERS, SIGN]
 
 # what a module of each floor may cimport, itself apart
 MAY_REACH = {
@@ -46,6 +48,7 @@ MAY_REACH = {
     **dict.fromkeys(MARKET, NOUNS | MARKET),
     **dict.fromkeys(WORLD, NOUNS | WORLD),
     **dict.fromkeys(LOOP, NOUNS | ROOMS | STEP | {"paper", "paper_state", "market"} | WORLD),
+    **dict.fromkeys(SIGN, {"memory"}),
     **dict.fromkeys(DRIVERS, NOUNS | ROOMS | {"paper", "paper_state", "source"}),
 }
 # each with its reason
@@ -101,6 +104,14 @@ def test_every_exception_is_in_use() -> None:
 def test_headers_include_libc_and_each_other() -> None:
     names = {path.name for path in CORE.glob("*.h")}
     for path in CORE.glob("*.h"):
+        assert set(re.findall(r'^#include "([^"]+)"', path.read_text(), flags=re.M)) <= names
+
+
+def test_the_signers_headers_include_libc_and_each_other() -> None:
+    """What can be read without the rest of the house can be judged without it."""
+    names = {path.name for path in CORE.glob("sign/*.h")}
+    assert names
+    for path in CORE.glob("sign/*.h"):
         assert set(re.findall(r'^#include "([^"]+)"', path.read_text(), flags=re.M)) <= names
 
 
