@@ -36,7 +36,7 @@ LOOP = {"loop"}
 # cold drivers of rooms, for tests, recovery and backtests; nothing imports them but Python
 DRIVERS = {"adversary", "backtest", "fold"}
 # keys and signatures: bytes in, bytes out; knows the venue's transactions and nothing of trading
-SIGN = {"schnorr"}
+SIGN = {"schnorr", "signer"}
 FLOORS = [NOUNS, ROOMS, set(PAPER), STEP, MARKET, WORLD, LOOP, DRIVERS, SIGN]
 
 # what a module of each floor may cimport, itself apart
@@ -48,7 +48,7 @@ MAY_REACH = {
     **dict.fromkeys(MARKET, NOUNS | MARKET),
     **dict.fromkeys(WORLD, NOUNS | WORLD),
     **dict.fromkeys(LOOP, NOUNS | ROOMS | STEP | {"paper", "paper_state", "market"} | WORLD),
-    **dict.fromkeys(SIGN, {"memory"}),
+    **dict.fromkeys(SIGN, SIGN | {"memory"}),
     **dict.fromkeys(DRIVERS, NOUNS | ROOMS | {"paper", "paper_state", "source"}),
 }
 # each with its reason

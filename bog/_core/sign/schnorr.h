@@ -11,7 +11,7 @@
 #define BOG_SIGN_SCHNORR_H
 
 #include "curve.h"
-#include "poseidon2.h"
+#include "poseidon2_avx2.h"
 
 #define BOG_SIGNATURE_BYTES 80
 #define BOG_ELEMENT_BYTES 40
@@ -101,6 +101,10 @@ static int bog_verify_by_table(const bog_table_t *key, const uint8_t m[BOG_ELEME
 static inline void bog_sign_pick(void)
 {
     bog_table_make(&bog_generator_table, &bog_generator);
+#if defined(__x86_64__)
+    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi2"))
+        bog_permute = bog_permute_avx2;
+#endif
 }
 
 /* The name of the code that runs the permutation. */
