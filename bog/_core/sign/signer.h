@@ -212,7 +212,7 @@ static inline int bog_signer_message(bog_signer_t *signer, bog_fp5_t m, const bo
         return BOG_FAIL_RANDOM;
     e = bog_challenge(pair->r, m);
     s = bog_pair_spend(vault, pair, e);
-    bog_burn_little();
+    bog_burn();
     bog_signature_store(s, e, out);
     signer->signed_count++;
     signer->slow_count += !pooled;

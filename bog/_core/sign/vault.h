@@ -49,17 +49,21 @@ static inline void bog_wipe(void *memory, size_t size)
     __asm__ volatile("" : : "r"(memory) : "memory");
 }
 
-/* Overwrite the stack that a call before this one used. */
+/*
+ * Overwrite the stack that a call before this one used, and the vector registers. 8 KiB, because
+ * the first call of a library function saves all registers some kilobytes down.
+ */
 static __attribute__((noinline)) void bog_burn(void)
 {
     uint8_t below[8192];
     bog_wipe(below, sizeof below);
-}
-
-static __attribute__((noinline)) void bog_burn_little(void)
-{
-    uint8_t below[1024];
-    bog_wipe(below, sizeof below);
+#if defined(__x86_64__)
+    if (bog_permute != bog_permute_portable) /* then there is AVX */
+        __asm__ volatile("vzeroall" ::
+                             : "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7",
+                               "xmm8", "xmm9", "xmm10", "xmm11", "xmm12", "xmm13", "xmm14",
+                               "xmm15");
+#endif
 }
 
 static inline size_t bog_vault_size(void)
