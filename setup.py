@@ -68,6 +68,8 @@ extensions = [
         extra_compile_args=[
             "-std=gnu11",
             *flags,
+            # arithmetic in long straight lines: see docs/signing.md for what -O3 is worth
+            *(["-O3"] if build == "release" and pyx.stem in SIGNING else []),
             *WARNINGS,
             *([f"-march={march}"] if march else []),
         ],

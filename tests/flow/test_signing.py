@@ -104,7 +104,7 @@ def test_no_branch_and_no_address_depends_on_a_secret(path: str, tmp_path: Path)
     """memcheck follows secrets marked uninitialized; a planted branch on the nonce is reported."""
     if not shutil.which("valgrind") or not Path("/usr/include/valgrind/memcheck.h").exists():
         missing("valgrind is not installed (tools/packages.sh)")
-    program = compiled(tmp_path, "sign_secret.c", "-O2", "-g")
+    program = compiled(tmp_path, "sign_secret.c", "-O3", "-g")
     command = ["valgrind", "-q", "--error-exitcode=99"]
     done = subprocess.run(
         [*command, program, path], capture_output=True, text=True, check=False, timeout=300
@@ -114,7 +114,7 @@ def test_no_branch_and_no_address_depends_on_a_secret(path: str, tmp_path: Path)
         "portable" if path == "portable" else schnorr.path(),
         "signed",
     ]
-    planted = compiled(tmp_path, "sign_secret.c", "-O2", "-g", "-DPLANT")
+    planted = compiled(tmp_path, "sign_secret.c", "-O3", "-g", "-DPLANT")
     done = subprocess.run(
         [*command, planted, path], capture_output=True, text=True, check=False, timeout=300
     )
