@@ -11,7 +11,7 @@ CORE := bog/_core
 C_FILES := $(wildcard $(CORE)/*.h) $(wildcard $(CORE)/sign/*.h)
 CYTHON_FILES := $(wildcard $(CORE)/*.pyx) $(wildcard $(CORE)/*.pxd)
 
-.PHONY: help setup run test check lint cover asan ubsan bench count clean
+.PHONY: help setup run test check lint cover asan ubsan bench count fuzzsign signall clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
@@ -50,6 +50,16 @@ bench: setup ## time every room (pytest-benchmark); prints, never asserts
 
 count: setup ## exact instructions a turn, by callgrind
 	@$(PY) benchmarks/count.py $(ARGS)
+
+RUNS ?= 10000000
+fuzzsign: ## random work for the signer under sanitizers, millions of runs; gives up after 600 s
+	@mkdir -p build && gcc -std=gnu11 -O1 -g -fsanitize=address,undefined \
+		-fno-sanitize-recover=all -Wno-unused-function -I$(CORE) -o build/sign_fuzz tests/rig/sign_fuzz.c
+	@echo "fuzzsign: $(RUNS) runs, at most 600 s"
+	@timeout 600 build/sign_fuzz $(RUNS)
+
+signall: setup ## 10,000 transactions each way against the other implementations of signing
+	@BOG_SIGN_FULL=1 $(PYTEST) -n 2 tests/flow/test_signing.py -k "independent or official" $(ARGS)
 
 clean: ## everything that was built; .venv stays
 	@rm -rf build dist *.egg-info .mypy_cache .ruff_cache .hypothesis .benchmarks .coverage*

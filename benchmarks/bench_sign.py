@@ -1,9 +1,9 @@
 """What a signature costs, beside the official signer: `python benchmarks/bench_sign.py`.
 
-Under `make bench` the same numbers are printed. p50 and p99 of single calls, hash and text
-included, from Python and, as the gateway will call, from C. The official signer is called in its best way, by ctypes from one long-lived worker
-thread; rounds of both alternate, so that a busy machine is busy for both. Without lighter-sdk its
-line is left out.
+Under `make bench` the same numbers are printed: p50 and p99 of single calls, hash and text included,
+from Python and, as the gateway will call, from C. The official signer is called in its best way, by
+ctypes from one long-lived worker thread; rounds of all alternate, so that a busy machine is busy for
+each. Without lighter-sdk its line is left out.
 """
 
 import base64
@@ -50,6 +50,10 @@ def memory_kb() -> int:
     return int(line.split()[1])
 
 
+def threads() -> int:
+    return len(list(Path("/proc/self/task").iterdir()))
+
+
 def compiled(folder: str) -> str:
     """Build the loop in C, with the flags of setup.py, and return its path."""
     root = Path(__file__).resolve().parents[1]
@@ -63,12 +67,12 @@ def compiled(folder: str) -> str:
 
 def measure(rounds: int = ROUNDS) -> dict[str, list[int]]:
     """Return the times of every call, by name."""
-    before = memory_kb(), len(os.listdir("/proc/self/task"))
+    before = memory_kb(), threads()
     own = signer_of(pairs=256)
     own.fill()
     print(
         f"our signer: {memory_kb() - before[0]} kB more, "
-        f"{len(os.listdir('/proc/self/task')) - before[1]} more threads, path {schnorr.path()}"
+        f"{threads() - before[1]} more threads, path {schnorr.path()}"
     )
     made = own.create_order(1, EXPIRY, *ORDER, EXPIRY)
     message = bytes.fromhex(made.hash)
@@ -82,16 +86,16 @@ def measure(rounds: int = ROUNDS) -> dict[str, list[int]]:
         "cancel, JSON, from the pool": (lambda turn: own.cancel_order(turn, EXPIRY, 1, 42), 64),
         "create, JSON, no pool": (
             lambda turn: own.create_order(turn, EXPIRY, *ORDER, EXPIRY), 50),
-        "fill one nonce": (lambda turn: own.fill(1), 100),
-        "verify": (lambda turn: schnorr.verify(own.public_key, message, signature), 50),
+        "fill one nonce": (lambda _: own.fill(1), 100),
+        "verify": (lambda _: schnorr.verify(own.public_key, message, signature), 50),
         "verify, one of 1000 of a key": (
-            lambda turn: schnorr.verify_many(own.public_key, [(message, signature)] * 1000), 1),
+            lambda _: schnorr.verify_many(own.public_key, [(message, signature)] * 1000), 1),
     }  # fmt: skip
     official = "official signer, create"
     jobs: queue.Queue[Any] = queue.Queue()
     results: queue.Queue[list[int]] = queue.Queue()
-    if sdk.library():
-        before = memory_kb(), len(os.listdir("/proc/self/task"))
+    if sdk.shared_object():
+        before = memory_kb(), threads()
         theirs = sdk.Sdk(key_of(1))
         worker = threading.Thread(target=in_worker, args=(jobs, results), daemon=True)
         worker.start()
@@ -102,7 +106,7 @@ def measure(rounds: int = ROUNDS) -> dict[str, list[int]]:
         create(0)
         print(
             f"official signer: {memory_kb() - before[0]} kB more, "
-            f"{len(os.listdir('/proc/self/task')) - before[1] - 1} more threads"
+            f"{threads() - before[1] - 1} more threads"
         )
     times: dict[str, list[int]] = {name: [] for name in calls}
     folder = tempfile.TemporaryDirectory()
@@ -122,7 +126,7 @@ def measure(rounds: int = ROUNDS) -> dict[str, list[int]]:
                 while own.ready:
                     own.cancel_all(1, EXPIRY)
             times[name] += timed(call, count)
-        if sdk.library():
+        if sdk.shared_object():
             jobs.put((create, 50))
             times[official] = times.get(official, []) + results.get()
     jobs.put(None)

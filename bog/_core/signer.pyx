@@ -49,7 +49,9 @@ WHY = {
     BAD_KIND: "type {0.kind}, time_in_force {0.time_in_force} and the flags do not go together",
     BAD_ORDER_EXPIRY: "expiry_ms {0.expiry_ms} does not fit: 0 for IOC, a time for all others",
     BAD_TIME: "time_ms {0.time_ms} does not fit: a time when scheduled, else 0",
-    BAD_GROUP: "grouping {0.grouping} with {0.n_orders} orders: 1 and 2 take two, 3 takes three, one market",
+    BAD_GROUP: (
+        "grouping {0.grouping} with {0.n_orders} orders: 1 and 2 take two, 3 takes three, of one market"
+    ),
     BAD_MARGIN: "margin_fraction {0.margin_fraction} or mode {0.margin_mode}: 1 to 10000, 0 or 1",
     BAD_ATTRIBUTE: "attributes do not fit: at most 4, types 1 to 8 that this transaction has",
     DENY_MARKET: "market {0.market} is not in the signer's limits",

@@ -13,6 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from bog._core import schnorr, signer
+from bog._core.signer import NotSigned, Signer, SignReason
 from tests.rig.signing import (
     CHAIN,
     NOW_MS,
@@ -24,9 +27,6 @@ from tests.rig.signing import (
     random_signed,
     signer_of,
 )
-
-from bog._core import schnorr, signer
-from bog._core.signer import NotSigned, Signer, SignReason
 
 Shared = Callable[[str], Path]
 OURS = {14, 15, 16, 17, 20, 28}
@@ -44,18 +44,26 @@ def sign_again(own: Signer, kind: int, info: dict[str, Any], form: bool = False)
     base, end = (info["Nonce"], info["ExpiredAt"]), (attributes, form)
     match kind:
         case 14:
-            names = "MarketIndex ClientOrderIndex BaseAmount Price IsAsk OrderExpiry Type".split()
-            names += "TimeInForce ReduceOnly TriggerPrice".split()
+            names = [
+                "MarketIndex",
+                "ClientOrderIndex",
+                "BaseAmount",
+                "Price",
+                "IsAsk",
+                "OrderExpiry",
+                "Type",
+            ]
+            names += ["TimeInForce", "ReduceOnly", "TriggerPrice"]
             return own.create_order(*base, *(info[name] for name in names), *end)
         case 15:
             return own.cancel_order(*base, info["MarketIndex"], info["Index"], *end)
         case 16:
             return own.cancel_all(*base, info["TimeInForce"], info["Time"], *end)
         case 17:
-            names = "MarketIndex Index BaseAmount Price TriggerPrice".split()
+            names = ["MarketIndex", "Index", "BaseAmount", "Price", "TriggerPrice"]
             return own.modify_order(*base, *(info[name] for name in names), *end)
         case 20:
-            names = "MarketIndex InitialMarginFraction MarginMode".split()
+            names = ["MarketIndex", "InitialMarginFraction", "MarginMode"]
             return own.update_leverage(*base, *(info[name] for name in names), *end)
     return own.create_group(*base, info["GroupingType"], info["Orders"], *end)
 
@@ -351,7 +359,7 @@ def test_a_key_is_wiped_from_the_buffer_it_came_in() -> None:
         with pytest.raises(ValueError, match=why):
             Signer(key=secret, **OPEN)
         assert secret == bytes(len(bad))
-    with pytest.raises((BufferError, ValueError), match="read-only|not writable"):
+    with pytest.raises((BufferError, ValueError), match=r"read-only|not writable"):
         Signer(key=key_of(3), **OPEN)  # type: ignore[arg-type]
 
 
@@ -401,7 +409,7 @@ def test_settings_out_of_range_are_refused() -> None:
         ({"chain_id": 0}, "chain_id 0"),
         ({"pairs": 0}, "pairs 0"),
         ({"pairs": 513}, "pairs 513"),
-        ({"markets": {n: (1, 1, 1) for n in range(17)}}, "17 markets"),
+        ({"markets": dict.fromkeys(range(17), (1, 1, 1))}, "17 markets"),
         ({"markets": {1: (1, 5, 4)}}, "limits of market 1"),
         ({"daily_notional": -1}, "daily_notional -1"),
     ):

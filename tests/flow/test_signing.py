@@ -75,7 +75,7 @@ def test_what_the_official_signer_signs_verifies_here() -> None:
     """In a process of its own: the library brings a runtime with threads and signal handlers."""
     from tests.rig import sdk
 
-    if sdk.library() is None:
+    if sdk.shared_object() is None:
         missing("lighter-sdk is not installed (the dev extra has it)")
     count = 10_000 if FULL else 1_000
     done = subprocess.run(

@@ -22,7 +22,7 @@ CREATE = (
 )
 
 
-def library() -> Path | None:
+def shared_object() -> Path | None:
     """Return the path of the library for this machine, None where the package is not installed."""
     machine = {"x86_64": "amd64", "aarch64": "arm64"}.get(platform.machine(), "")
     try:
@@ -46,7 +46,7 @@ class Sdk:
     """One key in the official signer."""
 
     def __init__(self, key: bytes) -> None:
-        path = library()
+        path = shared_object()
         assert path is not None
         header = path.with_suffix(".h").read_text()
         assert f"SignCreateOrder({CREATE});" in header, "the signer has another interface"

@@ -7,7 +7,7 @@ from typing import Any
 from bog._core import schnorr
 from bog._core.signer import Signed, Signer
 
-ORDER = 1067993516717146951041484916571792702745057740581727230159139685185762082554198619328292418486241  # fmt: skip
+ORDER = 0x7FFFFFFD800000077FFFFFF1000000167FFFFFE6CFB80639E8885C39D724A09CE80FD996948BFFE1
 CHAIN = 300
 NOW_MS = 1_795_361_019_000
 # what the signing limits of a test's signer are, unless it says otherwise
@@ -15,7 +15,7 @@ OPEN = {
     "chain_id": CHAIN,
     "account_index": 123456,
     "key_index": 4,
-    "markets": {market: (2**48 - 1, 1, 2**32 - 1) for market in (0, 1, 2, 24, 254, 2048)},
+    "markets": dict.fromkeys((0, 1, 2, 24, 254, 2048), (2**48 - 1, 1, 2**32 - 1)),
     "daily_notional": 2**62,
     "min_margin_fraction": 1,
     "vmclock": "/nonexistent",
