@@ -8,10 +8,10 @@ ARGS ?=
 # cython-lint starts pycodestyle by its name
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 CORE := bog/_core
-C_FILES := $(wildcard $(CORE)/*.h) $(wildcard $(CORE)/sign/*.h)
+C_FILES := $(wildcard $(CORE)/*.h $(CORE)/sign/*.h tests/fuzz/*.[ch] tests/rig/sign_*.c)
 CYTHON_FILES := $(wildcard $(CORE)/*.pyx) $(wildcard $(CORE)/*.pxd)
 
-.PHONY: help setup run test check lint cover asan ubsan bench count fuzzsign signall clean
+.PHONY: help setup run test check lint cover asan ubsan fuzz fuzzsign signall soak bench count compare clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
@@ -44,12 +44,21 @@ asan: setup ## the tests of the core on an AddressSanitizer build
 ubsan: setup ## the tests of the core on an UndefinedBehaviorSanitizer build
 	@tools/variant.sh ubsan $(ARGS)
 
+soak: setup ## the fault rows at their full counts (FAULT_ROW_S=60: a minute each); writes docs/soak.md
+	@FAULT_REPEATS=$${FAULT_REPEATS:-full} FAULT_TABLE=docs/soak.md \
+		$(PYTEST) tests/fault -n 2 --timeout 0 $(ARGS)
+fuzz: ## ten million damaged and generated frames through the parser, under both sanitizers
+	@tools/fuzz.sh $(ARGS)
+
 bench: setup ## time every room (pytest-benchmark); prints, never asserts
 	@$(PYTEST) benchmarks -p no:xdist --benchmark-only --benchmark-columns=min,median,rounds \
 		--override-ini python_files='bench_*.py' $(ARGS)
 
 count: setup ## exact instructions a turn, by callgrind
 	@$(PY) benchmarks/count.py $(ARGS)
+
+compare: setup ## every strategy on every recording, on two tiers: the table of docs/strategies.md
+	@PYTHONPATH=. $(PY) benchmarks/compare.py $(ARGS)
 
 RUNS ?= 10000000
 fuzzsign: ## random work for the signer under sanitizers, millions of runs; gives up after 600 s

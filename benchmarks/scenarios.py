@@ -18,7 +18,10 @@ LIMITS = {
     "px_step": 1, "qty_step": 1, "collar_ppm": 50_000, "drawdown_ppm": 500_000,
     "drawdown_min_peak": 10**12, "max_daily_loss": 10**12, "balance": 0, "max_leverage_ppm": 0,
     "max_open_orders": 8, "rate_per_min": 10**9, "rate_burst": 1000, "rate_reserve": 2,
-    "stale_after_ns": 500 * MS, "unix_offset_ns": 0,
+    "stale_after_ns": 500 * MS, "unix_offset_ns": 0, "breaker_spread_ppm": 1_000_000,
+    "breaker_move_ppm": 1_000_000, "breaker_violations": 3, "max_fills": 255,
+    "fills_window_ns": 1, "max_rejects": 255, "rejects_window_ns": 1,
+    "max_feed_delay_ns": SECOND, "warm_up_books": 0, "warm_up_ns": 0,
 }  # fmt: skip
 STRATEGY = {
     "half_ppm": 1000, "skew_ppm": 0, "maker_ppm": 0, "edge_ppm": 0, "min_spread_ppm": 0,
@@ -128,13 +131,10 @@ SCENARIOS = [
     Scenario("requote both", quoting, books(10_005, 10_000), 2, 600),
     Scenario("place both", fresh, again(show), 2),
     Scenario("fill, and quote again", quoting, again(fill), 1),
-    Scenario("cancel proven", paused_with_cancels, again(canceled), 0, denied=Verdict.DENY_PAUSED),
-    Scenario(
-        "refused: killed", at_level(Level.LEVEL_DRAIN), again(show), 0, denied=Verdict.DENY_KILLED
-    ),
-    Scenario(
-        "refused: paused", at_level(Level.LEVEL_PAUSED), again(show), 0, denied=Verdict.DENY_PAUSED
-    ),
+    Scenario("cancel proven", paused_with_cancels, again(canceled), 0),
+    # an operator's level counts as no refusal
+    Scenario("refused: killed", at_level(Level.LEVEL_DRAIN), again(show), 0),
+    Scenario("refused: paused", at_level(Level.LEVEL_PAUSED), again(show), 0),
     Scenario("refused: halted", halted, again(show), 0, denied=Verdict.DENY_HALTED),
     Scenario("refused: stale", fresh, again(silent), 0, denied=Verdict.DENY_STALE),
     Scenario("refused: book", fresh, again(crossed), 0, denied=Verdict.DENY_BOOK),

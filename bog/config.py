@@ -11,6 +11,7 @@ import difflib
 import hashlib
 import json
 import os
+import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
@@ -25,13 +26,17 @@ from bog.errors import ConfigError, one_line
 from bog.settings import MASK, Settings, shown
 
 FOLDER = Path(__file__).parent / "configs"  # the checkout's configs/, and its copy in a wheel
+RATE_KEYS = tuple(f"risk.rate_limit_{name}" for name in ("orders_per_sec", "burst", "reserve"))
 PREFIX = "BOG_"
 # variables of the build, which are not configuration
 BUILD_VARIABLES = frozenset(
     f"BOG_{name}" for name in ("BUILD", "CAPS", "MARCH", "JOBS", "ANNOTATE", "WERROR", "VARIANT")
 )
 
-NO_DECISION = ("journal.", "monitoring.", "feed.directory", "feed.speed")
+OWN = ("risk", "strategy", "feed")  # tables that a market may have of its own
+NO_DECISION = (
+    *("journal.", "host.", "monitoring.", "feed.directory", "feed.speed", "feed.lighter."),
+)
 
 Tree = dict[str, Any]
 Layer = tuple[Tree, dict[str, str]]  # the keys of one layer, and the origin of each dotted key
@@ -45,11 +50,63 @@ def load(
     `config` is a file, or the name of one that ships: "development", "production". `flags` is a
     tree of text and integers as in the file, {"risk": {"max_position": "0.5"}}.
     """
+    layers = _layers(config, flags, environ)
+    settings = _merge(layers)
+    own = _own_keys(settings)
+    for market, tables in own.items():
+        # what a market has of its own stands over every general key, whoever set that one
+        origins = {
+            key: f"markets.{market}.{key}, {settings.origins[f'markets.{market}.{key}']}"
+            for key, _ in _leaves(tables)
+        }
+        shared = [(_shared(tree), origin) for tree, origin in layers]
+        settings.set_own(int(market), _merge([*shared, (tables, origins)]))
+    return settings
+
+
+def said(key: str, config: str | None, flags: Tree | None) -> tuple[Any, str]:
+    """Return what the last layer that names a dotted key says, and its origin; check nothing."""
+    found: tuple[Any, str] = (None, "unset")
+    for tree, origin in _layers(config, flags, None):
+        found = next(((v, origin[k]) for k, v in _leaves(tree) if k == key), found)
+    return found
+
+
+def _layers(
+    config: str | None, flags: Tree | None, environ: Mapping[str, str] | None
+) -> list[Layer]:
+    """Return the layers of the configuration, the strongest last."""
     layers = [_file_layer(FOLDER / "default.toml")]
     if config is not None:
         layers.append(_file_layer(_find(config)))
     layers.append(_variable_layer(os.environ if environ is None else environ))
     layers.append((flags or {}, {key: "flag" for key, _ in _leaves(flags or {})}))
+    return layers
+
+
+def _own_keys(settings: Settings) -> dict[str, Tree]:
+    """Return the tables that a market has of its own, by market."""
+    found = {}
+    for market, scale in settings.markets.items():
+        tables = {name: getattr(scale, name) for name in OWN if getattr(scale, name)}
+        if tables:
+            found[market] = tables
+    return found
+
+
+def _shared(tree: Tree) -> Tree:
+    """Return a layer without what markets have of their own."""
+    if not isinstance(tree.get("markets"), dict):
+        return tree
+    markets = {
+        market: {key: value for key, value in table.items() if key not in OWN}
+        for market, table in tree["markets"].items()
+    }
+    return {**tree, "markets": markets}
+
+
+def _merge(layers: list[Layer]) -> Settings:
+    """Return the settings that the layers make, the last one on top, or raise ConfigError."""
     origins: dict[str, str] = {}
     for _, origin in layers:
         for key in origin:  # a table where a value stood, or the reverse, hides what was there
@@ -141,7 +198,9 @@ def _explain(error: ValidationError, origins: dict[str, str]) -> str:
         why = "want a table of keys"
     else:
         why = first["msg"].replace("Input should be", "want").replace("String should", "should")
-    origin = origins.get(key) or next((o for k, o in origins.items() if k.startswith(key)), "unset")
+    origin = origins.get(key) or next(
+        (o for k, o in origins.items() if k.startswith(f"{key}.")), "unset"
+    )
     more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
     return one_line(f"{key} = {shown(key, first['input'])} ({origin}): {why}{more}")
 
@@ -157,7 +216,7 @@ def _check(s: Settings) -> None:
     """Refuse keys that contradict each other, and live trading on limits that nobody chose."""
     if s.execution.tier not in s.venue.tiers:
         s.refuse("execution.tier", f"want one of {', '.join(s.venue.tiers)}")
-    spread = "strategy.simple_spread."
+    spread = f"strategy.{s.strategy.name}."
     for low, high in (
         ("risk.min_order_size", "risk.max_order_size"),
         ("risk.min_price", "risk.max_price"),
@@ -170,10 +229,19 @@ def _check(s: Settings) -> None:
             if s.origins[low] != "default.toml":  # name the one that somebody has set
                 s.refuse(low, f"want less than {high}, {s.value(high)}")
             s.refuse(high, f"want more than {low}, {s.value(low)}")
+    preset = s.risk.rate_limit_preset != "custom"
+    for key in RATE_KEYS:
+        if preset and s.origins[key] != "default.toml":
+            s.refuse(key, "want it unset, or risk.rate_limit_preset = 'custom'")
     if s.execution.mode != "live":
         return
     unset = [
-        f"risk.{k}" for k in keys.Risk.model_fields if s.origins[f"risk.{k}"] == "default.toml"
+        key
+        for key in (
+            *(f"risk.{name}" for name in keys.Risk.model_fields),
+            "portfolio.max_exposure_quote",
+        )
+        if s.origins[key] == "default.toml" and not (preset and key in RATE_KEYS)
     ]
     if unset:
         s.refuse("execution.mode", f"live has no default limits: set {', '.join(unset)}")
@@ -195,7 +263,9 @@ def config_hash(settings: Settings) -> str:
     flat = {
         key: units.plain(value) if isinstance(value, Decimal) else value
         for key, value in effective(settings).items()
-        if not isinstance(value, SecretStr) and not key.startswith(NO_DECISION)
+        if not isinstance(value, SecretStr)
+        and not key.startswith(NO_DECISION)
+        and not re.match(r"markets\.\d+\.\w+\.", key)  # Settings.of has merged them
     }
     text = json.dumps(flat, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()

@@ -14,6 +14,7 @@ an error that is not shows its traceback.
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import traceback
 from collections.abc import Callable
@@ -65,6 +66,11 @@ def one_line(text: str) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
+def _say(line: str) -> None:
+    with contextlib.suppress(OSError):  # nobody reads: the exit code still says it
+        print(line, file=sys.stderr)
+
+
 def run(command: click.Command, unexpected: Callable[[BaseException], None] | None = None) -> None:
     """Run a click command and leave the process with the exit code of the tree above.
 
@@ -78,17 +84,18 @@ def run(command: click.Command, unexpected: Callable[[BaseException], None] | No
         result = command.main(standalone_mode=False, prog_name=name)
         code = result if isinstance(result, int) else 0
     except BogError as error:
-        print(f"{name}: error: {one_line(str(error))}", file=sys.stderr)
+        _say(f"{name}: error: {one_line(str(error))}")
         code = error.exit_code
     except click.ClickException as error:
-        print(f"{name}: error: {one_line(error.format_message())}", file=sys.stderr)
+        _say(f"{name}: error: {one_line(error.format_message())}")
         code = UsageError.exit_code
     except (click.Abort, KeyboardInterrupt):
-        print(f"{name}: error: interrupted", file=sys.stderr)
+        _say(f"{name}: error: interrupted")
         code = BogError.exit_code
     except Exception as error:
         if unexpected is not None:
             unexpected(error)
-        traceback.print_exc()
+        with contextlib.suppress(OSError):
+            traceback.print_exc()
         code = BogError.exit_code
     sys.exit(code)

@@ -9,13 +9,24 @@ from __future__ import annotations
 from enum import IntEnum
 from typing import Any, TypedDict
 
-from bog._core.types import FillReason, Halt, Level, OrderState, Reject, Verdict
+from bog._core.types import (
+    ConnectionState,
+    FillReason,
+    Fit,
+    Halt,
+    Level,
+    ModelNumber,
+    OrderState,
+    Reject,
+    StrategyState,
+    Verdict,
+    Violation,
+)
 
 # enum bog_quiet: why the strategy leaves a side empty; 0 is quoting. A test compares strategy.h
 QUIET = ("quoting", "no_book", "one_sided", "crossed", "price_range", "thin", "spread_min",
-         "spread_max", "inventory")  # fmt: skip
+         "spread_max", "inventory", "warming", "quota")  # fmt: skip
 WHY_VERDICTS = 32  # from here on a reason of the page is a verdict of the gate
-WHY_IN_FLIGHT = 63  # wanted and allowed, and nothing rests yet
 WAITING = 63  # a quote is wanted, and its order does not stand yet
 
 
@@ -156,6 +167,10 @@ class Page(TypedDict):
     halt: int
     halt_id: int
     stale: int
+    strategy: int  # StrategyState
+    quota: int
+    sigma_q8: list[int]  # of 100 ms and of 1 s, 1/256 tick
+    number_q16: list[int]  # by ModelNumber
     equity2: int
     daily2: int
     peak2: int
@@ -230,17 +245,40 @@ def halt_name(code: int) -> str:
     return _name(Halt, code, "HALT_")
 
 
+def violation_name(code: int) -> str:
+    """Return what the market breaker holds against a book: spread, move, price; none."""
+    return _name(Violation, code, "VIOLATION_").lower()
+
+
+def connection_name(code: int) -> str:
+    """Return the state of the resilience breaker: closed, open, half_open."""
+    return _name(ConnectionState, code, "CONNECTION_").lower()
+
+
 def level_name(code: int) -> str:
     """Return the run level: RUN, PAUSED, DRAIN, KILLED."""
     return _name(Level, code, "LEVEL_")
+
+
+def strategy_state(code: int) -> str:
+    """Return where a strategy is in its life: init, warming, active, paused, draining, stopped."""
+    return _name(StrategyState, code, "STRATEGY_").lower()
+
+
+def model_number(code: int) -> str:
+    """Return a number of the model: half, skew, sigma, arrivals, decay, fit."""
+    return _name(ModelNumber, code, "NUMBER_").lower()
+
+
+def fit_name(code: int) -> str:
+    """Return where A and k come from, or why the newest fit is refused: few, rising."""
+    return _name(Fit, code, "FIT_").lower()
 
 
 def why_name(code: int) -> str:
     """Return why a side is not quoted: a word of the strategy, or a verdict of the gate."""
     if code == WAITING:
         return "waiting"
-    if code == WHY_IN_FLIGHT:
-        return "in_flight"
     if code >= WHY_VERDICTS:
         return verdict_name(code - WHY_VERDICTS)
     return QUIET[code] if code < len(QUIET) else f"quiet {code}"

@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import os
 import signal
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from bog import config
+from bog._core.loop import follow_parent
 from bog._core.market import Market
-from bog._core.publisher import Publisher
 from bog._core.pump import Lane, Pump
-from bog._core.recorder import CsvWriter, TapeWriter
 from bog._core.source import Source, open_source
 from bog._core.stats import name_process
-from bog.errors import BogError, ConfigError, DataError, FeedError, UsageError
-from bog.plan import Plan, check, file_of, replay_path
+from bog.errors import BogError, ConfigError, DataError, UsageError
+from bog.outlet import Outlets, say
+from bog.plan import LIGHTER, Plan, check, replay_path
 from bog.settings import Settings
 
 SLICE_NS = 100_000_000  # between two looks at signals and the clock of the status line
@@ -42,10 +41,15 @@ def open_market(plan: Plan, settings: Settings, order: int) -> tuple[Source | Ma
             )
         price = known.price_decimals if plan.price_decimals is None else plan.price_decimals
         size = known.size_decimals if plan.size_decimals is None else plan.size_decimals
+        # in real time it has the host's date: a bot does not quote on a book of another day
+        now: dict[str, Any] = {}
+        if plan.speed == (1, 1):
+            now["start_ns"] = time.time_ns() // 10**6 * 10**6
         try:
             sim = Market(
                 plan.seed + order,
                 plan.preset,
+                **now,
                 price_decimals=price,
                 size_decimals=size,
                 market_id=market,
@@ -91,11 +95,6 @@ def open_recording(path: str, market: int, plan: Plan, settings: Settings) -> So
     return recording
 
 
-def say(text: str) -> None:
-    """Tell the person at the terminal one line."""
-    print(f"bog-feed: {text}", file=sys.stderr, flush=True)
-
-
 class Progress:
     """Says how far a long operation is, once a second at most and not in the first one."""
 
@@ -109,65 +108,30 @@ class Progress:
             say(f"{self.what}: {100 * done // whole} %")
 
 
-def finish(file: TapeWriter | CsvWriter, unwritten: list[str]) -> None:
-    """Close a file; when its end cannot be written, add its path to `unwritten`."""
-    try:
-        file.close()
-    except OSError as error:
-        unwritten.append(f"{file.path}: {error.strerror}")
-
-
-def open_lanes(
-    plan: Plan, settings: Settings, stack: ExitStack, unwritten: list[str]
-) -> list[Lane]:
-    """Open source, object and files of every market; `stack` closes them, the objects first."""
+def open_lanes(plan: Plan, settings: Settings, outlets: Outlets) -> list[Lane]:
+    """Open source, object and files of every market; the objects are closed first."""
     opened = [open_market(plan, settings, order) for order in range(len(plan.markets))]
     lanes = []
     for market, (source, price, size) in zip(plan.markets, opened, strict=True):
-        tape = dump = None
-        try:
-            if plan.record is not None:
-                tape = TapeWriter(
-                    file_of(plan.record, market), market, price, size, created_by="bog-feed"
-                )
-                stack.callback(finish, tape, unwritten)
-            if plan.dump is not None:
-                dump = CsvWriter(file_of(plan.dump, market))
-                stack.callback(finish, dump, unwritten)
-        except FileExistsError as error:
-            raise UsageError(f"{error.filename} exists already: choose another name") from None
-        except OSError as error:
-            raise ConfigError(f"{error.filename}: {error.strerror}") from None
-        try:
-            publisher = Publisher(
-                market,
-                directory=plan.directory,
-                prefix=plan.prefix,
-                price_decimals=price,
-                size_decimals=size,
-            )
-        except OSError as error:
-            raise ConfigError(f"{plan.directory}: {error.strerror}") from None
-        except FeedError as error:
-            raise ConfigError(str(error)) from None
-        stack.callback(publisher.close)
-        say(f"market {market}: {publisher.path}, epoch {publisher.epoch}, decimals {price}/{size}")
+        tape, dump = outlets.files(market, price, size)
+        publisher = outlets.publisher(market, price, size)
         lanes.append(Lane(publisher, source, tape=tape, dump=dump, duration_ns=plan.duration_ns))
     return lanes
 
 
 @contextmanager
-def stop_on_signals() -> Iterator[list[int]]:
+def stop_on_signals(embedded: bool) -> Iterator[list[int]]:
     """Give a list that is empty until SIGINT or SIGTERM arrives; restore the handlers after.
 
-    USR1 and USR2 are meant for a bot: sent to every process named bog, they leave a feed alone.
+    USR1 and USR2 are meant for a bot: sent to every process named bog, they leave a feed alone. A
+    feed that a bot has embedded leaves INT to the bot, too.
     """
     seen: list[int] = []
+    stop = (signal.SIGTERM,) if embedded else (signal.SIGINT, signal.SIGTERM)
     before: dict[signal.Signals, Any] = {
-        number: signal.signal(number, lambda received, _: seen.append(received))
-        for number in (signal.SIGINT, signal.SIGTERM)
+        number: signal.signal(number, lambda received, _: seen.append(received)) for number in stop
     }
-    for number in (signal.SIGUSR1, signal.SIGUSR2):
+    for number in {signal.SIGINT, signal.SIGUSR1, signal.SIGUSR2} - set(stop):
         before[number] = signal.signal(number, signal.SIG_IGN)
     try:
         yield seen
@@ -186,6 +150,38 @@ def status(lane: Lane) -> str:
     )
 
 
+def pump(plan: Plan, settings: Settings, outlets: Outlets, stopped: list[int]) -> None:
+    """Publish recordings or the built-in market until every one ends or a signal came."""
+    num, den = plan.speed
+    lanes = open_lanes(plan, settings, outlets)
+    runner = Pump(lanes, num=num, den=den, spin=plan.spin)
+    more, failed = True, set[int]()
+    next_s = time.monotonic() + STATUS_S
+    while more and not stopped:
+        more = runner.run(SLICE_NS)
+        for lane in lanes:
+            if lane.file_error and lane.publisher.market not in failed:
+                # a recorder that fails must not stop what others trade on
+                failed.add(lane.publisher.market)
+                why = os.strerror(lane.file_error)
+                outlets.unwritten.append(f"market {lane.publisher.market}: {why}")
+                say(
+                    f"market {lane.publisher.market}: recording ends at row {lane.rows}: "
+                    f"{why}; the feed goes on"
+                )
+        if time.monotonic() >= next_s:
+            next_s = time.monotonic() + STATUS_S
+            for lane in lanes:
+                say(status(lane))
+                if not lane.publisher.is_intact():
+                    raise BogError(f"{lane.publisher.path} was removed or truncated")
+    for lane in lanes:
+        say(status(lane))
+    trouble = [lane.trouble for lane in lanes if lane.trouble]
+    if trouble:
+        raise DataError("; ".join(trouble))
+
+
 def run(plan: Plan) -> None:
     """Publish until every source ends or a signal asks to stop; close cleanly either way.
 
@@ -195,35 +191,19 @@ def run(plan: Plan) -> None:
     check(plan)
     settings = config.load()
     name_process("bog-feed")
-    num, den = plan.speed
-    unwritten: list[str] = []
-    with stop_on_signals() as stopped, ExitStack() as stack:
-        lanes = open_lanes(plan, settings, stack, unwritten)
-        pump = Pump(lanes, num=num, den=den, spin=plan.spin)
-        more, failed = True, set[int]()
-        next_s = time.monotonic() + STATUS_S
-        while more and not stopped:
-            more = pump.run(SLICE_NS)
-            for lane in lanes:
-                if lane.file_error and lane.publisher.market not in failed:
-                    # a recorder that fails must not stop what others trade on
-                    failed.add(lane.publisher.market)
-                    say(
-                        f"market {lane.publisher.market}: recording ends at row {lane.rows}: "
-                        f"{os.strerror(lane.file_error)}; the feed goes on"
-                    )
-            if time.monotonic() >= next_s:
-                next_s = time.monotonic() + STATUS_S
-                for lane in lanes:
-                    say(status(lane))
-                    if not lane.publisher.is_intact():
-                        raise BogError(f"{lane.publisher.path} was removed or truncated")
-        for lane in lanes:
-            say(status(lane))
+    if plan.parent:
+        follow_parent()
+        if os.getppid() != plan.parent:
+            raise BogError(f"process {plan.parent}, whose feed this is, died before it began")
+    with stop_on_signals(bool(plan.parent)) as stopped, ExitStack() as stack:
+        outlets = Outlets(plan, stack)
+        if plan.source == LIGHTER:
+            from bog.lighter import publish  # the WebSocket client is of no use to the others
+
+            publish.run(plan, settings, outlets, stopped)
+        else:
+            pump(plan, settings, outlets, stopped)
         if stopped:
             say(f"{signal.Signals(stopped[0]).name}: closing")
-    trouble = [lane.trouble for lane in lanes if lane.trouble]
-    if trouble:
-        raise DataError("; ".join(trouble))
-    if failed or unwritten:
-        raise BogError(f"not everything was recorded: {'; '.join(unwritten) or 'see above'}")
+    if outlets.unwritten:
+        raise BogError(f"not everything was recorded: {'; '.join(outlets.unwritten)}")

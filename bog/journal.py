@@ -28,14 +28,18 @@ from bog._core.journal import (
     verify,
 )
 from bog._core.types import (
+    ConnectionState,
     FillReason,
     Halt,
     JournalKind,
     Level,
+    ModelNumber,
     Reject,
     Side,
     StateWord,
+    StrategyState,
     Verdict,
+    Violation,
 )
 from bog.errors import ConfigError, JournalDamaged
 from bog.units import half_text, text
@@ -188,10 +192,20 @@ FIELDS: dict[int, tuple[tuple[str, str, Any], ...]] = {
     JournalKind.J_STALE: (("state", "stale", None), ("val", "age_ns", None)),
     JournalKind.J_EPOCH: (("id", "epoch", None),),
     JournalKind.J_END: (("val", "exit_code", None),),
-    JournalKind.J_MODEL: (("id", "number", None), ("val", "value_q16", None)),
-    JournalKind.J_STRATEGY: (("state", "state", None), ("reason", "before", None)),
-    JournalKind.J_BREAKER: (("val", "violations", None), ("px", "mid", "half ticks")),
-    JournalKind.J_CONNECTION: (("state", "state", None), ("reason", "before", None)),
+    JournalKind.J_MODEL: (("id", "number", ModelNumber), ("val", "value_q16", None)),
+    JournalKind.J_STRATEGY: (
+        ("state", "state", StrategyState),
+        ("reason", "before", StrategyState),
+    ),
+    JournalKind.J_BREAKER: (
+        *(("reason", "violation", Violation), ("val", "violations", None)),
+        *(("px", "mid", "half ticks"), ("qty", "reference", "half ticks")),
+    ),
+    JournalKind.J_CONNECTION: (
+        ("state", "state", ConnectionState),
+        ("reason", "before", ConnectionState),
+    ),
+    JournalKind.J_ORDER: (ORDER, SIDE, PRICE, SIZE, ("val", "filled", "lots")),
 }
 
 
@@ -316,9 +330,9 @@ def recover(
 ) -> Recovered:
     """Return the state of a market's account as its last process left it.
 
-    Finishes the disk file from the memory segment of a killed process, cuts a torn tail, and folds
-    the newest run that became ready. May itself be killed anywhere and run again: the result is the
-    same. An empty or missing directory is an account that never traded.
+    Finishes the disk files from the memory segments of a killed process, cuts a torn tail, and folds
+    the newest file that became ready, however many came before it. May itself be killed anywhere and
+    run again: the result is the same. An empty or missing directory is an account that never traded.
 
     Raise JournalDamaged when records are damaged or missing that had been durable; ConfigError when
     the journal is in use, of another account or version, not ours, or its disk refuses.
@@ -340,6 +354,11 @@ def recover(
             if finished is not None:
                 whole, fold = finished
                 if fold.ready:
+                    # killed just after it turned to a new file: the end of the old one is in memory
+                    for _, older, old in files:
+                        rest = Path(segments) / segment_name(directory, market, older)
+                        if older < run and rest.exists():
+                            _finish(old, rest, market, older, account, newest=False)
                     return Recovered(
                         run,
                         next_run,
@@ -359,9 +378,12 @@ def recover(
 
 
 def _finish(
-    path: Path, segment: Path, market: int, run: int, account: int | None
+    path: Path, segment: Path, market: int, run: int, account: int | None, *, newest: bool = True
 ) -> tuple[Run, Fold] | None:
-    """Make a run's file whole on disk and return it with its fold; None when it never began."""
+    """Make a run's file whole on disk and return it with its fold; None when it never began.
+
+    The newest file of a journal whose disk failed gets the halt that an operator has to clear.
+    """
     with _ours(path, os.O_RDWR) as fd:
         data = _contents(fd)
         header = parse_header(data[:PAGE], path)
@@ -399,7 +421,10 @@ def _finish(
         kept = data[: whole * RECORD.itemsize]
         folded = Fold()
         folded.extend(kept + tail)
-        if failed and folded.ready:
+        halted = (
+            folded.words[StateWord.W_HALT] == Halt.HALT_JOURNAL
+        )  # the engine had time to say so
+        if newest and failed and folded.ready and not halted:
             tail += _seal(folded, header, whole + len(tail) // RECORD.itemsize + 1, crc, failed)
         _write(fd, tail, PAGE + len(kept))
         os.ftruncate(fd, PAGE + len(kept) + len(tail))

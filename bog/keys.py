@@ -6,11 +6,10 @@ text, integer or Decimal, never as a float, and is refused with its range when i
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 from pydantic import (
@@ -21,8 +20,10 @@ from pydantic import (
     SecretStr,
 )
 
+from bog.lighter.address import is_loopback, rest_url, stream_url
 from bog.units import parse, plain
 
+MICRO_ROWS, MICRO_COLUMNS = 4, 5  # of the microprice table: BOG_MICRO_SPREADS, _BUCKETS
 MARKET_MAX = 999_999  # raw ids from 1,000,000 on would read as another exchange's
 
 
@@ -77,9 +78,10 @@ def _switch(value: object) -> bool:
 
 
 def _source(value: str) -> str:
-    if value in ("sim", "huginn") or (value.startswith("replay:") and value != "replay:"):
+    named = value in ("sim", "huginn", "lighter")
+    if named or (value.startswith("replay:") and value != "replay:"):
         return value
-    raise ValueError("want sim, huginn or replay:FILE")
+    raise ValueError("want sim, huginn, lighter or replay:FILE")
 
 
 def _speed(value: object) -> str:
@@ -92,16 +94,31 @@ def _speed(value: object) -> str:
         raise ValueError("want max, or a number above 0 to 1000000") from None
 
 
+def _microprice(value: object) -> str:
+    """Return the table when it is empty or four rows of five whole numbers, in one spelling."""
+    if value == "":
+        return ""
+    cells = [row.split() for row in value.split("/")] if isinstance(value, str) else []
+    if [len(row) for row in cells] != [MICRO_COLUMNS] * MICRO_ROWS or not all(
+        re.fullmatch(r"-?\d{1,6}", cell, re.ASCII) for row in cells for cell in row
+    ):
+        raise ValueError(
+            f'want "", or {MICRO_ROWS} rows of {MICRO_COLUMNS} whole numbers with / between the rows'
+        )
+    return " / ".join(" ".join(str(int(cell)) for cell in row) for row in cells)
+
+
 def _webhook(value: SecretStr) -> SecretStr:
     """Return the URL when it is empty, https, or http to this host; never say what it was."""
     url = value.get_secret_value()
     try:
         parts = urlsplit(url)
         host = parts.hostname or ""
-        local = host == "localhost" or (
-            host[:1].isdigit() and ipaddress.ip_address(host).is_loopback
+        good = (
+            not url
+            or (parts.scheme == "https" and host)
+            or (parts.scheme == "http" and is_loopback(host))
         )
-        good = not url or (parts.scheme == "https" and host) or (parts.scheme == "http" and local)
     except ValueError:
         good = False
     if not good or not url.isprintable():
@@ -132,6 +149,11 @@ Sec = Annotated[
     Decimal, BeforeValidator(Range("0", "2419200"))
 ]  # the venue keeps no order for longer
 PeriodSec = Annotated[Decimal, BeforeValidator(Range("0", "3600", above=True))]
+PatienceSec = Annotated[Decimal, BeforeValidator(Range("0.1", "120"))]
+QuietMs = Annotated[Decimal, BeforeValidator(Range("50", "60000"))]
+Connects = Annotated[int, BeforeValidator(Range("1", "80", whole=True))]  # the venue's limit
+Messages = Annotated[int, BeforeValidator(Range("60", "200", whole=True))]  # the venue's limit
+MessageKb = Annotated[int, BeforeValidator(Range("64", "65536", whole=True))]
 Leverage = Annotated[Decimal, BeforeValidator(Range("0", "100", above=True))]
 Orders = Annotated[
     int, BeforeValidator(Range("2", "30", whole=True))
@@ -140,6 +162,9 @@ VenueOrders = Annotated[int, BeforeValidator(Range("1", "100000", whole=True))]
 PerSec = Annotated[int, BeforeValidator(Range("1", "100000", whole=True))]
 PerMin = Annotated[int, BeforeValidator(Range("60", "6000000", whole=True))]
 Reserve = Annotated[int, BeforeValidator(Range("0", "100000", whole=True))]
+Repeats = Annotated[
+    int, BeforeValidator(Range("1", "255", whole=True))
+]  # BOG_REPEATS keeps one more
 Ticks = Annotated[int, BeforeValidator(Range("0", "1000000000", whole=True))]
 Fee = Annotated[int, BeforeValidator(Range("-1000", "100000", whole=True))]
 Port = Annotated[int, BeforeValidator(Range("1", "65535", whole=True))]
@@ -147,6 +172,17 @@ Decimals = Annotated[int, BeforeValidator(Range("0", "12", whole=True))]
 Seed = Annotated[int, BeforeValidator(Range("0", str(2**64 - 1), whole=True))]
 Ns = Annotated[int, BeforeValidator(Range("1", "60000000000", whole=True))]
 Count = Annotated[int, BeforeValidator(Range("1", "1000000", whole=True))]
+Gamma = Annotated[Decimal, BeforeValidator(Range("0", "1000", above=True))]
+TauSec = Annotated[Decimal, BeforeValidator(Range("0", "86400", above=True))]
+Arrivals = Annotated[Decimal, BeforeValidator(Range("0", "1000", above=True))]
+Decay = Annotated[Decimal, BeforeValidator(Range("0", "100", above=True))]
+ModelMs = Annotated[Decimal, BeforeValidator(Range("100", "60000"))]
+Shift = Annotated[int, BeforeValidator(Range("4", "12", whole=True))]
+Samples = Annotated[int, BeforeValidator(Range("1", "1024", whole=True))]
+WarmSamples = Annotated[int, BeforeValidator(Range("1", "36000", whole=True))]
+SignedTicks = Annotated[Decimal, BeforeValidator(Range("-1000000", "1000000"))]
+Quota = Annotated[int, BeforeValidator(Range("0", "5000000", whole=True))]
+RotateMb = Annotated[int, BeforeValidator(Range("1", "4096", whole=True))]
 Switch = Annotated[bool, BeforeValidator(_switch)]
 Text = Annotated[str, BeforeValidator(Pattern(r"[^\x00-\x1f\x7f]{1,4096}", "text on one line"))]
 FreeText = Annotated[
@@ -173,6 +209,7 @@ class Risk(Section):
     max_drawdown: Fraction
     drawdown_min_peak: Quote
     max_open_orders: Orders
+    rate_limit_preset: Literal["conservative", "standard", "aggressive", "custom"]
     rate_limit_orders_per_sec: PerSec
     rate_limit_burst: PerSec
     rate_limit_reserve: Reserve
@@ -186,10 +223,24 @@ class Risk(Section):
     stale_after_ms: StaleMs
 
 
-class SimpleSpread(Section):
-    """[strategy.simple_spread]"""
+class Breaker(Section):
+    """[breaker]"""
 
-    spread_bps: SpreadBps
+    max_spread_bps: SpreadBps
+    max_move: Fraction
+    violations: Repeats
+    max_fills: Repeats
+    fills_window_sec: PeriodSec
+    max_rejects: Repeats
+    rejects_window_sec: PeriodSec
+    max_feed_delay_ms: StaleMs
+    warm_up_books: Repeats
+    warm_up_ms: Ms
+
+
+class Quoting(Section):
+    """The keys that every strategy has in its table."""
+
     order_size: Base
     min_spread_bps: Bps
     max_spread_bps: SpreadBps
@@ -197,20 +248,51 @@ class SimpleSpread(Section):
     max_valid_price: Price
     min_size_threshold: Base
     max_inventory_base: Base
-    skew_bps: Bps
     edge_bps: Bps
     requote_ticks: Ticks
     resize_fraction: Fraction
     min_interval_ms: Ms
     order_life_sec: Sec
     expiry_margin_sec: Sec
+    quota_reserve: Quota
+
+
+class SimpleSpread(Quoting):
+    """[strategy.simple_spread]"""
+
+    spread_bps: SpreadBps
+    skew_bps: Bps
+
+
+class Inventory(Quoting):
+    """[strategy.inventory]"""
+
+    model: Literal["as_infinite", "as_tau", "glft", "grid"]
+    gamma: Gamma
+    tau_sec: TauSec
+    arrivals: Arrivals
+    decay: Decay
+    calibrate: Switch
+    model_interval_ms: ModelMs
+    volatility: Literal["ewma", "realized", "parkinson"]
+    ewma_shift: Shift
+    volatility_samples: Samples
+    warm_samples: WarmSamples
+    imbalance_ticks: SignedTicks
+    microprice: Annotated[str, BeforeValidator(_microprice)]
 
 
 class Strategy(Section):
     """[strategy]"""
 
-    name: Literal["simple_spread"]
+    name: Literal["simple_spread", "inventory"]
     simple_spread: SimpleSpread
+    inventory: Inventory
+
+    @property
+    def chosen(self) -> Quoting:
+        """The table of the strategy in force."""
+        return self.inventory if self.name == "inventory" else self.simple_spread
 
 
 class Execution(Section):
@@ -234,6 +316,8 @@ class Tier(Section):
     taker_delay_ms: Ms
     requests_per_min: PerMin
     max_open_orders: VenueOrders
+    volume_quota: Quota
+    quota_per_quote: Quote
 
 
 class Venue(Section):
@@ -248,6 +332,26 @@ class Venue(Section):
     tiers: dict[str, Tier]
 
 
+class Lighter(Section):
+    """[feed.lighter]: the venue's public stream and what it says about its markets."""
+
+    url: Annotated[Text, AfterValidator(stream_url)]
+    rest_url: Annotated[Text, AfterValidator(rest_url)]
+    connect_timeout_sec: PatienceSec
+    ack_timeout_sec: PatienceSec
+    silence_sec: PatienceSec
+    quiet_ms: QuietMs
+    keepalive_sec: PatienceSec
+    backoff_first_ms: QuietMs
+    backoff_most_sec: PatienceSec
+    connects_per_min: Connects
+    messages_per_min: Messages
+    message_max_kb: MessageKb
+    metadata_interval_sec: PeriodSec
+    metadata_timeout_sec: PatienceSec
+    metadata_directory: Text
+
+
 class Feed(Section):
     """[feed]"""
 
@@ -256,12 +360,20 @@ class Feed(Section):
     seed: Seed
     speed: Annotated[str, BeforeValidator(_speed)]
     directory: Text
+    lighter: Lighter
 
 
 class Journal(Section):
     """[journal]"""
 
     directory: Text
+    rotate_mb: RotateMb
+
+
+class Host(Section):
+    """[host]"""
+
+    strict: Switch
 
 
 class Alerts(Section):
@@ -286,14 +398,27 @@ class Monitoring(Section):
     alerts: Alerts
 
 
+class Portfolio(Section):
+    """[portfolio]"""
+
+    max_exposure_quote: Quote
+
+
 class Market(Section):
-    """[markets.ID]: scale and smallest order of one market."""
+    """[markets.ID]: scale and smallest order of one market, and what it has of its own.
+
+    `risk`, `strategy` and `feed` hold keys of those tables that differ for this market alone; they
+    are checked in their place, over the general ones.
+    """
 
     symbol: Symbol
     price_decimals: Decimals
     size_decimals: Decimals
     min_base_amount: Base
     min_quote_amount: Quote
+    risk: dict[str, Any] = {}
+    strategy: dict[str, Any] = {}
+    feed: dict[str, Any] = {}
 
 
 Markets = dict[Annotated[str, AfterValidator(_market_id)], Market]

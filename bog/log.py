@@ -12,6 +12,7 @@ import json
 import os
 import sys
 import traceback
+from collections import Counter
 from datetime import UTC
 from decimal import Decimal
 from pathlib import Path
@@ -28,14 +29,17 @@ Value = str | int | bool | Decimal
 
 # every field that a line may have, and its type; prices, sizes and money are exact decimals
 FIELDS: dict[str, type] = {
-    "age_ms": Decimal, "amount": Decimal, "config_hash": str, "count": int, "epoch": int,
-    "event_time": str, "exit_code": int, "fee": Decimal, "feed": str, "halt": int, "market": int,
-    "missed": int, "mode": str, "order": int, "path": str, "position": Decimal, "price": Decimal,
-    "profit": Decimal, "reason": str, "run": int, "seed": int, "side": str, "size": Decimal,
-    "state": str, "strategy": str, "symbol": str, "tier": str, "traceback": str, "value": int,
-    "venue_order": int, "version": str,
+    "age_ms": Decimal, "amount": Decimal, "command": str, "config_hash": str, "count": int, "epoch":
+    int, "event_time": str, "exit_code": int, "fee": Decimal, "feed": str, "halt": int, "market":
+    int, "missed": int, "mode": str, "order": int, "path": str, "pid": int, "position": Decimal,
+    "price": Decimal, "profit": Decimal, "reason": str, "run": int, "seed": int, "side": str,
+    "size": Decimal, "state": str, "strategy": str, "symbol": str, "tier": str, "traceback": str,
+    "uid": int, "value": int, "venue_order": int, "version": str,
 }  # fmt: skip
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
+_state = {"open": False}
+
+_drops: Counter[str] = Counter()
 
 
 def setup(
@@ -47,9 +51,10 @@ def setup(
     The file is created 0600, also when it is turned over; `retention_files` older ones are kept.
     Raises ConfigError when it cannot be written.
     """
-    logger.remove()
+    close()
     if console:
         logger.add(sys.stderr, level=level.upper(), format=_short, colorize=False)
+    _state["open"] = True
     if not file:
         return
     try:
@@ -62,8 +67,8 @@ def setup(
             retention=retention_files,
             opener=_private,
             encoding="utf-8",
-            # a full disk loses log lines, not the run; loguru says so on stderr
-            catch=True,
+            # a full disk loses log lines, not the run: emit counts them
+            catch=False,
         )
     except OSError as error:
         raise ConfigError(
@@ -72,8 +77,19 @@ def setup(
 
 
 def emit(level: str, event: str, message: str, **fields: Value | None) -> None:
-    """Write one record. `event` is a word to filter by; fields that are None are left out."""
-    logger.bind(event=event, fields=fields).log(level, message)
+    """Write one record. `event` is a word to filter by; fields that are None are left out.
+
+    A record that the disk does not take is dropped and counted.
+    """
+    try:
+        logger.bind(event=event, fields=fields).log(level, message)
+    except (OSError, ValueError):  # ValueError: a file that a failed turn-over left closed
+        _drops["records"] += 1
+
+
+def dropped() -> int:
+    """Return how many records were dropped."""
+    return _drops["records"]
 
 
 def panic(error: BaseException) -> None:
@@ -84,7 +100,16 @@ def panic(error: BaseException) -> None:
 
 def close() -> None:
     """Flush and close the log."""
-    logger.remove()
+    _state["open"] = False
+    try:
+        logger.remove()
+    except OSError:
+        _drops["records"] += 1
+
+
+def is_open() -> bool:
+    """Return whether the log is set up, so that what somebody says would land there."""
+    return _state["open"]
 
 
 def _private(path: str, flags: int) -> int:

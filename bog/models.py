@@ -8,12 +8,15 @@ inventory `q` in order units. A bid is rounded down to the tick, an ask up.
 Sources: Avellaneda and Stoikov 2008, "High-frequency trading in a limit order book"; Gueant,
 Lehalle and Fernandez-Tapia 2013, "Dealing with the inventory risk"; Gueant 2017, "Optimal market
 making", equations 4.6 and 4.7; Parkinson 1980, "The extreme value method for estimating the
-variance of the rate of return".
+variance of the rate of return"; Stoikov 2018, "The micro-price".
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from math import ceil, exp, floor, isfinite, isqrt, log, sqrt
+
+import numpy as np
 
 Q16 = 1 << 16
 PARKINSON_Q16 = 23637  # round(65536 / (4 ln 2))
@@ -281,3 +284,55 @@ def liquidation_px(pos: int, entry: int, collateral: int, maintenance_ppm: int) 
         mark = -(-bound // (pos * (MILLION - maintenance_ppm))) - 1
         return mark if mark > 0 else None
     return max(1, -bound // (-pos * (MILLION + maintenance_ppm)) + 1)
+
+
+# the microprice
+
+
+def microprice(
+    samples: Sequence[tuple[int, int, int]], *, spreads: int = 4, buckets: int = 5, terms: int = 6
+) -> list[list[int]]:
+    """Return the microprice less the mid in 1/256 tick, a row a spread, a column a bucket of |I|.
+
+    `samples` are (imbalance in ppm, spread in ticks, mid in half ticks) of a two-sided book, in order
+    of time; a spread past the last row counts there. Stoikov 2018: with Q the transitions that leave
+    the mid, R those that move it, T those that move it and where they lead,
+    g = (1 + B + B^2 + ..) (1 - Q)^-1 R K with B = (1 - Q)^-1 T, cut after `terms` terms. The data
+    count twice, once with the book turned over, so that g(-I) = -g(I). A state that was never left
+    says 0. Raise on fewer than two samples.
+    """
+    if len(samples) < 2:
+        raise ValueError(f"{len(samples)} samples make no transition")
+    width = 2 * buckets  # buckets 0..buckets-1 are I >= 0, the others mirror them
+    n = spreads * width
+    stay, move, drift = np.zeros((n, n)), np.zeros((n, n)), np.zeros(n)
+
+    def state(imbalance: int, spread: int, turned: bool) -> int:
+        bucket = min(abs(imbalance) * buckets // MILLION, buckets - 1)
+        other = (imbalance < 0) != turned
+        return (min(max(spread, 1), spreads) - 1) * width + other * buckets + bucket
+
+    for (i0, s0, m0), (i1, s1, m1) in pairwise(samples):
+        for turned in (False, True):
+            a, b = state(i0, s0, turned), state(i1, s1, turned)
+            if m1 == m0:
+                stay[a, b] += 1
+            else:
+                move[a, b] += 1
+                drift[a] += (m0 - m1 if turned else m1 - m0) / 2
+    left = stay.sum(axis=1) + move.sum(axis=1)
+    seen = left > 0
+    for part in (stay, move):
+        part[seen] /= left[seen, None]
+    drift[seen] /= left[seen]
+    # a state that is never left by a move says nothing: least squares give it the smallest answer
+    solve = np.linalg.pinv(np.eye(n) - stay)
+    term = solve @ drift
+    total = term.copy()
+    for _ in range(terms - 1):
+        term = solve @ (move @ term)
+        total += term
+    return [
+        [round(float(total[row * width + bucket]) * 256) for bucket in range(buckets)]
+        for row in range(spreads)
+    ]

@@ -9,6 +9,7 @@ from bog._core.shm import PREFIX
 from bog.errors import UsageError
 
 REPLAY = "replay:"
+LIGHTER = "lighter"
 FASTEST = "max"
 SPEED_MOST = 1_000_000
 
@@ -18,7 +19,7 @@ class Plan:
     """What one feed process does, as its command line says it."""
 
     markets: tuple[int, ...]
-    source: str  # "sim" or "replay:FILE"
+    source: str  # "sim", "replay:FILE" or "lighter"
     speed: tuple[int, int]  # numerator and denominator; (0, 1) is as fast as possible
     directory: str
     prefix: str = PREFIX
@@ -31,6 +32,9 @@ class Plan:
     price_decimals: int | None = None
     size_decimals: int | None = None
     spin: bool = False
+    url: str | None = None  # of the venue's stream; None: [feed.lighter]
+    rest_url: str | None = None  # None: the configured one, or that on the host of `url`
+    parent: int = 0  # process whose child this feed is: it dies with it, and only it may stop it
 
 
 def parse_speed(text: str) -> tuple[int, int]:
@@ -52,19 +56,14 @@ def parse_speed(text: str) -> tuple[int, int]:
 
 
 def replay_path(plan: Plan, market: int) -> str | None:
-    """Return the recording that a market replays, None for the built-in market.
+    """Return the recording that a market replays, None for the built-in market and the venue.
 
     UsageError for a source that does not exist.
     """
     if plan.source.startswith(REPLAY) and len(plan.source) > len(REPLAY):
         return file_of(plan.source.removeprefix(REPLAY), market)
-    if plan.source == "sim":
+    if plan.source in ("sim", LIGHTER):
         return None
-    if plan.source == "lighter":
-        raise UsageError(
-            "--source lighter: this build has no connection to the venue yet; "
-            "use sim or replay:FILE"
-        )
     raise UsageError(f"--source {plan.source!r} is not sim, replay:FILE or lighter")
 
 
@@ -83,6 +82,13 @@ def check(plan: Plan) -> None:
         replay_path(plan, market)
     if len(set(plan.markets)) != len(plan.markets):
         raise UsageError("--market names one market twice")
+    if plan.source == LIGHTER:
+        if plan.speed != (1, 1):
+            raise UsageError("--speed is for recordings and the built-in market, not for lighter")
+        if plan.spin:
+            raise UsageError("--hft is for recordings and the built-in market, not for lighter")
+    elif plan.url is not None or plan.rest_url is not None:
+        raise UsageError(f"--url and --rest-url are for --source lighter, not for {plan.source}")
     for flag, name in (("--record", plan.record), ("--dump", plan.dump)):
         if name is not None and len(plan.markets) > 1 and "{market}" not in name:
             raise UsageError(f"{flag} {name}: several markets need a name with {{market}} in it")

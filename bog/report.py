@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterable
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, TypedDict
@@ -15,7 +16,7 @@ from typing import Any, TypedDict
 from bog import facts
 from bog.errors import BogError
 from bog.facts import About, Latency, Markout, Page
-from bog.units import half_text, text
+from bog.units import half_text, plain, text
 
 SIDES = ("bid", "ask")
 
@@ -90,6 +91,41 @@ def build(result: RunResult) -> dict[str, Any]:
         },
         "latency_ns": {"tick": page["turn"], "with_orders": page["order_turn"]},
     }  # fmt: skip
+
+
+def together(reports: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return the report of several markets: each one's own, and their exact sums."""
+    return {
+        "markets": reports,
+        "totals": {
+            "exit_code": max(one["run"]["exit_code"] for one in reports),
+            "open_orders": sum(one["run"]["open_orders"] for one in reports),
+            "fills": sum(one["fills"]["count"] for one in reports),
+            "volume": _sum(one["fills"]["volume"] for one in reports),
+            "requests": sum(one["requests"]["count"] for one in reports),
+            "pnl": {
+                part: _sum(one["pnl"][part] for one in reports)
+                for part in ("capture", "inventory", "fees", "funding", "total")
+            },
+        },
+    }
+
+
+def totals_table(report: dict[str, Any]) -> str:
+    """Return what several markets came to together, for a person."""
+    t = report["totals"]
+    p = t["pnl"]
+    return (
+        f"{'together':12}{len(report['markets'])} markets: {t['fills']} fills, volume {t['volume']},"
+        f" {t['requests']} requests\n"
+        f"{'pnl':12}{p['total']} = capture {p['capture']} + inventory {p['inventory']}"
+        f" + fees {p['fees']} + funding {p['funding']}\n"
+    )
+
+
+def _sum(amounts: Iterable[str]) -> str:
+    """Return the exact sum of decimals."""
+    return plain(sum(map(Decimal, amounts), Decimal(0)))
 
 
 def check(page: Page) -> None:

@@ -1,8 +1,9 @@
 """The engine's process: choose the plugs, recover, trade, say how it ended.
 
 `python -m bog.run` reads one spec (JSON, integers in the core's units) from standard input and
-writes one line of JSON when it is ready and one when it is done. bog-live starts it and gives
-signals their meaning; this process takes only TERM, as a drain, also when its parent dies.
+writes a line of JSON for each market that is ready and, at the end, for each that is done.
+bog-live starts it and gives signals their meaning; this process takes only TERM, as a drain, also
+when its parent dies.
 """
 
 from __future__ import annotations
@@ -10,21 +11,26 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import resource
 import sys
 import time
 from typing import Any
 
+from bog._core.huginn import FeedState
 from bog._core.journal import JournalFile
+from bog._core.lane import Lane
 from bog._core.loop import Session, follow_parent, lock_memory
 from bog._core.market import Market
 from bog._core.publisher import Publisher
 from bog._core.reader import Reader
+from bog._core.shm import object_path
 from bog._core.source import Source, open_source
 from bog._core.stats import StatsPage, name_process
 from bog._core.types import StateWord
 from bog.errors import BogError, ConfigError, DataError, FeedError
+from bog.facts import halt_name
 from bog.journal import Recovered, recover
-from bog.spec import Spec, raw_market
+from bog.spec import DEX, ProcessSpec, Spec, raw_market
 
 VENUE_FIELDS_OF_MARKET = (
     *("net_ns", "response_ns", "maker_ns", "cancel_ns", "amend_ns", "taker_ns", "maker_ppm"),
@@ -76,6 +82,9 @@ def open_reader(spec: Spec) -> Reader:
             size_decimals=spec["size_decimals"],
         )
     except (FeedError, OSError, ValueError) as error:
+        path = object_path(DEX, spec["market"], spec["feed"]["directory"])
+        if isinstance(error, FeedError) and os.path.lexists(path):
+            raise ConfigError(f"the feed of market {spec['market']} is refused: {error}") from None
         raise DataError(
             f"no feed of market {spec['market']}: {error} (start one with"
             f" `bog-feed --market {spec['market']}`, or use --feed sim)"
@@ -97,17 +106,27 @@ def open_publisher(spec: Spec) -> Publisher | None:
         raise DataError(f"cannot publish market {spec['market']}: {error}") from None
 
 
-def prepare(spec: Spec, page: StatsPage) -> tuple[Session, JournalFile, Recovered, Any]:
-    """Return a session that is recovered and ready to run, its journal, what it recovered, its feed."""
+def check_clear_halt(halt_id: int, recovered: Recovered) -> None:
+    """Refuse to clear a halt that is not the newest one that stands; 0 asks for nothing."""
+    standing, newest = (recovered.words[w] for w in (StateWord.W_HALT, StateWord.W_HALT_ID))
+    if not halt_id or (standing and halt_id == newest):
+        return
+    right = f"want {newest}, {halt_name(standing)}" if standing else "no halt stands: leave it out"
+    raise ConfigError(f"--clear-halt {halt_id}: no such halt: {right}")
+
+
+def prepare(spec: Spec, page: StatsPage) -> tuple[Lane, JournalFile, Recovered, Any]:
+    """Return a lane that is recovered and ready to run, its journal, what it recovered, its feed."""
     raw = raw_market(spec["market"])
     recovered = recover(spec["journal"], raw, account=spec["account"], segments=spec["segments"])
+    check_clear_halt(spec["clear_halt"], recovered)
     plugs: dict[str, Any] = {}
     kind = spec["feed"]["kind"]
     if kind == "sim":
         plugs["market"] = open_market(spec)
     elif kind == "replay":
         plugs["source"] = open_recording(spec)
-    else:
+    else:  # a running feed, which bog-live may have started itself
         plugs["reader"] = open_reader(spec)
         spec["limits"]["unix_offset_ns"] = time.time_ns() - time.monotonic_ns()
     (feed,) = plugs.values()
@@ -124,6 +143,7 @@ def prepare(spec: Spec, page: StatsPage) -> tuple[Session, JournalFile, Recovere
         config_hash=bytes.fromhex(spec["config_hash"]),
         mode=spec["mode"],
         segments=spec["segments"],
+        rotate=spec["rotate"],
     )
     core = {
         "market": raw,
@@ -135,65 +155,105 @@ def prepare(spec: Spec, page: StatsPage) -> tuple[Session, JournalFile, Recovere
         "size_decimals": spec["size_decimals"],
         "speed_ppm": spec["speed_ppm"],
         "duration_ns": spec["duration_ns"],
-        "spin": spec["spin"],
         "mode": spec["mode"],
     }
     try:
-        session = Session(core, page, journal, **plugs)
-        session.start(recovered, spec["clear_halt"])
+        lane = Lane(core, page, journal, **plugs)
+        lane.start(recovered, spec["clear_halt"])
     except ValueError as error:
         journal.close()
         raise ConfigError(str(error)) from None
-    return session, journal, recovered, feed
+    return lane, journal, recovered, feed
 
 
-def serve(spec: Spec, say: Any) -> int:
-    """Run one engine to its end and return its exit code; `say` takes one dict a line."""
-    page = StatsPage.open(spec["page"], writable=True)
-    page.install_signals(whole=False)
-    follow_parent()
-    if os.getppid() != spec["parent"]:
-        raise BogError(f"bog-live, process {spec['parent']}, died before the engine began")
+def settle(spec: Spec) -> list[str]:
+    """Pin and lock as asked; return what the host refused, or raise when it must not (host.strict)."""
+    refused = []
     if spec["cpu"] >= 0:
         try:
             os.sched_setaffinity(0, {spec["cpu"]})
         except OSError as error:
             allowed = ", ".join(map(str, sorted(os.sched_getaffinity(0))))
-            raise ConfigError(
-                f"--cpu {spec['cpu']}: {error.strerror}: want one of {allowed}"
-            ) from None
-    session, journal, recovered, feed = prepare(spec, page)
-    locked = lock_memory()
-    say(
-        {
-            "event": "ready",
-            "journal": journal.path,
-            "run": recovered.next_run,
-            "recovered_run": recovered.run,
-            "cut": recovered.cut,
-            "void": recovered.void,
-            "canceled": len(recovered.open_orders),
-            "position": recovered.words[0],
-            "halt": session.words()[StateWord.W_HALT],
-            "halt_id": session.words()[StateWord.W_HALT_ID],
-            "locked": locked,
-        }
-    )
-    code = int(session.run())
-    failed = session.failed()
-    sealed = journal.close()
-    say(
-        {
-            "event": "done",
-            "code": code,
-            "ended": session.ended_by(),
-            "failed": failed or ("" if sealed else "the journal could not be flushed to disk"),
-            "words": session.words(),
-            "paper": session.paper_counts(),
-            "feed": _feed_facts(feed),
-        }
-    )
-    return code
+            why = f"--cpu {spec['cpu']}: {error.strerror}: want one of {allowed}"
+            if spec["strict"] or spec["cpu"] >= (os.cpu_count() or 1):
+                raise ConfigError(why) from None
+            refused.append(f"not pinned, {why}")
+    if not lock_memory():
+        soft, _ = resource.getrlimit(resource.RLIMIT_MEMLOCK)
+        why = f"memory is not locked: RLIMIT_MEMLOCK is {soft} bytes, want unlimited (ulimit -l)"
+        if spec["strict"]:
+            raise ConfigError(f"host.strict = true: {why}, or host.strict = false")
+        refused.append(why)
+    return refused
+
+
+def serve(process: ProcessSpec, say: Any) -> int:
+    """Run the lanes to their end and return the worst exit code; `say` takes one dict a line."""
+    spec = process["lanes"][0]
+    pages = [StatsPage.open(one["page"], writable=True) for one in process["lanes"]]
+    # the first page's level is that of the process
+    pages[0].install_signals(whole=False)
+    follow_parent()
+    if os.getppid() != spec["parent"]:
+        raise BogError(f"bog-live, process {spec['parent']}, died before the engine began")
+    refused = settle(spec)
+    lanes, journals, feeds = [], [], []
+    for one, page in zip(process["lanes"], pages, strict=True):
+        lane, journal, recovered, feed = prepare(one, page)
+        lanes.append(lane)
+        journals.append(journal)
+        feeds.append(feed)
+        words = lane.words()
+        say(
+            {
+                "event": "ready",
+                "market": one["market"],
+                "journal": journal.path,
+                "run": recovered.next_run,
+                "recovered_run": recovered.run,
+                "cut": recovered.cut,
+                "void": recovered.void,
+                "canceled": len(recovered.open_orders),
+                "position": recovered.words[0],
+                "halt": words[StateWord.W_HALT],
+                "halt_id": words[StateWord.W_HALT_ID],
+                "silent": _silence(feed, one) if isinstance(feed, Reader) else "",
+            }
+        )
+    lock_memory()  # what the start allocated, too
+    try:
+        session = Session(lanes, spec["speed_ppm"], spec["spin"], process["portfolio_limit"])
+    except ValueError as error:
+        raise ConfigError(str(error)) from None
+    say({"event": "begins", "refused": refused})
+    worst = int(session.run())
+    for i, code in enumerate(session.codes()):
+        sealed = journals[i].close()
+        failed = lanes[i].failed()
+        say(
+            {
+                "event": "done",
+                "market": process["lanes"][i]["market"],
+                "code": code,
+                "ended": lanes[i].ended_by(),
+                "failed": failed or ("" if sealed else "the journal could not be flushed to disk"),
+                "words": lanes[i].words(),
+                "paper": lanes[i].paper_counts(),
+                "feed": _feed_facts(feeds[i]),
+            }
+        )
+    return worst
+
+
+def _silence(feed: Reader, spec: Spec) -> str:
+    """Return why nothing will come from a feed in shared memory for now, "" when it lives."""
+    header = feed.header()
+    age_ns = time.monotonic_ns() - header["heartbeat_ns"]
+    if header["state"] == FeedState.HG_CLOSED:
+        return "its writer has ended"
+    if age_ns > spec["limits"]["stale_after_ns"]:
+        return f"its writer has been silent for {age_ns / 1e9:.1f} s"
+    return ""
 
 
 def _feed_facts(feed: Any) -> dict[str, Any]:
@@ -213,9 +273,9 @@ def main() -> None:
         with contextlib.suppress(BrokenPipeError):  # a parent that died needs no answer
             print(json.dumps(line), flush=True)
 
-    spec: Spec = json.load(sys.stdin)
+    process: ProcessSpec = json.load(sys.stdin)
     try:
-        code = serve(spec, say)
+        code = serve(process, say)
     except BogError as error:
         say({"event": "error", "code": error.exit_code, "message": str(error)})
         code = error.exit_code

@@ -17,15 +17,25 @@ from bog import keys, units
 from bog.errors import ConfigError
 
 MASK = "**********"
-_SECRET = re.compile("webhook|secret|token|password|key|url|auth", re.IGNORECASE)
+_SECRET = re.compile("webhook|secret|token|password|key|auth", re.IGNORECASE)
 _MODELS = {"risk": 0, "linear": 1, "square": 2, "front": 3}  # enum bog_queue_model
+
+_KINDS = {"simple_spread": 0, "inventory": 1}  # enum bog_strategy_kind
+_NUMBERS = {"as_infinite": 0, "as_tau": 1, "glft": 2, "grid": 3}  # enum bog_model_kind
+_VOLATILITY = {"ewma": 0, "realized": 1, "parkinson": 2}  # enum bog_volatility_kind
+QUOTA_FREE_NS = 15_000_000_000  # on a tier with a quota, one transaction in so long is free
+# requests per second, burst, reserve
+RATES = {"conservative": (10, 20, 5), "standard": (100, 200, 50), "aggressive": (1000, 2000, 500)}
+
+PORTFOLIO_MAX = units.INT64_MAX // 256  # BOG_HELD_MAX: the sum of all markets stays an int64
 
 Integers = dict[str, int]
 
 
 def shown(key: str, value: object) -> str:
     """Return a value as text for a message: short, and masked when the key may hold a secret."""
-    if isinstance(value, SecretStr) or _SECRET.search(key):
+    password = key.endswith("url") and "@" in str(value)
+    if isinstance(value, SecretStr) or _SECRET.search(key) or password:
         return MASK
     if isinstance(value, bool):
         return str(value).lower()  # as TOML writes it
@@ -39,19 +49,37 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(extra="forbid", frozen=True)
 
     risk: keys.Risk
+    portfolio: keys.Portfolio
+    breaker: keys.Breaker
     strategy: keys.Strategy
     execution: keys.Execution
     venue: keys.Venue
     feed: keys.Feed
     journal: keys.Journal
+    host: keys.Host
     monitoring: keys.Monitoring
     markets: keys.Markets
     _origins: dict[str, str] = PrivateAttr(default_factory=dict)
+    _of_market: dict[int, Settings] = PrivateAttr(default_factory=dict)
 
     @property
     def origins(self) -> dict[str, str]:
         """Where each key was set: a file, a variable or a flag."""
         return self._origins
+
+    def of(self, market: int) -> Settings:
+        """Return what holds for one market: these settings, under what it has of its own."""
+        return self._of_market.get(market, self)
+
+    def set_own(self, market: int, settings: Settings) -> None:
+        """Let `settings` hold for `market`."""
+        self._of_market[market] = settings
+
+    def portfolio_limit(self, markets: list[int]) -> int:
+        """Return portfolio.max_exposure_quote in quanta of the market with the most decimals."""
+        scales = [self.market(market) for market in markets]
+        decimals = max(scale.price_decimals + scale.size_decimals for scale in scales)
+        return self.steps("portfolio.max_exposure_quote", decimals, PORTFOLIO_MAX)
 
     def refuse(self, key: str, why: str) -> NoReturn:
         """Raise the ConfigError that names `key`, its value, its origin and what would be right."""
@@ -82,6 +110,37 @@ class Settings(BaseSettings):
         """The account tier in force."""
         return self.venue.tiers[self.execution.tier]
 
+    @property
+    def strategy_name(self) -> str:
+        """The strategy in force as reports name it: simple_spread, or inventory with its model."""
+        name = self.strategy.name
+        return f"{name} {self.strategy.inventory.model}" if name == "inventory" else name
+
+    def lighter_pace(self) -> Integers:
+        """Return the fields of the connection's Pace: times in ns, counts in a minute."""
+        keys_of = "feed.lighter."
+        return {
+            "connect_ns": self.steps(keys_of + "connect_timeout_sec", 9),
+            "ack_ns": self.steps(keys_of + "ack_timeout_sec", 9),
+            "silence_ns": self.steps(keys_of + "silence_sec", 9),
+            "quiet_ns": self.steps(keys_of + "quiet_ms", 6),
+            "keepalive_ns": self.steps(keys_of + "keepalive_sec", 9),
+            "backoff_first_ns": self.steps(keys_of + "backoff_first_ms", 6),
+            "backoff_most_ns": self.steps(keys_of + "backoff_most_sec", 9),
+            "connects_per_min": self.feed.lighter.connects_per_min,
+            "messages_per_min": self.feed.lighter.messages_per_min,
+        }
+
+    def lighter_urls(self) -> tuple[str, str]:
+        """Return the addresses of stream and REST interface, or refuse one set without the other.
+
+        Another host's scale would be applied to the prices of this one.
+        """
+        stream, rest = (self.origins[f"feed.lighter.{name}"] for name in ("url", "rest_url"))
+        if stream != rest and "default.toml" in (stream, rest):
+            self.refuse("feed.lighter.rest_url", "want it and feed.lighter.url set together")
+        return self.feed.lighter.url, self.feed.lighter.rest_url
+
     def speed_ppm(self) -> int:
         """Return millionths of real time at which a feed runs; 0 is as fast as possible."""
         return 0 if self.feed.speed == "max" else self.steps("feed.speed", 6)
@@ -102,8 +161,14 @@ class Settings(BaseSettings):
         """Return bog_limits_t by field. unix_offset_ns is 0: only the run knows its clock."""
         m = self.market(market)
         px, qty, money = m.price_decimals, m.size_decimals, m.price_decimals + m.size_decimals
+        custom = (
+            self.risk.rate_limit_orders_per_sec,
+            self.risk.rate_limit_burst,
+            self.risk.rate_limit_reserve,
+        )
+        per_sec, burst, reserve = RATES.get(self.risk.rate_limit_preset, custom)
         # burst and refill together stay within any rolling minute of the tier
-        burst = min(self.risk.rate_limit_burst, max(1, self.tier.requests_per_min // 2))
+        burst = min(burst, max(1, self.tier.requests_per_min // 2))
         limits = {
             "max_long": self.steps("risk.max_position", qty, units.QTY_MAX),
             "max_short": self.steps("risk.max_short", qty, units.QTY_MAX),
@@ -126,31 +191,40 @@ class Settings(BaseSettings):
             "balance": self.steps("risk.balance", money),
             "max_leverage_ppm": self.steps("risk.max_leverage", 6),
             "max_open_orders": min(self.risk.max_open_orders, self.tier.max_open_orders),
-            "rate_per_min": min(
-                60 * self.risk.rate_limit_orders_per_sec, self.tier.requests_per_min - burst
-            ),
+            "rate_per_min": min(60 * per_sec, self.tier.requests_per_min - burst),
             "rate_burst": burst,
-            "rate_reserve": self.risk.rate_limit_reserve,
+            "rate_reserve": reserve if reserve < burst else burst // 4,  # a tier cuts a burst
             "stale_after_ns": self.steps("risk.stale_after_ms", 6),
             "unix_offset_ns": 0,
+            "breaker_spread_ppm": self.steps("breaker.max_spread_bps", 2),
+            "breaker_move_ppm": self.steps("breaker.max_move", 6),
+            "breaker_violations": self.breaker.violations,
+            "max_fills": self.breaker.max_fills,
+            "fills_window_ns": self.steps("breaker.fills_window_sec", 9),
+            "max_rejects": self.breaker.max_rejects,
+            "rejects_window_ns": self.steps("breaker.rejects_window_sec", 9),
+            "max_feed_delay_ns": self.steps("breaker.max_feed_delay_ms", 6),
+            "warm_up_books": self.breaker.warm_up_books,
+            "warm_up_ns": self.steps("breaker.warm_up_ms", 6),
         }
         if limits["min_order"] > limits["max_order"]:
             least = units.text(limits["min_order"], qty)
             self.refuse("risk.max_order_size", f"want at least {least}, the smallest order")
         return limits
 
-    def strategy_params(self, market: int) -> Integers:
-        """Return bog_strategy_params_t by field.
+    def strategy_params(self, market: int) -> dict[str, Any]:
+        """Return bog_strategy_params_t by field; micro_q8 is a list of integers, the others are one.
 
         own_in_book says what holds for the plugs that the configuration names: the built-in market
         and the venue publish our orders, a recording and a paper venue on data do not.
         """
         m, limits = self.market(market), self.limits(market)
-        own, s = "strategy.simple_spread.", self.strategy.simple_spread
+        own, s = f"strategy.{self.strategy.name}.", self.strategy.chosen
+        money = m.price_decimals + m.size_decimals
+        tier = f"venue.tiers.{self.execution.tier}."
         params = {
-            # half of the spread: bps * 100 / 2
-            "half_ppm": self.steps(own + "spread_bps", 0, times=50),
-            "skew_ppm": self.steps(own + "skew_bps", 2),
+            "half_ppm": 0,
+            "skew_ppm": 0,
             "maker_ppm": self.tier.maker_fee_ppm,
             "edge_ppm": self.steps(own + "edge_bps", 2),
             "min_spread_ppm": self.steps(own + "min_spread_bps", 2),
@@ -167,7 +241,16 @@ class Settings(BaseSettings):
             "order_life_ns": self.steps(own + "order_life_sec", 9),
             "expiry_margin_ns": self.steps(own + "expiry_margin_sec", 9),
             "own_in_book": int(self.execution.mode == "live" or self.feed.source == "sim"),
-        }
+            "quota_start": self.tier.volume_quota,
+            "quota_quanta": self.steps(tier + "quota_per_quote", money),
+            "quota_reserve": s.quota_reserve,
+            "quota_free_ns": QUOTA_FREE_NS,
+            "kind": _KINDS[self.strategy.name],
+        } | self._model_params()
+        if self.strategy.name == "simple_spread":
+            # half of the spread: bps * 100 / 2
+            params["half_ppm"] = self.steps(own + "spread_bps", 0, times=50)
+            params["skew_ppm"] = self.steps(own + "skew_bps", 2)
         least, most = limits["min_order"], limits["max_order"]
         if not least <= params["order_qty"] <= most:
             low, high = units.text(least, m.size_decimals), units.text(most, m.size_decimals)
@@ -177,7 +260,35 @@ class Settings(BaseSettings):
         if params["max_pos"] > (high_lots := min(limits["max_long"], limits["max_short"])):
             high = units.text(high_lots, m.size_decimals)
             self.refuse(own + "max_inventory_base", f"want at most {high}, the position limit")
+        if self.strategy.name == "inventory" and params["max_pos"] < params["order_qty"]:
+            one = units.text(params["order_qty"], m.size_decimals)
+            self.refuse(own + "max_inventory_base", f"want at least {one}, one order")
+        if 0 < params["quota_start"] <= params["quota_reserve"]:
+            self.refuse(
+                own + "quota_reserve", f"want less than {tier}volume_quota, {params['quota_start']}"
+            )
         return params
+
+    def _model_params(self) -> dict[str, Any]:
+        """Return the fields of bog_strategy_params_t that only the inventory strategy reads."""
+        own, s = "strategy.inventory.", self.strategy.inventory
+        table = [int(cell) for cell in s.microprice.replace("/", " ").split()]
+        return {
+            "model": _NUMBERS[s.model],
+            "gamma_e9": self.steps(own + "gamma", 9),
+            "tau_ns": self.steps(own + "tau_sec", 9),
+            "arrivals_e6": self.steps(own + "arrivals", 6),
+            "decay_e9": self.steps(own + "decay", 9),
+            "calibrate": int(s.calibrate),
+            "model_ns": self.steps(own + "model_interval_ms", 6),
+            "volatility": _VOLATILITY[s.volatility],
+            "volatility_shift": s.ewma_shift,
+            "volatility_samples": s.volatility_samples,
+            "warm_samples": s.warm_samples,
+            # a shift of the fair price, which is no order's price: to 1/1000 of a tick, then Q16
+            "imbalance_q16": round(self.steps(own + "imbalance_ticks", 3) * 65536 / 1000),
+            "micro_q8": table or [0] * (keys.MICRO_ROWS * keys.MICRO_COLUMNS),
+        }
 
     def venue_params(self, market: int) -> Integers:
         """Return bog_venue_params_t by field, delays of the tier included."""

@@ -13,12 +13,32 @@ from typing import Any, cast
 import numpy as np
 
 from bog import facts
+from bog._core.types import (
+    ConnectionState,
+    Fit,
+    Level,
+    ModelNumber,
+    Side,
+    StateWord,
+    Verdict,
+)
 from bog._core.types import JournalKind as J
-from bog._core.types import Level, Side, StateWord, Verdict
 from bog.log import Value, emit
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 Said = tuple[str, str, str, dict[str, Value]]  # level, event, message, fields
+# verdicts on the moment, not on an order: neither side may be quoted
+STANDING = (
+    Verdict.DENY_HALTED,
+    Verdict.DENY_STALE,
+    Verdict.DENY_BOOK,
+    Verdict.DENY_WARMING,
+    Verdict.DENY_DELAYED,
+    Verdict.DENY_BREAKER,
+    Verdict.DENY_DAILY_LOSS,
+    Verdict.DENY_DRAWDOWN,
+    Verdict.DENY_CONNECTION,
+)
 LEVEL_WORDS = {
     Level.LEVEL_RUN: ("INFO", "Resumed"),
     Level.LEVEL_PAUSED: ("INFO", "Paused"),
@@ -124,6 +144,10 @@ class JournalSpeaker:
                 return "ERROR", "unknown", "Order of unknown fate, counted as live", order
             case J.J_DENIED if reason == Verdict.ALLOW:
                 return "INFO", "allowed", "Orders pass the gate again", {"side": quote["side"]}
+            case J.J_DENIED if reason in STANDING:
+                level = "INFO" if reason == Verdict.DENY_WARMING else "WARNING"
+                why: dict[str, Value] = {"reason": facts.verdict_name(reason)}
+                return level, "denied", "Not quoting", {"side": quote["side"]} | why
             case J.J_DENIED:
                 gate: dict[str, Value] = {k: quote[k] for k in ("side", "price", "size")}
                 return (
@@ -145,6 +169,8 @@ class JournalSpeaker:
             case J.J_STATE:
                 if reason == StateWord.W_POS:
                     self.position = val
+                return None
+            case J.J_ORDER:
                 return None
             case J.J_READY:
                 return "INFO", "ready", "Ready to trade", {"position": self._size(self.position)}
@@ -178,6 +204,37 @@ class JournalSpeaker:
                 return "INFO", "fresh", "Feed is fresh again", {}
             case J.J_EPOCH:
                 return "WARNING", "epoch", "Feed writer restarted", {"epoch": rec["id"]}
+            case J.J_BREAKER:
+                about: dict[str, Value] = {
+                    "reason": facts.violation_name(reason),
+                    "violations": val,
+                    "mid": self._price(rec["px"] * 5).scaleb(-1),
+                    "reference": self._price(rec["qty"] * 5).scaleb(-1),
+                }
+                if reason:
+                    return "WARNING", "breaker", "Market breaker: violation", about
+                return "INFO", "breaker", "Market breaker: a good book", about
+            case J.J_CONNECTION:
+                level = "INFO" if state == ConnectionState.CONNECTION_CLOSED else "ERROR"
+                word = facts.connection_name(state)
+                return level, "connection", f"Connection breaker is {word}", {
+                    "state": word, "before": facts.connection_name(reason)}  # fmt: skip
+            case J.J_MODEL if rec["id"] == ModelNumber.NUMBER_FIT:
+                fit = facts.fit_name(val >> 16)
+                refused = val >> 16 > Fit.FIT_GOOD
+                words = (
+                    "Fit of A and k refused: the numbers before stay"
+                    if refused
+                    else "Fit of A and k"
+                )
+                return "WARNING" if refused else "INFO", "fit", words, {"reason": fit}
+            case J.J_MODEL:
+                number: dict[str, Value] = {facts.model_number(rec["id"]): Decimal(val) / 65536}
+                return "DEBUG", "model", "Model computed", number
+            case J.J_STRATEGY:
+                before = facts.strategy_state(reason)
+                return "INFO", "strategy", f"Strategy {facts.strategy_state(state)}", {
+                    "state": facts.strategy_state(state), "before": before}  # fmt: skip
             case J.J_END:
                 return "INFO", "end", "Run ended", {"exit_code": val}
             case _:

@@ -6,7 +6,6 @@ The shell makes a Spec, the engine's process obeys it; nothing below reads a con
 from __future__ import annotations
 
 import os
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict
 
@@ -19,11 +18,12 @@ if TYPE_CHECKING:  # the engine's process needs no configuration, nor the time t
 DEX = 1  # Lighter
 MARKETS = 1_000_000  # raw id = dex * MARKETS + market
 SIM_START_NS = 1_767_225_600_000_000_000  # 2026-01-01: a virtual clock that no host clock moves
+RECORDS_PER_MB = 2**20 // 64  # of a journal
 UNITS = {"ms": 1_000_000, "s": 1_000_000_000, "m": 60_000_000_000, "h": 3_600_000_000_000}
 
 
 class FeedSpec(TypedDict):
-    """Where the rows come from. `kind` is sim, replay or huginn; the others as the kind needs."""
+    """Where the rows come from. `kind` is sim, replay, huginn or lighter; the others as it needs."""
 
     kind: str
     preset: str
@@ -43,7 +43,7 @@ class Spec(TypedDict):
     price_decimals: int
     size_decimals: int
     limits: dict[str, int]
-    strategy: dict[str, int]
+    strategy: dict[str, Any]  # integers, and a list of them for the microprice table
     venue: dict[str, int]
     balance: int
     feed: FeedSpec
@@ -51,8 +51,10 @@ class Spec(TypedDict):
     duration_ns: int  # of the feed's clock; 0: until the feed ends or someone says so
     spin: bool
     cpu: int  # -1: wherever the kernel likes
+    strict: bool  # refuse a host that does not pin or lock, instead of saying so
     mode: int
     journal: str
+    rotate: int  # records of one journal file
     segments: str
     run_id: str
     build: str
@@ -61,6 +63,13 @@ class Spec(TypedDict):
     clear_halt: int
     page: str
     parent: int  # process that must live: without it the engine drains
+
+
+class ProcessSpec(TypedDict):
+    """What an engine process is told: its lanes in their order, and the limit over all of them."""
+
+    lanes: list[Spec]  # pace, cpu and parent are the same in each
+    portfolio_limit: int  # quanta of the lane with the most decimals; 0: none
 
 
 def raw_market(market: int) -> int:
@@ -78,10 +87,18 @@ def to_ns(text: str) -> int:
 
 
 def spec_of(
-    settings: Settings, values: dict[str, Any], config_hash: str, build: str, page: str
+    settings: Settings,
+    market: int,
+    values: dict[str, Any],
+    config_hash: str,
+    build: str,
+    page: str,
+    now_ns: int,
 ) -> Spec:
-    """Return the spec of a paper session: `values` are the flags, `page` its new stats page."""
-    market = values["market"]
+    """Return the spec of one market's paper session: `settings` are those of this market.
+
+    `values` are the flags, `page` is its new stats page, `now_ns` the host's date.
+    """
     scale = settings.market(market)
     source = settings.feed.source
     kind, _, path = source.partition(":")
@@ -104,7 +121,7 @@ def spec_of(
             preset=settings.feed.preset,
             seed=settings.feed.seed,
             # real time has the host's date; any other pace must give the same journal tomorrow
-            start_ns=time.time_ns() // 10**9 * 10**9 if real_time else SIM_START_NS,
+            start_ns=now_ns // 10**9 * 10**9 if real_time else SIM_START_NS,
             script=Path(values["script"]).read_text() if values["script"] else "",
             path=path,
             directory=settings.feed.directory,
@@ -114,8 +131,10 @@ def spec_of(
         duration_ns=to_ns(values["duration"]) if values["duration"] else 0,
         spin=values["cpu"] is not None,
         cpu=-1 if values["cpu"] is None else values["cpu"],
+        strict=settings.host.strict,
         mode=0,
         journal=settings.journal.directory,
+        rotate=settings.journal.rotate_mb * RECORDS_PER_MB,
         segments=settings.feed.directory,
         run_id=f"{scale.symbol}-{kind}-seed{settings.feed.seed}",
         build=build,
@@ -130,15 +149,15 @@ def spec_of(
 def about_of(settings: Settings, spec: Spec) -> About:
     """Return what a result depends on, for screen and report."""
     feed, venue = spec["feed"], spec["venue"]
-    names = {"sim": f"sim {feed['preset']}", "huginn": "huginn", "replay": f"replay {feed['path']}"}
+    names = {"sim": f"sim {feed['preset']}", "replay": f"replay {feed['path']}"}
     return About(
         symbol=spec["symbol"],
         market=spec["market"],
         price_decimals=spec["price_decimals"],
         size_decimals=spec["size_decimals"],
         mode="paper",
-        feed=names[feed["kind"]],
-        strategy=settings.strategy.name,
+        feed=names.get(feed["kind"], feed["kind"]),
+        strategy=settings.strategy_name,
         tier=f"{settings.execution.tier} ({settings.tier.as_of})",
         maker_ppm=venue["maker_ppm"],
         taker_ppm=venue["taker_ppm"],

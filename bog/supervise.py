@@ -22,14 +22,15 @@ from typing import IO, Any
 import numpy as np
 
 import bog
-from bog import facts
+from bog import facts, log, out
+from bog._core.journal import file_name
 from bog._core.stats import StatsPage, name_process
 from bog._core.types import Level
 from bog.errors import BogError, ConfigError, DataError, JournalDamaged, UsageError
 from bog.facts import About
 from bog.journal import RECORD
 from bog.speaker import JournalSpeaker
-from bog.spec import Spec, raw_market
+from bog.spec import ProcessSpec, Spec, raw_market
 from bog.units import text
 
 POLL_SEC = 0.05
@@ -64,36 +65,74 @@ def page_path(directory: str, market: int) -> str:
 
 
 class JournalTail:
-    """The records of a journal file as they become durable."""
+    """The records of a run as they become durable, from its first file on."""
 
     def __init__(self, path: str) -> None:
-        self.file: IO[bytes] = Path(path).open("rb")  # noqa: SIM115 - closed by close()
+        self.path = Path(path)
+        self.file: IO[bytes] = self.path.open("rb")
         self.file.seek(PAGE)
         self.rest = b""
 
     def records(self) -> Iterator[np.void]:
         """Yield the whole records that were added since the last call."""
-        data = self.rest + self.file.read()
-        whole = len(data) - len(data) % RECORD.itemsize
-        self.rest = data[whole:]
-        yield from np.frombuffer(data[:whole], RECORD)
+        while True:
+            after = self._after()
+            # a file gets its first record when the one before has its last
+            over = after.exists() and after.stat().st_size > PAGE
+            data = self.rest + self.file.read()
+            whole = len(data) - len(data) % RECORD.itemsize
+            self.rest = data[whole:]
+            yield from np.frombuffer(data[:whole], RECORD)
+            if not over:
+                return
+            self.file.close()
+            self.path, self.rest = after, b""
+            self.file = after.open("rb")
+            self.file.seek(PAGE)
+
+    def _after(self) -> Path:
+        """Return the file in which the run goes on when this one is turned over."""
+        market, run = self.path.stem.split("-r")
+        return self.path.with_name(file_name(int(market[1:]), int(run) + 1))
 
     def close(self) -> None:
         self.file.close()
 
 
-class Engine:
-    """One engine process and its page, from start to exit."""
+class Lane:
+    """One market of the engine process, as the shell sees it: its page, and what is said of it."""
 
     def __init__(self, spec: Spec) -> None:
         self.spec = spec
+        self.market = spec["market"]
         try:
             self.page = StatsPage.create(spec["page"], raw_market(spec["market"]))
         except OSError as error:
             raise ConfigError(f"feed.directory: {spec['page']}: {error.strerror}") from None
         self.ready: dict[str, Any] = {}
         self.done: dict[str, Any] = {}
+
+    def close(self) -> None:
+        with contextlib.suppress(FileNotFoundError):
+            Path(self.spec["page"]).unlink()
+
+
+class Engine:
+    """One engine process and its lanes, from start to exit."""
+
+    def __init__(self, process: ProcessSpec) -> None:
+        self.lanes: list[Lane] = []
+        try:
+            for spec in process["lanes"]:
+                self.lanes.append(Lane(spec))
+        except BogError:
+            self._unlink()
+            raise
+        # the first page's level is that of the process
+        self.page = self.lanes[0].page
         self.page.install_signals(whole=True)
+        self.begins = False
+        self.refused: list[str] = []  # what the host did not grant
         self.child = subprocess.Popen(
             [sys.executable, "-m", "bog.run"],
             stdin=subprocess.PIPE,
@@ -101,7 +140,7 @@ class Engine:
             process_group=0,  # a Ctrl-C in the terminal reaches bog-live only
         )
         assert self.child.stdin is not None and self.child.stdout is not None
-        self.child.stdin.write(json.dumps(spec).encode())
+        self.child.stdin.write(json.dumps(process).encode())
         self.child.stdin.close()
         os.set_blocking(self.child.stdout.fileno(), False)
         self.unread = b""
@@ -116,21 +155,25 @@ class Engine:
             if line["event"] == "error":
                 self.child.wait()
                 raise ERRORS.get(line["code"], BogError)(line["message"])
+            if line["event"] == "begins":
+                self.begins, self.refused = True, line["refused"]
+                continue
+            lane = next(lane for lane in self.lanes if lane.market == line["market"])
             if line["event"] == "ready":
-                self.ready = line
+                lane.ready = line
             else:
-                self.done = line
+                lane.done = line
 
     def wait_ready(self) -> None:
-        """Return when the engine has recovered and is about to trade."""
+        """Return when every lane has recovered and is about to trade."""
         until = time.monotonic() + START_SEC
-        while not self.ready:
+        while not self.begins:
             self.listen()
-            if self.ready:
+            if self.begins:
                 return
             if self.child.poll() is not None:
                 self.listen()
-                if not self.ready:
+                if not self.begins:
                     raise BogError(f"the engine died while starting, {self.end()}")
             if time.monotonic() > until:
                 raise BogError(f"the engine is not ready after {START_SEC:.0f} s")
@@ -141,20 +184,19 @@ class Engine:
         code = self.child.returncode
         return f"by signal {signal.Signals(-code).name}" if code < 0 else f"with exit code {code}"
 
-    def follow(
-        self, watch: Callable[[dict[str, Any]], None], speaker: JournalSpeaker | None
-    ) -> int:
-        """Show and log until the engine has ended; return its exit code."""
-        tail = JournalTail(self.ready["journal"])
+    def follow(self, watch: Callable[[], None], speakers: dict[int, JournalSpeaker]) -> int:
+        """Show and log until every lane has ended; return the worst exit code."""
+        tails = {lane.market: JournalTail(lane.ready["journal"]) for lane in self.lanes}
         drain_since = 0.0
         try:
             while True:
                 over = self.child.poll() is not None
                 self.listen()
-                for record in tail.records():
-                    if speaker is not None:
-                        speaker.say(record)
-                watch(self.page.snapshot())
+                for market, tail in tails.items():
+                    for record in tail.records():
+                        if market in speakers:
+                            speakers[market].say(record)
+                watch()
                 if over:
                     break
                 self.page.shell_beat(time.monotonic_ns())
@@ -164,13 +206,13 @@ class Engine:
                         self.child.kill()
                 time.sleep(POLL_SEC)
         finally:
-            tail.close()
-        if not self.done:
-            raise BogError(
-                f"the engine died {self.end()}; its journal is whole, start again to recover"
-            )
-        if self.done["failed"]:
-            raise DataError(self.done["failed"])
+            for tail in tails.values():
+                tail.close()
+        if not all(lane.done for lane in self.lanes):
+            whole = "its journal is whole" if len(self.lanes) == 1 else "their journals are whole"
+            raise BogError(f"the engine died {self.end()}; {whole}, start again to recover")
+        if len(self.lanes) == 1 and self.lanes[0].done["failed"]:
+            raise DataError(self.lanes[0].done["failed"])
         return self.child.returncode
 
     def close(self) -> None:
@@ -184,13 +226,26 @@ class Engine:
                 self.child.wait()
         if self.child.stdout is not None:
             self.child.stdout.close()
-        with contextlib.suppress(FileNotFoundError):
-            Path(self.spec["page"]).unlink()
+        self._unlink()
+
+    def _unlink(self) -> None:
+        for lane in self.lanes:
+            lane.close()
 
 
 def name_me(name: str) -> None:
     """Name this process so that the operations guide's pkill and pgrep find it."""
     name_process(name)
+
+
+def remarks(engine: Engine) -> list[str]:
+    """Return what the host refused, and what was dropped because nobody took it, a line each."""
+    lines = list(engine.refused)
+    if log.dropped():
+        lines.append(f"{log.dropped()} log records were dropped: the log's disk does not take them")
+    if out.dropped():
+        lines.append(f"{out.dropped()} lines were not taken by whoever reads standard output")
+    return lines
 
 
 def welcome(ready: dict[str, Any], about: About) -> str:
@@ -211,6 +266,8 @@ def welcome(ready: dict[str, Any], about: About) -> str:
             f"HALTED by {facts.halt_name(ready['halt'])}: nothing is quoted; --clear-halt"
             f" {ready['halt_id']} trades again, once it is understood"
         )
+    if ready["silent"]:
+        lines.append(f"no feed of market {about['market']} yet: {ready['silent']}; waiting for one")
     if ready["cut"]:
         lines.append(f"cut {ready['cut']} torn bytes from its end: what they said is lost")
     return "\n".join(lines)

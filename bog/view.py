@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import sys
 import time
+from decimal import Decimal
 from types import TracebackType
 from typing import Self, TextIO, TypedDict
 
@@ -17,7 +18,8 @@ from rich.text import Text
 
 from bog import facts
 from bog.facts import About, Latency, Order, Page
-from bog.units import half_text, text
+from bog.out import tell
+from bog.units import half_text, plain, text
 
 WIDTH = 79  # one less than a terminal: some wrap when the last column is written
 FRAME_SEC = 0.25
@@ -65,16 +67,23 @@ class Watch:
         if self.live is not None:
             self.live.stop()
 
-    def update(self, status: Status, last: bool = False) -> bool:
-        """Show `status` when it is time to, or it is the `last`; return whether it was shown."""
+    def update(self, states: list[Status], last: bool = False) -> bool:
+        """Show the states, one a market, when it is time to, or they are the `last` ones.
+
+        Return whether they were shown.
+        """
         now = time.monotonic()
         if now < self.next_sec and not last:
             return False
         self.next_sec = now + (FRAME_SEC if self.live is not None else LINE_SEC)
         if self.live is not None:
-            self.live.update(screen(status), refresh=True)
+            one = screen(states[0]) if len(states) == 1 else screen_of_many(states)
+            try:
+                self.live.update(one, refresh=True)
+            except OSError:  # the terminal is gone: what follows goes nowhere, and trading goes on
+                self.live = None
         else:
-            print(line(status), file=self.stream, flush=True)
+            tell("\n".join(map(line, states)), self.stream)
         return True
 
 
@@ -145,15 +154,88 @@ def _state(page: Page) -> str:
     return "STALE" if page["stale"] else facts.level_name(page["level"])
 
 
+def _strategy(about: About, page: Page) -> str:
+    """Return what the strategy does and, when it has a model, by which numbers: ticks and seconds."""
+    words = f"strategy {about['strategy']} {facts.strategy_state(page['strategy'])}"
+    half, skew, sigma, arrivals, decay, fit = (n / 65536 for n in page["number_q16"])
+    if sigma:
+        words += (
+            f"  half {half:.1f} skew {skew:.1f} sigma {sigma:.1f}"
+            f"  A {arrivals:.2f} k {decay:.3f} {facts.fit_name(int(fit))}"
+        )
+    return words
+
+
 def screen(status: Status) -> Group:
     """Return the whole screen, at most 23 lines of 79 columns."""
     about, page = status["about"], status["page"]
-    lines = [*_head(status), Text(), *_money(about, page), Text(), *_quotes(about, page), Text()]
+    lines = [
+        *_head(status),
+        Text(_strategy(about, page), style="dim"),
+        *_money(about, page),
+        Text(),
+        *_quotes(about, page),
+        Text(),
+    ]
     lines += [*_fills(about, page), *_health(status), Text(status["note"], style="dim")]
     for one in lines:
         one.no_wrap, one.overflow = True, "crop"
         one.truncate(WIDTH)
     return Group(*lines)
+
+
+MARKETS = 16  # that fit on a screen; the rest is counted
+
+
+def screen_of_many(states: list[Status]) -> Group:
+    """Return the screen of several markets: a line each, and what they make together."""
+    first = states[0]
+    about = first["about"]
+    title = f"bog {len(states)} markets  {about['mode']}  {duration(first['elapsed_sec'])}"
+    head = f"{'market':10} {'position':>11} {'pnl':>12} {'bid':>11} {'ask':>11} {'fills':>6}  state"
+    lines = [
+        Text(title, style="bold"),
+        Text(f"tier {about['tier']}  fills {about['fill_model']}", style="dim"),
+        Text(),
+        Text(head, style="dim"),
+        *map(_row, states[:MARKETS]),
+    ]
+    if len(states) > MARKETS:
+        lines.append(
+            Text(f"and {len(states) - MARKETS} more: the log and the report have them all")
+        )
+    fills = sum(one["page"]["fills"] for one in states)
+    sent = sum(requests(one["page"]) for one in states)
+    total = signed(plain(sum(map(equity, states), Decimal(0))))
+    lines.append(Text(f"together  pnl {total}  fills {fills}  requests {sent}"))
+    lines.append(Text(next((s["note"] for s in states if "no feed" in s["note"]), first["note"]),
+                      style="dim"))  # fmt: skip
+    for one in lines:
+        one.no_wrap, one.overflow = True, "crop"
+        one.truncate(WIDTH)
+    return Group(*lines)
+
+
+def equity(status: Status) -> Decimal:
+    """Return what a market earned at its mark, in quote."""
+    about, page = status["about"], status["page"]
+    return Decimal(half_text(page["equity2"], about["price_decimals"] + about["size_decimals"]))
+
+
+def _row(status: Status) -> Text:
+    about, page = status["about"], status["page"]
+    ours = [best_order(page, side) for side in (0, 1)]
+    prices = [text(o["px"], about["price_decimals"]) if o else "-" for o in ours]
+    state = _state(page)
+    quiet_sides = {quiet(page, side) for side in (0, 1) if ours[side] is None}
+    row = Text(f"{about['market']:<3} {about['symbol']:6.6} ")
+    row.append(f"{text(page['position']['pos'], about['size_decimals']):>11} ")
+    row.append(
+        f"{signed(plain(equity(status))):>12} ", style="red" if page["equity2"] < 0 else "green"
+    )
+    row.append(f"{prices[0]:>11} {prices[1]:>11} {page['fills']:>6}  ")
+    row.append(state, style="green" if state == "RUN" else "yellow")
+    return row.append(f" {' '.join(sorted(quiet_sides))}", style="dim")
 
 
 def _head(status: Status) -> list[Text]:

@@ -21,5 +21,6 @@ class Why(IntEnum):
     WHY_TOKENS = 7
     WHY_TRUTH = 8
     WHY_COUNT = 9
+    WHY_WATCH = 10
 
 def play(seed: int, schedules: int, length: int, plant: int = ...) -> dict[str, Any]: ...

@@ -6,7 +6,7 @@ Two promises it keeps, because the rooms rely on them: no fill is lost, and no m
 than `DELAY` after it was sent.
 """
 
-from libc.stdint cimport int64_t, uint32_t, uint64_t
+from libc.stdint cimport INT64_MAX, int64_t, uint32_t, uint64_t
 from libc.stdlib cimport free
 from libc.string cimport memset
 
@@ -28,7 +28,7 @@ from bog._core.types cimport (
     ALLOW, ASK, BID, CMD_AMEND, CMD_PLACE, LEVEL_RUN, NEVER, ORDER_AMEND_SENT,
     ORDER_CANCEL_SENT, ORDER_FILLED, ORDER_FREE, ORDER_UNKNOWN, PX_MAX, REJ_NOT_FOUND,
     REJ_POST_ONLY, REP_ACK, REP_AMENDED, REP_AMEND_REJECT, REP_CANCELED, REP_CANCEL_REJECT,
-    REP_EXPIRED, REP_FILL, REP_REJECT, REP_UNKNOWN, Command, Limits, Position, Record, Report,
+    REP_EXPIRED, REP_FILL, REP_REJECT, REP_UNKNOWN, VERDICTS, Command, Limits, Position, Record, Report,
     ns_t, px_t, qty_t, quanta_t,
 )
 
@@ -104,6 +104,7 @@ ctypedef struct World:
     uint32_t odds_unasked
     uint32_t odds_lost
     uint32_t odds_free
+    uint32_t odds_watch
     # what happened
     int64_t events
     int64_t violations
@@ -138,6 +139,7 @@ cpdef enum Why:
     WHY_TOKENS = 7       # too few tokens to cancel what lives
     WHY_TRUTH = 8        # at rest, our position or cash is not the true one
     WHY_COUNT = 9        # more orders than allowed
+    WHY_WATCH = 10       # an order while feed, market or connection was suspected
 
 
 cdef inline uint64_t draw(World *w, uint64_t n) noexcept nogil:
@@ -333,11 +335,18 @@ cdef int gate(World *w, int64_t slot, int side, px_t px, qty_t qty) noexcept nog
     m.pos = w.position.pos
     m.level = LEVEL_RUN
     m.connected = 1
+    # now and then feed or market is suspected, or the venue cannot be reached
+    m.watch = <int64_t>draw(w, VERDICTS) if odds(w, w.odds_watch) else ALLOW
+    if odds(w, w.odds_watch):
+        m.connected = 0
+    m.room = INT64_MAX
     seen(w, slot, &x)
     if risk_check(&w.limits, &w.risk, &w.book, &m, &x, side, px, qty, slot >= 0) != ALLOW:
         w.refused += 1
         return 0
     w.allowed += 1
+    if m.watch != ALLOW or m.connected != 1:
+        violated(w, WHY_WATCH)
     if risk_take(&w.risk, &w.limits, w.now, x.live + (slot < 0), 0) != ALLOW:
         violated(w, WHY_TOKENS)
     return 1
@@ -521,6 +530,7 @@ cdef void begin(World *w, uint64_t seed, int plant) noexcept nogil:
     w.odds_unasked = <uint32_t>draw(w, 3) * 10
     w.odds_lost = <uint32_t>draw(w, 3) * 6
     w.odds_free = <uint32_t>draw(w, 3) * 90
+    w.odds_watch = <uint32_t>draw(w, 3) * 12
     orders_init(&w.orders, 1, 0, 0, 50, 0 if plant == PLANT_NO_LINGER else DELAY + 1)
     w.limits.max_long = 5 + <qty_t>draw(w, 40)
     w.limits.max_short = 5 + <qty_t>draw(w, 40)

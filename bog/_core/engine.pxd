@@ -1,156 +1,42 @@
 """The step: one event in, records and commands out. Listen, look, think, check, act.
 
 It reads no clock, makes no system call, allocates nothing, and knows nothing of where events come
-from: live, paper, replay and tests drive this same code.
+from: live, paper, replay and tests drive this same code. engine_state.pxd is what it remembers,
+engine_watch.pxd what speaks against quoting, engine_side.pxd the act.
 """
 
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 from libc.string cimport memcpy, memset
 
-from bog._core.book cimport BOOK_SOUND, book_check
-from bog._core.exposure cimport Exposure
-from bog._core.fixed cimport floor_div
+from bog._core.book cimport BOOK_BAD_PX, BOOK_SOUND, book_check, book_same_touch
+from bog._core.engine_side cimport engine_crowded, engine_side
+from bog._core.engine_state cimport (
+    EVENT_CLEAR_HALT, EVENT_CONNECTION, EVENT_EPOCH, EVENT_GAP, EVENT_LEVEL, EVENT_MODEL, EVENT_RECORD,
+    EVENT_REPORT, EVENT_TIMER, Engine, Event, Out, engine_halt, engine_mark2, engine_record,
+    engine_word,
+)
+from bog._core.engine_strategy cimport (
+    engine_lifecycle, engine_on_beat, engine_on_model, engine_quote,
+)
+from bog._core.engine_watch cimport (
+    engine_clear_halt, engine_doubt, engine_freshness, engine_garbage, engine_judge_book,
+    engine_moment, engine_note_fill, engine_note_reject, engine_on_connection, engine_sample,
+)
+from bog._core.freshness cimport freshness_book
 from bog._core.orders cimport (
-    CHANGE_AMEND, CHANGE_KEEP, CHANGE_REPLACE, EFFECT_DUPLICATE, EFFECT_IGNORED, ORDERS_CAP,
-    PLAN_AMEND, PLAN_CANCEL, PLAN_PLACE, PLAN_WAIT, OrderEffect, Orders, Plan, orders_age,
-    orders_amend, orders_cancel, orders_exposure, orders_init, orders_on_report, orders_place,
-    orders_plan, orders_sent,
+    EFFECT_DUPLICATE, EFFECT_IGNORED, OrderEffect, orders_age, orders_init, orders_on_report,
 )
-from bog._core.position cimport (
-    position_daily2, position_equity2, position_fill, position_funding, position_roll,
-    position_sample_peak,
-)
-from bog._core.risk cimport (
-    Moment, Risk, risk_check, risk_clear_halt, risk_halt, risk_init, risk_restore, risk_standing,
-    risk_take,
-)
-from bog._core.strategy cimport (
-    MOVE_KEEP, MOVE_PULL, MOVE_RENEW, MOVE_WRONG_SIDE, QUIET_INVENTORY, Quote, strategy_moves,
-    strategy_paced, strategy_quote,
-)
+from bog._core.position cimport position_fill, position_funding
+from bog._core.quota cimport quota_init
+from bog._core.risk cimport Moment, risk_init, risk_standing
 from bog._core.types cimport (
-    ALLOW, ASK, BID, DENY_DAILY_LOSS, DENY_DRAWDOWN, DENY_RATE, F_SNAPSHOT, HALT_ACCOUNTING,
-    HALT_DAILY_LOSS, HALT_DRAWDOWN, HALT_KILLED, HALT_VENUE, J_ACK, J_AMEND, J_AMENDED,
-    J_AMEND_REJECT, J_CANCEL, J_CANCELED, J_CANCEL_REJECT, J_CLEAR_HALT, J_DAY, J_DENIED, J_EPOCH,
-    J_EXPIRED, J_FILL, J_FUNDING, J_GAP, J_HALT, J_LEVEL, J_PEAK, J_PLACE, J_REJECT, J_STALE,
-    J_UNKNOWN, LEVEL_KILLED, NEVER, ORDER_FILLED, REC_BOOK, REC_STATS, REC_STATUS, REP_ACK,
-    REP_AMENDED, REP_AMEND_REJECT, REP_CANCELED, REP_CANCEL_REJECT, REP_EXPIRED, REP_FILL,
-    REP_FUNDING, REP_REJECT, STATUS_UP, W_CASH, W_COMMANDS, W_COST, W_DAY, W_DAY_OPEN, W_FEES,
-    W_FILLS, W_FUNDING, W_HALT, W_HALT_ID, W_LAST_NS, W_LEVEL, W_MARK2, W_NEXT_ORDER_ID, W_PEAK,
-    W_POS, W_REALIZED, W_VOLUME, Command, JournalRec, Limits, Order, Position, Record,
-    Report, StrategyParams, half_t, ns_t, px_t, qty_t,
+    ALLOW, DENY_DAILY_LOSS, DENY_DRAWDOWN, HALT_ACCOUNTING, HALT_DAILY_LOSS,
+    HALT_DRAWDOWN, HALT_KILLED, HALT_VENUE, J_ACK, J_AMENDED, J_AMEND_REJECT, J_CANCELED,
+    J_CANCEL_REJECT, J_EPOCH, J_EXPIRED, J_FILL, J_FUNDING, J_GAP, J_LEVEL, J_REJECT, J_UNKNOWN,
+    LEVEL_DRAIN, LEVEL_KILLED, REC_BOOK, REC_STATS, REC_STATUS, REP_ACK, REP_AMENDED, REP_AMEND_REJECT,
+    REP_CANCELED, REP_CANCEL_REJECT, REP_EXPIRED, REP_FILL, REP_FUNDING, REP_REJECT, STATUS_HALTED,
+    STATUS_UP, JournalRec, Limits, Record, Report, StrategyParams, ns_t,
 )
-
-cdef extern from "engine.h" nogil:
-    enum: OUT_COMMANDS "BOG_OUT_COMMANDS"
-    enum: OUT_RECORDS "BOG_OUT_RECORDS"
-
-    cpdef enum EventKind "bog_event_kind":
-        EVENT_RECORD "BOG_EVENT_RECORD"
-        EVENT_REPORT "BOG_EVENT_REPORT"
-        EVENT_TIMER "BOG_EVENT_TIMER"
-        EVENT_LEVEL "BOG_EVENT_LEVEL"
-        EVENT_CLEAR_HALT "BOG_EVENT_CLEAR_HALT"
-        EVENT_GAP "BOG_EVENT_GAP"
-        EVENT_EPOCH "BOG_EVENT_EPOCH"
-
-    ctypedef struct Event "bog_event_t":
-        uint64_t kind
-        ns_t time_ns
-        ns_t alive_ns
-        uint64_t arg
-        const Record *record
-        const Report *report
-
-    ctypedef struct Out "bog_out_t":
-        int64_t n_commands
-        int64_t n_records
-        Command command[40]
-        JournalRec record[96]
-
-    ctypedef struct Engine "bog_engine_t":
-        Position position
-        Record book
-        Quote quote
-        Limits limits
-        StrategyParams params
-        Risk risk
-        Orders orders
-        ns_t now_ns
-        ns_t alive_ns
-        px_t mark_px
-        ns_t mark_ns
-        px_t mid2
-        ns_t sample_ns
-        ns_t quoted_ns[2]
-        uint64_t commands
-        uint32_t market
-        uint32_t level
-        uint8_t book_ok
-        uint8_t stale
-        uint8_t pending
-        uint8_t denied[2]
-        uint8_t why[2]
-        uint8_t invalid
-        uint64_t unchanged
-        uint64_t books
-        uint64_t crossed
-        uint64_t refused
-
-
-cdef inline JournalRec *engine_record(Engine *e, Out *out, int kind) noexcept nogil:
-    """Return a fresh journal record of this turn; the last one is reused should a turn overflow."""
-    cdef JournalRec *rec
-    if out.n_records < OUT_RECORDS:
-        out.n_records += 1
-    rec = &out.record[out.n_records - 1]
-    memset(rec, 0, sizeof(JournalRec))
-    rec.kind = <uint8_t>kind
-    rec.time_ns = e.now_ns
-    return rec
-
-
-cdef inline Command *engine_command(Engine *e, Out *out) noexcept nogil:
-    """Return room for a command, NULL when this turn has given all it may."""
-    if out.n_commands >= OUT_COMMANDS:
-        return NULL
-    return &out.command[out.n_commands]
-
-
-cdef inline px_t engine_mark2(const Engine *e) noexcept nogil:
-    """Return the mark in half ticks: the published one for five seconds, else the last mid."""
-    if e.mark_px > 0 and e.now_ns - e.mark_ns <= 5_000_000_000LL:
-        return 2 * e.mark_px
-    return e.mid2
-
-
-cdef inline void engine_halt(Engine *e, Out *out, int reason, int64_t evidence) noexcept nogil:
-    """Halt for `reason` until an operator clears it by id; the first reason stands."""
-    cdef JournalRec *rec
-    if not risk_halt(&e.risk, reason):
-        return
-    rec = engine_record(e, out, J_HALT)
-    rec.id = e.risk.halt_id
-    rec.reason = <uint8_t>reason
-    rec.val = evidence
-
-
-cdef inline void engine_sample(Engine *e, Out *out) noexcept nogil:
-    """Roll the UTC day and raise its peak: only here, so that the journal knows each change."""
-    cdef JournalRec *rec
-    cdef px_t mark2 = engine_mark2(e)
-    cdef int64_t day = floor_div(e.now_ns + e.limits.unix_offset_ns, 86_400_000_000_000LL)
-    if mark2 <= 0:
-        return
-    if position_roll(&e.position, day, mark2):
-        rec = engine_record(e, out, J_DAY)
-        rec.id = <uint64_t>day
-        rec.val = e.position.day_open
-        rec.px = mark2
-    if position_sample_peak(&e.position, mark2):
-        rec = engine_record(e, out, J_PEAK)
-        rec.val = e.position.peak
-        rec.px = mark2
 
 
 cdef inline int engine_report_record(int kind) noexcept nogil:
@@ -209,7 +95,12 @@ cdef inline void engine_on_report(Engine *e, const Report *report, Out *out) noe
     if fault:
         engine_halt(e, out, HALT_VENUE, fault)
     if effect.fill_qty > 0:
+        engine_note_fill(e, out)
         engine_sample(e, out)
+    elif not effect.flags & EFFECT_IGNORED and (
+        report.kind == REP_REJECT or report.kind == REP_AMEND_REJECT
+    ):
+        engine_note_reject(e, out)
 
 
 cdef inline void engine_on_level(Engine *e, uint64_t level, Out *out) noexcept nogil:
@@ -226,16 +117,9 @@ cdef inline void engine_on_level(Engine *e, uint64_t level, Out *out) noexcept n
         engine_halt(e, out, HALT_KILLED, 0)
 
 
-cdef inline void engine_void_book(Engine *e) noexcept nogil:
-    """Trust no book until the next whole message: an empty one is quoted by nobody."""
-    memset(&e.book, 0, sizeof(Record))
-    e.book_ok = 0
-    e.pending = 1
-
-
 cdef inline int engine_on_record(Engine *e, const Record *record, Out *out) noexcept nogil:
     """Look: take a market record; return 1 when there is something to think about."""
-    cdef int check
+    cdef int check, late
     if record.kind == REC_STATS:
         if record.mark_px > 0:
             e.mark_px = record.mark_px
@@ -243,199 +127,54 @@ cdef inline int engine_on_record(Engine *e, const Record *record, Out *out) noex
         return 1
     if record.kind == REC_STATUS:
         if record.status != STATUS_UP:
-            engine_void_book(e)
+            engine_doubt(e)
+        if record.status == STATUS_HALTED:
+            engine_halt(e, out, HALT_VENUE, record.status)
         return 1
     if record.kind != REC_BOOK:
         return 0
     e.books += 1
+    late = freshness_book(&e.freshness, &e.limits, e.now_ns, record.exch_ns)
     check = book_check(record)
     if check != BOOK_SOUND:
         # a book that cannot be: quotes must not rest on the last good one
         e.refused += 1
         e.invalid = <uint8_t>check
-        engine_void_book(e)
+        engine_doubt(e)
+        if check == BOOK_BAD_PX:
+            engine_garbage(e, out)
         return 1
-    if (
-        e.book_ok
-        and not e.pending
-        and record.bid == e.book.bid
-        and record.bid_qty == e.book.bid_qty
-        and record.ask == e.book.ask
-        and record.ask_qty == e.book.ask_qty
-    ):
+    if e.book_ok and not e.pending and not late and book_same_touch(record, &e.book):
         e.unchanged += 1
         return 0
     memcpy(&e.book, record, sizeof(Record))
     e.book_ok = 1
     if record.bid > 0 and record.ask > 0:
         if record.bid < record.ask:
-            e.mid2 = record.bid + record.ask
+            engine_judge_book(e, record.bid, record.ask, out)
         else:
             e.crossed += 1
     return 1
 
 
-cdef inline void engine_moment(const Engine *e, Moment *m) noexcept nogil:
-    """Write what the gate must know of this moment."""
-    cdef px_t mark2 = engine_mark2(e)
-    m.now = e.now_ns
-    m.alive_ns = e.alive_ns
-    m.equity2 = position_equity2(&e.position, mark2)
-    m.daily2 = position_daily2(&e.position, mark2)
-    m.peak2 = e.position.peak
-    m.pos = e.position.pos
-    m.level = e.level
-    m.connected = 1
-
-
-cdef inline void engine_freshness(Engine *e, Out *out) noexcept nogil:
-    """Notice that the feed has gone stale or is back; a stale feed voids the book."""
-    cdef JournalRec *rec
-    cdef uint8_t stale = e.now_ns - e.alive_ns > e.limits.stale_after_ns
-    if stale == e.stale:
-        return
-    e.stale = stale
-    rec = engine_record(e, out, J_STALE)
-    rec.state = stale
-    rec.val = e.now_ns - e.alive_ns
-    if stale:
-        engine_void_book(e)
-
-
-cdef inline int engine_say(Engine *e, int side, int verdict, px_t px, qty_t qty, Out *out) noexcept nogil:
-    """Journal a verdict on a side when it differs from the last one; return it."""
-    cdef JournalRec *rec
-    if verdict != ALLOW:
-        e.why[side] = <uint8_t>(32 + verdict)
-    if verdict != e.denied[side]:
-        e.denied[side] = <uint8_t>verdict
-        rec = engine_record(e, out, J_DENIED)
-        rec.side = <uint8_t>side
-        rec.reason = <uint8_t>verdict
-        rec.px = px
-        rec.qty = qty
-    return verdict
-
-
-cdef inline void engine_cancel(Engine *e, int64_t slot, Out *out) noexcept nogil:
-    """Pull one order, if the bucket has a token even for a cancel; else look again soon."""
-    cdef Command *command = engine_command(e, out)
-    cdef JournalRec *rec
-    if command == NULL or risk_take(&e.risk, &e.limits, e.now_ns, 0, 1):
-        e.pending = 1
-        return
-    if orders_cancel(&e.orders, slot, e.now_ns, command):
-        return
-    rec = engine_record(e, out, J_CANCEL)
-    rec.id = command.order_id
-    rec.side = command.side
-    rec.px = command.px
-    engine_sent(e, out)
-
-
-cdef inline void engine_sent(Engine *e, Out *out) noexcept nogil:
-    """Number the command just filled and let it go."""
-    e.commands += 1
-    out.command[out.n_commands].seq = e.commands
-    out.n_commands += 1
-
-
-cdef inline void engine_side(Engine *e, int side, const Moment *m, int standing, Out *out) noexcept nogil:
-    """Think, check and act on one side: judge it by itself and take the smallest step."""
-    cdef const Quote *quote = &e.quote
-    cdef px_t px = quote.bid_px if side == BID else quote.ask_px
-    cdef qty_t qty = quote.bid_qty if side == BID else quote.ask_qty
-    cdef int move = MOVE_KEEP, change = CHANGE_KEEP, verdict, i
-    cdef ns_t expiry = NEVER
-    cdef Exposure exposure
-    cdef Order *order = NULL
-    cdef Command *command
-    cdef JournalRec *rec
-    cdef Plan plan
-    cdef int64_t slot, was_free = 0
-    e.why[side] = quote.why[side]
-    if standing != ALLOW:
-        e.risk.denied[standing] += 1
-        engine_say(e, side, standing, px, qty, out)
-        qty = 0
-    for i in range(ORDERS_CAP):
-        if e.orders.live >> i & 1 and e.orders.slot[i].side == side:
-            order = &e.orders.slot[i]
-            if qty > 0:
-                move = strategy_moves(&e.params, quote, side, order, e.now_ns)
-    if move == MOVE_RENEW:
-        change = CHANGE_REPLACE
-    elif move != MOVE_KEEP:
-        change = CHANGE_AMEND
-    if qty > 0 and change != CHANGE_KEEP and not strategy_paced(&e.params, e.quoted_ns[side], e.now_ns):
-        # too soon to move it: a quote on the wrong side goes, any other waits
-        e.pending = 1
-        if move == MOVE_WRONG_SIDE:
-            qty = 0
-        else:
-            return
-    orders_plan(&e.orders, side, px, qty, change, e.now_ns, &plan)
-    if plan.kind == PLAN_WAIT:
-        return
-    if plan.kind == PLAN_CANCEL:
-        engine_cancel(e, plan.slot, out)
-        return
-    if plan.kind != PLAN_PLACE and plan.kind != PLAN_AMEND:
-        if standing == ALLOW:
-            engine_say(e, side, ALLOW, px, qty, out)
-        return
-    slot = plan.slot if plan.kind == PLAN_AMEND else -1
-    orders_exposure(&e.orders, e.now_ns, slot, &exposure)
-    verdict = risk_check(
-        &e.limits, &e.risk, &e.book, m, &exposure, side, plan.px, plan.qty, slot >= 0
-    )
-    command = engine_command(e, out)
-    if verdict != ALLOW or command == NULL:
-        engine_say(e, side, verdict, plan.px, plan.qty, out)
-        e.pending = 1
-        # what may not be moved may not stay either, except for want of a token
-        if slot >= 0 and (verdict != DENY_RATE or move == MOVE_WRONG_SIDE):
-            engine_cancel(e, slot, out)
-        return
-    engine_say(e, side, ALLOW, plan.px, plan.qty, out)
-    if slot < 0:
-        if e.params.order_life_ns > 0:
-            expiry = e.now_ns + e.params.order_life_ns
-        was_free = 1
-        slot = orders_place(&e.orders, side, plan.px, plan.qty, expiry, e.now_ns, command)
-        if slot < 0:
-            e.pending = 1
-            return
-        rec = engine_record(e, out, J_PLACE)
-        rec.val = expiry
-        orders_sent(&e.orders, slot)
-    else:
-        if orders_amend(&e.orders, slot, plan.px, plan.qty, e.now_ns, command):
-            return
-        rec = engine_record(e, out, J_AMEND)
-    risk_take(&e.risk, &e.limits, e.now_ns, exposure.live + was_free, 0)
-    rec.id = command.order_id
-    rec.px = plan.px
-    rec.qty = plan.qty
-    rec.side = <uint8_t>side
-    e.quoted_ns[side] = e.now_ns
-    engine_sent(e, out)
-
-
 cdef inline void engine_decide(Engine *e, Out *out) noexcept nogil:
     """Think about both sides, each judged by itself; a loss past its limit halts first."""
     cdef Moment m
-    cdef int standing
-    e.pending = 0
-    engine_moment(e, &m)
+    cdef int standing, verdict, side
+    engine_moment(e, &m, out)
+    # a feed that warms up is looked at until it is warm, though nothing moves
+    e.pending = m.watch != ALLOW
     standing = risk_standing(&e.limits, &e.risk, &e.book, &m)
     if standing == DENY_DAILY_LOSS:
         engine_halt(e, out, HALT_DAILY_LOSS, m.daily2)
     elif standing == DENY_DRAWDOWN:
         engine_halt(e, out, HALT_DRAWDOWN, m.daily2)
-    strategy_quote(&e.params, &e.book, e.orders.slot, ORDERS_CAP, e.position.pos, &e.quote)
-    engine_side(e, BID, &m, standing, out)
-    engine_side(e, ASK, &m, standing, out)
+    engine_quote(e)
+    for side in range(2):
+        verdict = standing
+        if verdict == ALLOW and e.over:
+            verdict = engine_crowded(e, side, &m)
+        engine_side(e, side, &m, verdict, out)
 
 
 cdef inline void engine_step(Engine *e, const Event *event, Out *out) noexcept nogil:
@@ -448,29 +187,39 @@ cdef inline void engine_step(Engine *e, const Event *event, Out *out) noexcept n
     out.n_commands = out.n_records = 0
     if event.time_ns > e.now_ns:
         e.now_ns = event.time_ns
-    if event.alive_ns > e.alive_ns:
+    if event.alive_ns > 0:
         e.alive_ns = event.alive_ns
+    e.room = event.room
+    if e.over != (event.over != 0):
+        e.over = event.over != 0
+        e.pending = 1
     if event.kind == EVENT_RECORD:
         look = engine_on_record(e, event.record, out)
     elif event.kind == EVENT_REPORT:
         engine_on_report(e, event.report, out)
+    elif event.kind == EVENT_TIMER:
+        engine_on_beat(e)
+    elif event.kind == EVENT_MODEL:
+        engine_on_model(e, event.model, out)
     elif event.kind == EVENT_LEVEL:
         engine_on_level(e, event.arg, out)
     elif event.kind == EVENT_GAP:
         rec = engine_record(e, out, J_GAP)
         rec.val = <int64_t>event.arg
-        engine_void_book(e)
+        engine_doubt(e)
     elif event.kind == EVENT_EPOCH:
         rec = engine_record(e, out, J_EPOCH)
         rec.id = event.arg
-        engine_void_book(e)
+        engine_doubt(e)
     elif event.kind == EVENT_CLEAR_HALT:
-        if risk_clear_halt(&e.risk, event.arg):
-            rec = engine_record(e, out, J_CLEAR_HALT)
-            rec.id = event.arg
+        engine_clear_halt(e, event.arg, out)
+    elif event.kind == EVENT_CONNECTION:
+        engine_on_connection(e, event.arg, out)
     if not look:
         return
     engine_freshness(e, out)
+    if event.kind != EVENT_RECORD and (event.kind != EVENT_REPORT or e.level >= LEVEL_DRAIN):
+        engine_lifecycle(e, out)
     if e.now_ns >= e.sample_ns:
         # whole seconds of the engine's clock, however far time jumped
         e.sample_ns = e.now_ns - e.now_ns % 1_000_000_000LL + 1_000_000_000LL
@@ -488,86 +237,7 @@ cdef inline int engine_init(
     memcpy(&e.limits, limits, sizeof(Limits))
     memcpy(&e.params, params, sizeof(StrategyParams))
     e.market = market
+    quota_init(&e.memory.quota, &e.params, 0)
     # a slot is kept as long as a late fill may be told, a cancel is asked again after two seconds
     orders_init(&e.orders, 1, market, 3_000_000_000LL, 2_000_000_000LL, 0)
     return risk_init(&e.risk, &e.limits, px_decimals, qty_decimals, 0)
-
-
-cdef inline int64_t engine_word(Engine *e, int word, int64_t value, bint store) noexcept nogil:
-    """Return word `word` of the state that outlives a run (enum StateWord), after storing `value`.
-
-    A level above RUN is not carried over: a run that drained ended, and an emergency stop is kept
-    as a halt. A halt that is none reads as the strictest one.
-    """
-    cdef Position *p = &e.position
-    if word == W_POS:
-        if store:
-            p.pos = value
-        return p.pos
-    if word == W_COST:
-        if store:
-            p.cost = value
-        return p.cost
-    if word == W_CASH:
-        if store:
-            p.cash = value
-        return p.cash
-    if word == W_REALIZED:
-        if store:
-            p.realized = value
-        return p.realized
-    if word == W_FEES:
-        if store:
-            p.fees = value
-        return p.fees
-    if word == W_FUNDING:
-        if store:
-            p.funding = value
-        return p.funding
-    if word == W_VOLUME:
-        if store:
-            p.volume = value
-        return p.volume
-    if word == W_FILLS:
-        if store:
-            p.fills = <uint64_t>value
-        return <int64_t>p.fills
-    if word == W_DAY:
-        if store:
-            p.day = value
-        return p.day
-    if word == W_DAY_OPEN:
-        if store:
-            p.day_open = value
-        return p.day_open
-    if word == W_PEAK:
-        if store:
-            p.peak = value
-        return p.peak
-    if word == W_MARK2:
-        if store:
-            p.mark2 = value
-        return p.mark2
-    if word == W_NEXT_ORDER_ID:
-        if store and value > 0:
-            e.orders.next_id = <uint64_t>value
-        return <int64_t>e.orders.next_id
-    if word == W_HALT:
-        if store:
-            risk_restore(&e.risk, value, e.risk.halt_id)
-        return e.risk.halt
-    if word == W_HALT_ID:
-        if store:
-            risk_restore(&e.risk, e.risk.halt, <uint64_t>value)
-        return <int64_t>e.risk.halt_id
-    if word == W_LEVEL:
-        return e.level
-    if word == W_COMMANDS:
-        if store:
-            e.commands = <uint64_t>value
-        return <int64_t>e.commands
-    if word == W_LAST_NS:
-        if store:
-            e.now_ns = value
-        return e.now_ns
-    return 0

@@ -1,15 +1,18 @@
 """A Python handle on the step: feed it events one by one, read what came out and what it knows."""
 
 cimport cython
-from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
+from libc.stdint cimport INT64_MAX, int64_t, uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport free
 from libc.string cimport memcpy, memset
 
 from bog._core.crc32c cimport crc32c_pick
-from bog._core.engine cimport (
-    EVENT_CLEAR_HALT, EVENT_EPOCH, EVENT_GAP, EVENT_LEVEL, EVENT_RECORD, EVENT_REPORT,
-    EVENT_TIMER, Engine, Event, Out, engine_init, engine_mark2, engine_step, engine_word,
+from bog._core.engine cimport engine_init, engine_step
+from bog._core.engine_state cimport (
+    EVENT_CLEAR_HALT, EVENT_CONNECTION, EVENT_EPOCH, EVENT_GAP, EVENT_LEVEL, EVENT_MODEL,
+    EVENT_RECORD,
+    EVENT_REPORT, EVENT_TIMER, Engine, Event, Out, engine_mark2, engine_word,
 )
+from bog._core.inventory cimport MODEL_STEPS, Model
 from bog._core.journal cimport Journal, Segment, journal_append
 from bog._core.memory cimport lines
 from bog._core.orders cimport ORDERS_CAP
@@ -53,9 +56,9 @@ cdef void quiet_turn(Engine *e, const Event *event, Out *out, Journal *journal) 
 cdef class EngineProbe:
     """One engine. Prices in ticks, sizes in lots, money in quanta, times in ns; side 0 buys, 1 sells.
 
-    `limits` and `strategy` name every field of Limits and StrategyParams. Each event method returns
-    (records, commands) of its turn, in order, as dictionaries of their fields. The feed counts as
-    alive at `time_ns` unless `alive_ns` says otherwise.
+    `limits` names every field of Limits, `strategy` those of StrategyParams that are not 0. Each
+    event method returns (records, commands) of its turn, in order, as dictionaries of their fields.
+    The feed counts as alive at `time_ns` unless `alive_ns` says otherwise.
     """
 
     cdef Engine *engine
@@ -68,18 +71,23 @@ cdef class EngineProbe:
     cdef Journal *journal
     cdef JournalRec *slots
     cdef Event event
+    cdef Model numbers
     cdef turn_fn turn
     cdef turn_fn aside
     cdef uint64_t written  # the journal before the last event
     cdef uint32_t crc
+    cdef public long long room  # of the events to come, quanta
+    cdef public bint over
 
     def __cinit__(
         self, dict limits, dict strategy, uint32_t market=1, int price_decimals=1,
         int size_decimals=5,
     ):
         cdef Limits bounds = limits
-        cdef StrategyParams params = strategy
+        cdef StrategyParams params
         cdef int cap
+        memset(&params, 0, sizeof(StrategyParams))
+        params = {**params, **strategy}
         self.engine = <Engine *> lines(sizeof(Engine))
         self.before = <Engine *> lines(sizeof(Engine))
         self.out = <Out *> lines(sizeof(Out))
@@ -102,6 +110,7 @@ cdef class EngineProbe:
         self.journal.capacity = SLOTS
         self.journal.crc32c = crc32c_pick()
         self.turn = measured_turn
+        self.room = INT64_MAX
         self.aside = quiet_turn
 
     def __dealloc__(self):
@@ -123,8 +132,11 @@ cdef class EngineProbe:
         self.event.time_ns = time_ns
         self.event.alive_ns = time_ns if alive_ns is None else alive_ns
         self.event.arg = arg
+        self.event.room = self.room
+        self.event.over = self.over
         self.event.record = self.record
         self.event.report = self.told
+        self.event.model = &self.numbers
         memcpy(self.before, self.engine, sizeof(Engine))
         self.written = self.page.durable = self.journal.written
         self.crc = self.journal.crc
@@ -149,9 +161,13 @@ cdef class EngineProbe:
 
     # events
 
-    def book(self, ns_t time_ns, bids, asks, alive_ns=None):
-        """Show a whole book: up to ten (price, size) pairs a side, best first."""
+    def book(self, ns_t time_ns, bids, asks, alive_ns=None, ns_t exch_ns=0):
+        """Show a whole book: up to ten (price, size) pairs a side, best first.
+
+        `exch_ns` is the venue's own time of it, Unix; 0 when unknown.
+        """
         self.fill_book(self.record, bids, asks)
+        self.record.exch_ns = exch_ns
         return self.take(EVENT_RECORD, time_ns, alive_ns, 0)
 
     def stats(self, ns_t time_ns, long long mark_px, alive_ns=None):
@@ -191,6 +207,20 @@ cdef class EngineProbe:
         """Let time pass."""
         return self.take(EVENT_TIMER, time_ns, alive_ns, 0)
 
+    def model(self, ns_t time_ns, long long half_q16, list shift_q16, list number_q16, alive_ns=None):
+        """Hand over a model's numbers, Q16: half spread, 2 n + 1 shifts, and the six by ModelNumber."""
+        steps = len(shift_q16) // 2
+        if len(shift_q16) != 2 * steps + 1 or not 1 <= steps <= MODEL_STEPS:
+            raise ValueError(f"{len(shift_q16)} shifts: want an odd number from 3 to 33")
+        memset(&self.numbers, 0, sizeof(Model))
+        self.numbers.half_q16 = half_q16
+        self.numbers.steps = steps
+        for i, shift in enumerate(shift_q16):
+            self.numbers.shift_q16[i] = shift
+        for i, number in enumerate(number_q16):
+            self.numbers.number_q16[i] = number
+        return self.take(EVENT_MODEL, time_ns, alive_ns, 0)
+
     def level(self, ns_t time_ns, unsigned long long level, alive_ns=None):
         """Ask for a run level; any number may be asked for."""
         return self.take(EVENT_LEVEL, time_ns, alive_ns, level)
@@ -206,6 +236,10 @@ cdef class EngineProbe:
     def epoch(self, ns_t time_ns, unsigned long long epoch, alive_ns=None):
         """Say that the feed's writer began a new life."""
         return self.take(EVENT_EPOCH, time_ns, alive_ns, epoch)
+
+    def connection(self, ns_t time_ns, unsigned long long attempt, alive_ns=None):
+        """Say what became of an attempt to reach the venue: an Attempt."""
+        return self.take(EVENT_CONNECTION, time_ns, alive_ns, attempt)
 
     # many turns in one call
 
@@ -237,6 +271,7 @@ cdef class EngineProbe:
         self.fill_book(self.record, first[0], first[1])
         self.fill_book(self.other, second[0], second[1])
         memset(&event, 0, sizeof(Event))
+        event.room = self.room
         with nogil:
             for i in range(n):
                 self.page.durable = self.journal.written
@@ -316,7 +351,16 @@ cdef class EngineProbe:
             "commands": self.engine.commands, "level": self.engine.level,
             "stale": self.engine.stale, "book_ok": self.engine.book_ok,
             "pending": self.engine.pending, "invalid": self.engine.invalid,
+            "violations": self.engine.breaker.count, "warm": self.engine.freshness.warm,
+            "connection": self.engine.connection.state,
         }
+
+    def strategy(self):
+        """Return the strategy's state (StrategyState), its samples of 100 ms, and its quota's rest."""
+        return (
+            self.engine.memory.state, self.engine.memory.volatility.fast.samples,
+            self.engine.memory.quota.left,
+        )
 
     def words(self):
         """Return the words of state that outlive a run (enum StateWord)."""

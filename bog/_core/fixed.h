@@ -75,6 +75,13 @@ static inline bog_quanta_t bog_fee(bog_px_t px, bog_qty_t qty, bog_ppm_t ppm)
     return q > INT64_MAX ? INT64_MAX : q < INT64_MIN ? INT64_MIN : (int64_t)q;
 }
 
+/* More than `limit` lies between two times, either way: old, or of another clock. */
+static inline int bog_apart(int64_t a, int64_t b, int64_t limit)
+{
+    bog_i128 gap = (bog_i128)a - b;
+    return (gap < 0 ? -gap : gap) > limit;
+}
+
 /* Largest r with r * r <= v. */
 static inline uint64_t bog_isqrt(uint64_t v)
 {

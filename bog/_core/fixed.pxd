@@ -10,6 +10,7 @@ cdef extern from "fixed.h" nogil:
 
     int mul_overflows "bog_mul_overflows"(int64_t a, int64_t b, int64_t *out)
     int add_overflows "bog_add_overflows"(int64_t a, int64_t b, int64_t *out)
+    int apart "bog_apart"(int64_t a, int64_t b, int64_t limit)
     int64_t floor_div "bog_floor_div"(int64_t a, int64_t b)
     int64_t ceil_div "bog_ceil_div"(int64_t a, int64_t b)
     int64_t mul_div "bog_mul_div"(int64_t a, int64_t b, int64_t c)

@@ -13,9 +13,10 @@ from bog._core.memory cimport lines
 from bog._core.position cimport position_fill, position_funding, position_holds
 from bog._core.types cimport (
     HALT_NONE, J_ACK, J_AMEND, J_AMENDED, J_CANCEL, J_CANCELED, J_CANCEL_ALL, J_CLEAR_HALT,
-    J_CONNECTION, J_DAY, J_DENIED, J_FILL, J_FUNDING, J_HALT, J_LEVEL, J_PEAK, J_PLACE, J_READY,
-    J_RUN, J_STATE, J_UNKNOWN, ORDER_AMEND_SENT, ORDER_CANCEL_SENT, ORDER_FILLED, ORDER_IN_FLIGHT, REJ_RESTART,
-    STATE_WORDS, W_CASH, W_COMMANDS, W_COST, W_DAY, W_DAY_OPEN, W_FEES, W_FILLS, W_FUNDING, W_HALT,
+    J_CONNECTION, J_DAY, J_DENIED, J_FILL, J_FUNDING, J_HALT, J_LEVEL, J_ORDER, J_PEAK, J_PLACE,
+    J_READY, J_RUN, J_STATE, J_UNKNOWN, ORDER_AMEND_SENT, ORDER_CANCEL_SENT, ORDER_FILLED,
+    ORDER_IN_FLIGHT, REJ_RESTART, STATE_WORDS, W_CASH, W_COMMANDS,
+    W_COST, W_DAY, W_DAY_OPEN, W_FEES, W_FILLS, W_FUNDING, W_HALT,
     W_HALT_ID, W_LAST_NS, W_LEVEL, W_MARK2, W_NEXT_ORDER_ID, W_PEAK, W_POS, W_REALIZED, W_VOLUME,
     JournalRec, Position,
 )
@@ -126,6 +127,9 @@ cdef class Fold:
                 return ""
             if kind == J_CANCELED and rec.reason == REJ_RESTART:
                 return ""
+            if kind == J_ORDER and self.seen == STATE_WORDS:
+                self.carry_order(rec)
+                return ""
             doubt = f"kind {kind} before the carried state is complete"
         elif rec.time_ns < self.last_ns:
             doubt = f"time goes back by {self.last_ns - rec.time_ns} ns"
@@ -189,6 +193,13 @@ cdef class Fold:
         elif at == W_FILLS:
             p.fills = <uint64_t> rec.val
         return doubt
+
+    cdef carry_order(self, const JournalRec *rec):
+        """Take an order that was alive when the file before was turned over."""
+        cdef OpenOrder order = OpenOrder.__new__(OpenOrder)
+        order.id, order.side, order.px, order.qty = rec.id, rec.side, rec.px, rec.qty
+        order.filled, order.state = rec.val, rec.state
+        self.orders[rec.id] = order
 
     cdef str order(self, const JournalRec *rec):
         """Apply an intent or a report about one order, fills to the position first of all."""

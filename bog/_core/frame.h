@@ -51,12 +51,13 @@ typedef struct bog_frames {
     int32_t size_decimals;
     bog_ns_t recv_ns; /* set by the caller before each frame: copied into its rows */
     /* the chain */
-    int32_t chain;     /* enum bog_frame_chain: the form of the last snapshot; NONE: no book */
-    int32_t after_gap; /* 1 from a gap to the snapshot that repairs it */
-    int64_t last;      /* nonce or offset of the last frame taken */
+    int32_t chain;      /* enum bog_frame_chain: the form of the last snapshot; NONE: no book */
+    int32_t after_gap;  /* 1 from a gap to the snapshot that repairs it */
+    int64_t last;       /* nonce or offset of the last frame taken */
+    int64_t last_trade; /* id of the newest print known, from history or taken: none comes again */
     /* what was met, since the start */
     uint64_t frames;
-    uint64_t duplicates; /* book frames, and prints within a frame, that came again */
+    uint64_t duplicates; /* book frames and prints that came again */
     uint64_t gaps;
     uint64_t orphans; /* book updates without a book, after a gap or before the first snapshot */
     uint64_t inexact; /* statistics that are no whole ticks, sent as 0; funding rounded to 1 ppm */
@@ -75,10 +76,11 @@ typedef struct bog_frames {
 
 /* What one frame said, until all of it is read. */
 typedef struct bog_frame_draft {
-    int family;    /* of the channel: enum bog_frame_family */
-    int ours;      /* the channel is our market's, or `all` */
-    int all;       /* market_stats:all */
-    int has_stats; /* our market was in it */
+    int family;     /* of the channel: enum bog_frame_family */
+    int ours;       /* the channel is our market's, or `all` */
+    int64_t market; /* of the channel, -1: none */
+    int all;        /* market_stats:all */
+    int has_stats;  /* our market was in it */
     int has_book;
     int64_t timestamp_ms, updated_us;
     int64_t offset, inner_offset, nonce, begin_nonce, inner_updated_us; /* -1: absent */

@@ -93,10 +93,24 @@ static inline int bog_frame_trades(bog_frames_t *f, bog_json_t *j, uint8_t flags
     return more;
 }
 
-/* The prints of a frame by rising trade id; one that stands in both lists is one print. */
+/* Remember how far history goes: it is no flow, and what repeats it later is none either. */
+static inline void bog_frame_trade_past(bog_frames_t *f)
+{
+    int64_t newest = 0;
+    for (int32_t i = 0; i < f->n_trades; i++)
+        newest = f->trades[i].id > newest ? f->trades[i].id : newest;
+    if (newest)
+        f->last_trade = newest;
+}
+
+/*
+ * The prints of a frame by rising trade id; one that stands in both lists is one print, and one that
+ * is not newer than the last one known is none.
+ */
 static inline int bog_frame_trade_rows(bog_frames_t *f, bog_json_t *j, bog_row_t *out, int cap)
 {
     bog_frame_trade_t *t = f->trades;
+    uint64_t known = 0;
     int n = 0;
     for (int32_t i = 1; i < f->n_trades; i++) { /* few, and newest first */
         bog_frame_trade_t one = t[i];
@@ -106,12 +120,16 @@ static inline int bog_frame_trade_rows(bog_frames_t *f, bog_json_t *j, bog_row_t
         t[k] = one;
     }
     for (int32_t i = 0; i < f->n_trades; i++) {
+        if (f->last_trade && t[i].id <= f->last_trade) {
+            known++;
+            continue;
+        }
         if (i > 0 && t[i].id == t[i - 1].id) {
             bog_row_t *before = out + n - 1;
             if (before->px != t[i].px || before->qty != t[i].qty || before->side != t[i].side)
                 return bog_json_fail(j, BOG_BAD_CONFLICT, "trade_id", j->end);
             before->flags |= t[i].flags;
-            f->duplicates++;
+            known++;
             continue;
         }
         if (n == cap)
@@ -124,8 +142,11 @@ static inline int bog_frame_trade_rows(bog_frames_t *f, bog_json_t *j, bog_row_t
         out[n].flags = t[i].flags;
         n++;
     }
-    if (n)
+    f->duplicates += known;
+    if (n) {
         out[n - 1].eom = 1;
+        f->last_trade = out[n - 1].id;
+    }
     return n;
 }
 

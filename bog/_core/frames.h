@@ -14,13 +14,13 @@
 #include "frame_stats.h"
 #include "frame_trades.h"
 
-/* Split "order_book:1" (or with a slash) and see whether it is about our market. */
-static inline void bog_frame_channel(const bog_frames_t *f, bog_text_t channel,
-                                     bog_frame_draft_t *d)
+/* Split "order_book:1" (or with a slash) into family and market. */
+static inline void bog_frame_channel(bog_text_t channel, bog_frame_draft_t *d)
 {
     bog_text_t family = channel, rest = { channel.s + channel.n, 0 };
-    uint64_t market = 0;
+    int64_t market = 0;
     size_t i;
+    d->market = -1;
     for (i = 0; i < channel.n; i++) {
         if (channel.s[i] == ':' || channel.s[i] == '/') {
             family.n = i;
@@ -34,15 +34,41 @@ static inline void bog_frame_channel(const bog_frames_t *f, bog_text_t channel,
                 : BOG_IS(family, "market_stats") ? BOG_FAMILY_STATS
                                                  : BOG_FAMILY_OTHER;
     d->all = d->family == BOG_FAMILY_STATS && BOG_IS(rest, "all");
-    d->ours = d->all;
     if (d->all || rest.n == 0 || rest.n > 10)
         return;
     for (i = 0; i < rest.n; i++) {
         if (rest.s[i] < '0' || rest.s[i] > '9')
             return;
-        market = market * 10 + (uint64_t)(rest.s[i] - '0');
+        market = market * 10 + (rest.s[i] - '0');
     }
-    d->ours = market == f->market;
+    d->market = market;
+}
+
+/*
+ * Find out whose frame this is, without judging it: family, `all` and market of its channel.
+ *
+ * The venue puts the channel first, so that this reads a few bytes. Family UNKNOWN: there is no
+ * channel, or none that can be read; whoever parses the frame then says what is wrong with it.
+ */
+static inline void bog_frame_route(const char *text, size_t n, bog_frame_draft_t *d)
+{
+    bog_json_t j = { text, text + n, text, "", 0, 0 };
+    bog_text_t name, channel;
+    int first = 1;
+    d->family = BOG_FAMILY_UNKNOWN;
+    d->all = 0;
+    d->market = -1;
+    if (bog_json_expect(&j, '{', "frame"))
+        return;
+    while (bog_json_member(&j, &first, &name, "frame") > 0) {
+        if (BOG_IS(name, "channel")) {
+            if (!bog_json_word(&j, &channel, "channel"))
+                bog_frame_channel(channel, d);
+            return;
+        }
+        if (bog_json_skip(&j, 1, "frame"))
+            return;
+    }
 }
 
 /* The venue's number in an error frame, 0 when there is none to be had. */
@@ -124,8 +150,10 @@ static inline int bog_frame_read(bog_frames_t *f, bog_json_t *j, bog_row_t *out,
         } else if (BOG_IS(name, "channel")) {
             bad = bog_frame_once(j, &seen, CHANNEL, "channel") ||
                   bog_json_word(j, &channel, "channel");
-            if (!bad)
-                bog_frame_channel(f, channel, &d);
+            if (!bad) {
+                bog_frame_channel(channel, &d);
+                d.ours = d.all || d.market == (int64_t)f->market;
+            }
         } else if (BOG_IS(name, "timestamp")) {
             bad = bog_frame_once(j, &seen, STAMP, "timestamp") ||
                   bog_json_number(j, 0, 0, BOG_MS_MAX, &d.timestamp_ms, "timestamp");
@@ -193,6 +221,9 @@ static inline int bog_frame_read(bog_frames_t *f, bog_json_t *j, bog_row_t *out,
         return bog_frame_book_rows(f, j, &d, 0, out, cap);
     case BOG_FRAME_TRADES_NEW:
         return bog_frame_trade_rows(f, j, out, cap);
+    case BOG_FRAME_TRADES_PAST:
+        bog_frame_trade_past(f);
+        return 0;
     case BOG_FRAME_STATS:
         if (!d.has_stats)
             return d.all ? 0 : bog_json_fail(j, BOG_BAD_MISSING, "market_stats", j->end);

@@ -64,6 +64,15 @@ cdef extern from "frames.h" nogil:
         CHAIN_OFFSET "BOG_CHAIN_OFFSET"
         CHAIN_NONCE "BOG_CHAIN_NONCE"
 
+    enum: FAMILY_BOOK "BOG_FAMILY_BOOK"
+    enum: FAMILY_TRADE "BOG_FAMILY_TRADE"
+    enum: FAMILY_STATS "BOG_FAMILY_STATS"
+
+    ctypedef struct FrameDraft "bog_frame_draft_t":
+        int family
+        int64_t market
+        int all
+
     ctypedef struct FrameParser "bog_frames_t":
         uint32_t market
         int32_t price_decimals
@@ -72,6 +81,7 @@ cdef extern from "frames.h" nogil:
         int32_t chain
         int32_t after_gap
         int64_t last
+        int64_t last_trade
         uint64_t frames
         uint64_t duplicates
         uint64_t gaps
@@ -85,5 +95,6 @@ cdef extern from "frames.h" nogil:
 
     int parse_frame "bog_parse_frame"(
         const char *text, size_t n, FrameParser *parser, Row *out, int cap)
+    void frame_route "bog_frame_route"(const char *text, size_t n, FrameDraft *draft)
 
 cdef str frame_message(int error, const char *what, size_t at)

@@ -95,13 +95,15 @@ cdef class FramesProbe:
         cdef int n = 0
         cdef FrameParser *p = self.parser
         cdef int chain = p.chain
-        cdef int64_t last = p.last
+        cdef int64_t last = p.last, last_trade = p.last_trade
         for _ in range(times):
             p.chain = chain
             p.last = last
+            p.last_trade = last_trade
             n = self.read(text, 0)
         p.chain = chain
         p.last = last
+        p.last_trade = last_trade
         return n
 
     cdef int read(self, const unsigned char[::1] text, long long recv_ns):

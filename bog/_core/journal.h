@@ -71,6 +71,21 @@ typedef struct bog_journal {
     uint32_t market;
 } bog_journal_t;
 
+/*
+ * The file that follows when this one is long enough: made by the flusher, taken by the engine.
+ *
+ * `ready` belongs to the flusher until it is 1, then to the engine until `taken` is 1, then to the
+ * flusher again, which lets go of the file before.
+ */
+typedef struct bog_journal_next {
+    bog_segment_t *page;
+    bog_journal_rec_t *slots;
+    uint32_t crc; /* of its header */
+    int32_t fd;
+    uint32_t ready;
+    uint32_t taken;
+} bog_journal_next_t;
+
 /* Records that are on disk and synced. */
 static inline uint64_t bog_journal_durable(const bog_journal_t *journal)
 {
@@ -83,6 +98,18 @@ static inline uint64_t bog_journal_room(const bog_journal_t *journal)
 {
     return journal->capacity ? journal->capacity - (journal->written - bog_journal_durable(journal))
                              : 0;
+}
+
+/* Number `rec`, seal it and store it where there is room. */
+static inline void bog_journal_store(bog_journal_t *journal, bog_journal_rec_t *rec)
+{
+    rec->seq = journal->written + 1;
+    rec->market = journal->market;
+    rec->crc = journal->crc32c(journal->crc, rec, BOG_JOURNAL_SEALED_BYTES);
+    journal->slots[journal->written & (journal->capacity - 1)] = *rec;
+    journal->crc = rec->crc;
+    journal->written += 1;
+    __atomic_store_n(&journal->page->written, journal->written, __ATOMIC_RELEASE);
 }
 
 /*
@@ -104,14 +131,34 @@ static inline int bog_journal_append(bog_journal_t *journal, bog_journal_rec_t *
     }
     if (__builtin_expect(__atomic_load_n(&journal->page->failed, __ATOMIC_RELAXED), 0))
         return BOG_JOURNAL_FAILED;
-    rec->seq = journal->written + 1;
-    rec->market = journal->market;
-    rec->crc = journal->crc32c(journal->crc, rec, BOG_JOURNAL_SEALED_BYTES);
-    journal->slots[journal->written & (journal->capacity - 1)] = *rec;
-    journal->crc = rec->crc;
-    journal->written += 1;
-    __atomic_store_n(&journal->page->written, journal->written, __ATOMIC_RELEASE);
+    bog_journal_store(journal, rec);
     return BOG_JOURNAL_OK;
+}
+
+/*
+ * As bog_journal_append, also when the disk has failed: the memory still takes what a drain says,
+ * its cancels and the fills that came before them, and the next start reads it there.
+ */
+static inline int bog_journal_append_last(bog_journal_t *journal, bog_journal_rec_t *rec)
+{
+    if (bog_journal_room(journal) == 0)
+        return BOG_JOURNAL_FULL;
+    bog_journal_store(journal, rec);
+    return BOG_JOURNAL_OK;
+}
+
+/* Go on in the next file when it is ready; return 1 when it was, and the caller writes its head. */
+static inline int bog_journal_turn(bog_journal_t *journal, bog_journal_next_t *next)
+{
+    if (!__atomic_load_n(&next->ready, __ATOMIC_ACQUIRE) ||
+        __atomic_load_n(&next->taken, __ATOMIC_RELAXED))
+        return 0;
+    journal->page = next->page;
+    journal->slots = next->slots;
+    journal->crc = next->crc;
+    journal->written = journal->durable_seen = 0;
+    __atomic_store_n(&next->taken, 1, __ATOMIC_RELEASE);
+    return 1;
 }
 
 _Static_assert(sizeof(bog_journal_header_t) == BOG_JOURNAL_PAGE, "the header is one page");

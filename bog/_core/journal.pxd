@@ -55,19 +55,31 @@ cdef extern from "journal.h" nogil:
         uint32_t crc
         uint32_t market
 
+    ctypedef struct JournalNext "bog_journal_next_t":
+        Segment *page
+        JournalRec *slots
+        uint32_t crc
+        int32_t fd
+        uint32_t ready
+        uint32_t taken
+
     uint64_t journal_durable "bog_journal_durable"(const Journal *journal)
     uint64_t journal_room "bog_journal_room"(const Journal *journal)
     int journal_append "bog_journal_append"(Journal *journal, JournalRec *rec)
+    int journal_append_last "bog_journal_append_last"(Journal *journal, JournalRec *rec)
+    int journal_turn "bog_journal_turn"(Journal *journal, JournalNext *next)
 
 
 cdef class JournalFile:
     cdef Journal *journal
+    cdef JournalNext *next       # the file that follows; loop.pyx turns to it
     cdef void *owned
     cdef int lock_fd
-    cdef size_t mapped
-    cdef readonly str path
-    cdef readonly str segment
+    cdef uint64_t run            # of the newest file
+    cdef readonly uint64_t rotate_at  # records of a file; 0: it is never turned over
+    cdef str directory, segments
+    cdef bint started            # the flusher's thread runs
 
-    cdef int create_file(self, const JournalHeader *header) except -1
-    cdef int create_segment(self, const JournalHeader *header, uint64_t capacity) except -1
+    cdef uint64_t run_now(self) noexcept
+    cdef uint32_t get_market(self) noexcept
     cdef void release(self) noexcept

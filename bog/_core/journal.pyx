@@ -19,30 +19,34 @@ from libc.string cimport memcpy, memset
 from bog._core.crc32c cimport crc32c_fn, crc32c_pick, crc32c_table
 from bog._core.journal cimport (
     JOURNAL_FULL, JOURNAL_PAGE, JOURNAL_SEALED_BYTES, JOURNAL_VERSION, Journal, JournalHeader,
-    Segment, journal_append, journal_durable, journal_room,
+    JournalNext, Segment, journal_append, journal_durable, journal_room, journal_turn,
 )
 from bog._core.memory cimport lines
 from bog._core.types cimport JournalRec
 
 cdef extern from "flusher.h" nogil:
+    enum: JOURNAL_NAME "BOG_JOURNAL_NAME"
+
     ctypedef struct Flusher "bog_flusher_t":
         Segment *page
         const JournalRec *slots
         int fd
-        int stop
+        int directory
+        size_t mapped
+        uint64_t prepare_at
+        crc32c_fn crc32c
+        JournalHeader header
+        JournalNext next
+        char disk[JOURNAL_NAME]
+        char memory[JOURNAL_NAME]
 
-    int flusher_flush "bog_flusher_flush"(Flusher *flusher)
+    int flusher_make "bog_flusher_make"(Flusher *flusher, uint64_t run, uint64_t capacity)
     int flusher_start "bog_flusher_start"(Flusher *flusher)
     void flusher_stop "bog_flusher_stop"(Flusher *flusher)
+    int flusher_finish "bog_flusher_finish"(Flusher *flusher)
 
 cdef extern from "sys/mman.h" nogil:
-    void *mmap_memory "mmap"(void *addr, size_t size, int prot, int flags, int fd, long offset)
     int munmap(void *addr, size_t size)
-    int PROT_READ
-    int PROT_WRITE
-    int MAP_SHARED
-    int MAP_POPULATE
-    void *MAP_FAILED
 
 cdef extern from "unistd.h" nogil:
     int close(int fd)
@@ -127,15 +131,6 @@ def private_directory(directory):
         )
 
 
-def sync_directory(directory):
-    """Make the names in `directory` durable."""
-    fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)
-
-
 cdef int copy_text(char *to, str text, size_t size, str name) except -1:
     """Copy `text` in UTF-8 to the zeroed field `to` of `size` bytes."""
     cdef bytes raw = text.encode()
@@ -152,6 +147,8 @@ cdef class JournalFile:
     Creates `directory` (0700) and the disk file (0600; one that exists is refused), writes and
     syncs the header, makes the segment (`capacity` records, a power of two), starts the flusher.
     `segments` is the folder of the segment, and must be memory-backed: a store to it must not wait.
+    `rotate` is the number of records after which a file is followed by the next run's (0: never);
+    who appends turns to it, and writes its head.
 
     Raise ConfigError when the market's journal is in use, the directory is not private, the run
     exists, a value does not fit or the system refuses.
@@ -159,109 +156,75 @@ cdef class JournalFile:
 
     def __cinit__(
         self, directory, *, market, run, price_decimals, size_decimals, account=0, run_id="",
-        build="", config_hash=bytes(32), mode=0, segments=SEGMENTS, capacity=65536,
+        build="", config_hash=bytes(32), mode=0, segments=SEGMENTS, capacity=65536, rotate=0,
     ):
+        cdef Flusher *flusher
+        cdef JournalHeader *header
+        cdef int error
         self.lock_fd = -1
         self.journal = <Journal *> lines(sizeof(Journal))
         self.owned = lines(sizeof(Flusher))
         if self.journal == NULL or self.owned == NULL:
             raise MemoryError("no memory for a journal")
-        cdef Flusher *flusher = <Flusher *> self.owned
-        flusher.fd = -1
+        flusher = <Flusher *> self.owned
+        flusher.fd = flusher.directory = -1
+        self.next = &flusher.next
         if capacity < 64 or capacity & (capacity - 1) or capacity > 1 << 24:
             raise ConfigError(f"journal capacity {capacity} is not a power of two from 64 to 2**24")
         if len(config_hash) != 32:
             raise ConfigError(f"config hash has {len(config_hash)} bytes, not 32")
         if run < 1:
             raise ConfigError(f"run {run} is not a run number: they start at 1")
-        cdef JournalHeader header
-        memset(&header, 0, sizeof(JournalHeader))
+        if rotate < 0:
+            raise ConfigError(f"a journal file of {rotate} records: want 0 or more")
+        header = &flusher.header
         memcpy(header.magic, <const char *> <bytes> HEADER_MAGIC, 8)
         header.version = JOURNAL_VERSION
         header.market = market
         header.account = account
-        header.run = run
         header.price_decimals = price_decimals
         header.size_decimals = size_decimals
         header.mode = mode
         copy_text(header.run_id, run_id, sizeof(header.run_id), "run id")
         copy_text(header.build, build, sizeof(header.build), "build")
         memcpy(header.config_hash, <const char *> <bytes> config_hash, 32)
-        header.crc = fastest(0, &header, JOURNAL_PAGE - 4)
-
-        directory = os.fspath(directory)
+        self.run = run
+        self.rotate_at = rotate
+        self.directory = os.path.abspath(os.fspath(directory))
+        self.segments = os.fspath(segments)
+        flusher.mapped = JOURNAL_PAGE + capacity * sizeof(JournalRec)
+        flusher.prepare_at = rotate - rotate // 4
+        flusher.crc32c = fastest
         try:
             private_directory(directory)
             self.lock_fd = lock(directory, market)
-            self.path = os.path.join(os.path.abspath(directory), file_name(market, run))
-            self.segment = os.path.join(segments, segment_name(directory, market, run))
-            self.create_file(&header)
-            sync_directory(directory)
-            self.create_segment(&header, capacity)
+            # C makes the files that follow: it adds run number and suffix to these
+            copy_text(flusher.disk, self.path[:-len("00000000.journal")], JOURNAL_NAME, "journal path")
+            copy_text(flusher.memory, self.segment[:-len("00000000")], JOURNAL_NAME, "segment path")
+            flusher.directory = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            if os.path.lexists(self.path):
+                raise ConfigError(f"{self.path} exists: recover it and take the next run")
+            error = flusher_make(flusher, run, capacity)
+            if error:
+                raise OSError(error, os.strerror(error))
         except OSError as refusal:
             raise ConfigError(
                 f"cannot create the journal of market {market} in {directory} "
                 f"with its segment in {segments}: {refusal}"
             ) from refusal
-        flusher.page = self.journal.page
-        flusher.slots = self.journal.slots
-        cdef int error = flusher_start(flusher)
+        self.journal.capacity = capacity
+        self.journal.market = market
+        self.journal.crc32c = fastest
+        flusher.next.ready = 1
+        journal_turn(self.journal, &flusher.next)
+        flusher.page = flusher.next.page
+        flusher.slots = flusher.next.slots
+        flusher.fd = flusher.next.fd
+        flusher.next.ready = flusher.next.taken = 0
+        error = flusher_start(flusher)
         if error:
-            flusher.page = NULL
             raise OSError(error, os.strerror(error))
-
-    cdef int create_file(self, const JournalHeader *header) except -1:
-        """Make the disk file with its header, synced."""
-        cdef Flusher *flusher = <Flusher *> self.owned
-        flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-        try:
-            flusher.fd = os.open(self.path, flags, 0o600)
-        except FileExistsError:
-            raise ConfigError(f"{self.path} exists: recover it and take the next run") from None
-        os.pwrite(flusher.fd, (<const char *> header)[:JOURNAL_PAGE], 0)
-        os.fdatasync(flusher.fd)
-        return 0
-
-    cdef int create_segment(self, const JournalHeader *header, uint64_t capacity) except -1:
-        """Make the segment: its room allocated and touched, so that no store can fault."""
-        cdef Journal *journal = self.journal
-        self.mapped = JOURNAL_PAGE + capacity * sizeof(JournalRec)
-        if os.path.lexists(self.segment):  # of a directory that had this inode before
-            os.unlink(self.segment)
-        fd = os.open(
-            self.segment, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600
-        )
-        cdef void *memory
-        try:
-            os.posix_fallocate(fd, 0, self.mapped)
-            memory = mmap_memory(
-                NULL, self.mapped, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, fd, 0
-            )
-            if memory == MAP_FAILED:
-                raise OSError(f"cannot map {self.mapped} bytes of {self.segment}")
-        except OSError:
-            os.unlink(self.segment)
-            raise
-        finally:
-            os.close(fd)
-        memset(memory, 0, self.mapped)
-        journal.page = <Segment *> memory
-        journal.slots = <JournalRec *> (<char *> memory + JOURNAL_PAGE)
-        journal.capacity = capacity
-        journal.crc = header.crc
-        journal.market = header.market
-        journal.crc32c = fastest
-        cdef Segment *page = journal.page
-        page.version = JOURNAL_VERSION
-        page.market = header.market
-        page.account = header.account
-        page.run = header.run
-        page.capacity = capacity
-        page.header_crc = header.crc
-        page.pid = os.getpid()
-        copy_text(page.path, self.path, sizeof(page.path) - 1, "journal path")
-        memcpy(page.magic, <const char *> <bytes> SEGMENT_MAGIC, 8)
-        return 0
+        self.started = True
 
     def __dealloc__(self):
         self.release()
@@ -271,21 +234,46 @@ cdef class JournalFile:
     cdef void release(self) noexcept:
         """Stop the thread and let go of memory, file and lock; the segment's file stays."""
         cdef Flusher *flusher = <Flusher *> self.owned
-        if flusher != NULL and flusher.page != NULL:
+        if flusher == NULL:
+            return
+        if self.started:
             with nogil:
                 flusher_stop(flusher)
-            flusher.page = NULL
-        if self.journal != NULL and self.journal.page != NULL:
+            self.started = False
+        if flusher.page != NULL:
+            self.run = self.journal.page.run
             self.journal.durable_seen = journal_durable(self.journal)
-            munmap(self.journal.page, self.mapped)
             self.journal.page = NULL
             self.journal.capacity = 0
-        if flusher != NULL and flusher.fd >= 0:
-            close(flusher.fd)
-            flusher.fd = -1
-        if self.lock_fd >= 0:
-            close(self.lock_fd)
-            self.lock_fd = -1
+            if flusher.next.ready:
+                munmap(flusher.next.page, flusher.mapped)
+                close(flusher.next.fd)
+                flusher.next.ready = 0
+            munmap(flusher.page, flusher.mapped)
+            flusher.page = NULL
+        for fd in (flusher.fd, flusher.directory, self.lock_fd):
+            if fd >= 0:
+                close(fd)
+        flusher.fd = flusher.directory = self.lock_fd = -1
+
+    @property
+    def path(self):
+        """The disk file that is written now."""
+        return os.path.join(self.directory, file_name(self.get_market(), self.run_now()))
+
+    @property
+    def segment(self):
+        """The memory segment of that file."""
+        return os.path.join(
+            self.segments, segment_name(self.directory, self.get_market(), self.run_now())
+        )
+
+    cdef uint64_t run_now(self) noexcept:
+        """Return the number of the file that the engine writes to."""
+        return self.journal.page.run if self.journal.page != NULL else self.run
+
+    cdef uint32_t get_market(self) noexcept:
+        return (<Flusher *> self.owned).header.market
 
     def append(
         self, int kind, *, time_ns=0, id=0, px=0, qty=0, val=0, int side=0, int reason=0,
@@ -350,11 +338,11 @@ cdef class JournalFile:
         """
         cdef Flusher *flusher = <Flusher *> self.owned
         cdef int error
-        if flusher.page != NULL:
+        if self.started:
             with nogil:
                 flusher_stop(flusher)
-                error = flusher_flush(flusher)
-            flusher.page = NULL
+                error = flusher_finish(flusher)
+            self.started = False
             if not error:
                 os.unlink(self.segment)
             self.release()

@@ -20,7 +20,8 @@ typedef struct bog_control {
     alignas(BOG_CACHE_LINE) uint32_t level; /* enum bog_level, atomic */
     uint32_t signals;                       /* signals that were given a meaning, atomic */
     uint64_t shell_beat_ns;                 /* the shell is alive, monotonic */
-    uint64_t pad[6];
+    uint64_t clear_halt;                    /* the shell asks for this halt to be cleared, atomic */
+    uint64_t pad[5];
 } bog_control_t;
 
 static inline uint32_t bog_level_get(const bog_control_t *control)
@@ -49,6 +50,31 @@ static inline void bog_level_toggle(bog_control_t *control)
     }
 }
 
+/* Take back a pause; does nothing at any other level. Return whether the level is RUN now. */
+static inline int bog_level_resume(bog_control_t *control)
+{
+    uint32_t now = BOG_LEVEL_PAUSED;
+    return __atomic_compare_exchange_n(&control->level, &now, BOG_LEVEL_RUN, 0, __ATOMIC_ACQ_REL,
+                                       __ATOMIC_ACQUIRE) ||
+           now == BOG_LEVEL_RUN;
+}
+
+/* Ask the engine to clear a halt; one request at a time. Return 0 when another one waits. */
+static inline int bog_level_ask_clear(bog_control_t *control, uint64_t halt_id)
+{
+    uint64_t none = 0;
+    return __atomic_compare_exchange_n(&control->clear_halt, &none, halt_id, 0, __ATOMIC_ACQ_REL,
+                                       __ATOMIC_ACQUIRE);
+}
+
+/* Take the request, 0 when there is none, and so make room for the next one. */
+static inline uint64_t bog_level_take_clear(bog_control_t *control)
+{
+    if (__atomic_load_n(&control->clear_halt, __ATOMIC_RELAXED) == 0)
+        return 0;
+    return __atomic_exchange_n(&control->clear_halt, 0, __ATOMIC_ACQ_REL);
+}
+
 static bog_control_t *bog_level_control; /* what this process's handlers act on */
 
 static void bog_level_on_signal(int sig)
@@ -68,10 +94,26 @@ static void bog_level_on_signal(int sig)
 }
 
 /*
- * Give signals their meaning in this process: TERM and INT drain, USR1 kills, USR2 toggles pause.
- * A child (`whole` = 0) takes only TERM, as a drain, and ignores INT, USR1 and USR2, so that a
- * Ctrl-C in a terminal acts once. Return 0, or errno.
+ * What each signal means to bog-live and to its child: 1 acts (bog_level_on_signal), 0 is ignored.
+ * A child takes only TERM and its own processor limit, as a drain, so that a Ctrl-C in a terminal
+ * acts once. A signal that is not here keeps what the kernel does by default.
  */
+static const struct {
+    int number, whole, child;
+} bog_signals[] = {
+    { SIGTERM, 1, 1 }, /* drain */
+    { SIGINT, 1, 0 },  /* drain: Ctrl-C */
+    { SIGHUP, 1, 0 },  /* drain: the terminal is gone */
+    { SIGQUIT, 1, 0 }, /* drain, and no core: Ctrl-\ */
+    { SIGXCPU, 1, 1 }, /* drain, while the processor limit still leaves time to */
+    { SIGUSR1, 1, 0 }, /* kill */
+    { SIGUSR2, 1, 0 }, /* pause or resume */
+    { SIGALRM, 0, 0 }, /* nobody's timer here */
+    { SIGPIPE, 0, 0 }, /* a reader that went away is an error of that write */
+    { SIGXFSZ, 0, 0 }, /* so is a file that may not grow */
+};
+
+/* Give signals their meaning in this process, bog-live (`whole`) or its child. Return 0 or errno. */
 static inline int bog_level_install(bog_control_t *control, int whole)
 {
     struct sigaction act, ignore;
@@ -82,11 +124,11 @@ static inline int bog_level_install(bog_control_t *control, int whole)
     act.sa_flags = SA_RESTART;
     sigfillset(&act.sa_mask);
     ignore.sa_handler = SIG_IGN;
-    if (sigaction(SIGTERM, &act, 0) || sigaction(SIGINT, whole ? &act : &ignore, 0) ||
-        sigaction(SIGUSR1, whole ? &act : &ignore, 0) ||
-        sigaction(SIGUSR2, whole ? &act : &ignore, 0) || sigaction(SIGPIPE, &ignore, 0) ||
-        sigaction(SIGHUP, whole ? &act : &ignore, 0))
-        return errno;
+    for (size_t i = 0; i < sizeof bog_signals / sizeof bog_signals[0]; i++) {
+        int acts = whole ? bog_signals[i].whole : bog_signals[i].child;
+        if (sigaction(bog_signals[i].number, acts ? &act : &ignore, 0))
+            return errno;
+    }
     return 0;
 }
 

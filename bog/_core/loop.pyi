@@ -1,36 +1,16 @@
-from typing import Any, Protocol, final
+from typing import Self, final
 
-from bog._core.journal import JournalFile
-from bog._core.market import Market
-from bog._core.publisher import Publisher
-from bog._core.reader import Reader
-from bog._core.source import Source
-from bog._core.stats import StatsPage
+from bog._core.lane import Lane
 
-class _Recovered(Protocol):
-    @property
-    def words(self) -> tuple[int, ...]: ...
-    @property
-    def open_orders(self) -> tuple[Any, ...]: ...
+LANES: int
 
 def lock_memory() -> bool: ...
 def follow_parent() -> None: ...
 
 @final
 class Session:
-    def __init__(
-        self,
-        spec: dict[str, Any],
-        page: StatsPage,
-        file: JournalFile,
-        market: Market | None = None,
-        source: Source | None = None,
-        reader: Reader | None = None,
-        publisher: Publisher | None = None,
-    ) -> None: ...
-    def start(self, recovered: _Recovered | None, clear_halt: int = 0) -> None: ...
+    def __new__(
+        cls, lanes: list[Lane], speed_ppm: int = 0, spin: bool = False, limit: int = 0
+    ) -> Self: ...
     def run(self) -> int: ...
-    def failed(self) -> str | None: ...
-    def ended_by(self) -> str: ...
-    def words(self) -> list[int]: ...
-    def paper_counts(self) -> dict[str, Any]: ...
+    def codes(self) -> list[int]: ...

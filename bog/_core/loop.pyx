@@ -1,101 +1,40 @@
-"""The loop: all contact of one engine with the world, in the order of time.
+"""The loop: one hot thread that turns over its lanes, always the one whose next event is first.
 
-Three plugs, chosen before the first turn: a feed of rows (built-in market, recording, or shared
-memory), a clock (the feed's own, scaled to the host's, or the host's), and an executor (the paper
-venue, or the built-in market's true queues). Below them one step serves every way to run.
+Lanes share the thread, the operators' level, the limit over all of them, and nothing else. Their
+clocks are lined up at their first events: the order is that of the time since then, ties go to the
+lane that was given first.
 """
 
 import os
-from decimal import Decimal
 
 cimport cython
-from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
+from libc.stdint cimport int64_t, uint32_t
 from libc.stdlib cimport free
-from libc.string cimport memcpy, memset
 
 from bog._core.atomic cimport pause as spin_pause
 from bog._core.clock cimport mono_ns, nap
-from bog._core.depth cimport Depth, depth_apply, depth_top
-from bog._core.engine cimport (
-    EVENT_CLEAR_HALT, EVENT_EPOCH, EVENT_GAP, EVENT_LEVEL, EVENT_RECORD, EVENT_REPORT, EVENT_TIMER,
-    Engine, Event, Out, engine_init, engine_mark2, engine_step, engine_word,
-)
-from bog._core.hist cimport hist_add
-from bog._core.huginn cimport (
-    READ_EPOCH, READ_GONE, READ_NOTHING, READ_ROW,
-)
-from bog._core.journal cimport Journal, JournalFile, journal_append, journal_durable, journal_room
-from bog._core.level cimport level_follow_parent, level_get, level_lock_memory
-from bog._core.market cimport Market
-from bog._core.measure cimport MeasureMemory, measure_end, measure_fill, measure_mid, measure_time
+from bog._core.lane cimport LANE_LOOK, Lane
+from bog._core.level cimport Control, level_follow_parent, level_get, level_lock_memory
 from bog._core.memory cimport lines
-from bog._core.orders cimport ORDERS_CAP
-from bog._core.paper cimport paper_command, paper_due, paper_report, paper_row
-from bog._core.paper_state cimport Paper, paper_free, paper_new
-from bog._core.position cimport position_daily2, position_equity2, position_unrealized2
-from bog._core.risk cimport CAP_DAILY_LOSS, CAP_DECIMALS, CAP_LONG, CAP_ORDER, CAP_SHORT
-from bog._core.publisher cimport Publisher
-from bog._core.reader cimport Reader
-from bog._core.source cimport Source
-from bog._core.stats cimport (
-    RUN_DONE, RUN_DRAINING, RUN_TRADING, STATS_FILLS, STATS_ORDERS, Stats, StatsPage,
-)
-from bog._core.types cimport (
-    BID, CMD_AMEND, CMD_CANCEL, CMD_PLACE, J_CANCELED, J_END, J_READY, J_RUN,
-    J_STATE, LEVEL_DRAIN, NEVER, REC_STATS,
-    REC_STATUS, REJ_RESTART, REP_ACK, REP_AMEND_REJECT,
-    REP_CANCELED, REP_CANCEL_REJECT, REP_EXPIRED, REP_FILL, REP_FUNDING,
-    REP_REJECT, REP_UNKNOWN, ROW_LEVEL, ROW_RESET, ROW_STATS, ROW_STATUS, ROW_TRADE, STATE_WORDS,
-    STATUS_END, VERDICTS, Command, JournalRec, Limits, Order, Record, Report,
-    Row, StrategyParams, VenueParams, ns_t, px_t,
-)
+from bog._core.portfolio cimport HELD_MAX, SHARES, Portfolio
+from bog._core.types cimport NEVER, ns_t
 
-cdef ns_t TIMER_NS = 100_000_000LL    # event time between two timer events
-cdef ns_t DRAIN_NS = 30_000_000_000LL  # proof of the last cancel comes within this, or exit code 3
-cdef ns_t NAP_NS = 200_000LL           # an unpinned loop sleeps at most this long
-cdef ns_t SPIN_NS = 50_000LL           # and spins this long before it sleeps
-cdef enum:
-    ENDED_DATA = 0
-    ENDED_DURATION = 1
-    ENDED_SIGNAL = 2
-cdef uint64_t ROOM = 256               # records that one turn may need
+cdef ns_t NAP_NS = 200_000LL  # an unpinned loop sleeps at most this long
+cdef ns_t SPIN_NS = 50_000LL  # and spins this long before it sleeps
+LANES = SHARES
 
 
-cdef fill_venue(VenueParams *out, dict values):
-    """Copy the integers of `values` by field name; KeyError names a missing one."""
-    memset(out, 0, sizeof(VenueParams))
-    out.net_ns = values["net_ns"]
-    out.response_ns = values["response_ns"]
-    out.maker_ns = values["maker_ns"]
-    out.cancel_ns = values["cancel_ns"]
-    out.amend_ns = values["amend_ns"]
-    out.taker_ns = values["taker_ns"]
-    out.window_ns = values["window_ns"]
-    out.maker_ppm = values["maker_ppm"]
-    out.taker_ppm = values["taker_ppm"]
-    out.min_qty = values["min_qty"]
-    out.min_notional = values["min_notional"]
-    out.requests_per_min = values["requests_per_min"]
-    out.max_open_orders = values["max_open_orders"]
-    out.model = values["model"]
-    out.through_full = values["through_full"]
-    out.shrink_keeps_place = values["shrink_keeps_place"]
-    out.seed = values["seed"]
+cdef int64_t units(list lanes, Lane lane) except -1:
+    """Return how many quanta of the lane with the most decimals make one of `lane`, exactly."""
+    most = max(decimals((<Lane> each).spec) for each in lanes)
+    spread = most - decimals(lane.spec)
+    if spread > 18:
+        raise ValueError(f"markets whose money differs by {spread} decimals: want 18 at most")
+    return 10 ** spread
 
 
-cdef str over_cap(int cap, dict spec):
-    """Return in one line which limit is above the caps of this build, and what would be right."""
-    if cap == CAP_DECIMALS:
-        return f"decimals {spec['price_decimals']} and {spec['size_decimals']}: want 0 to 9 of each"
-    size, money = spec["size_decimals"], spec["price_decimals"] + spec["size_decimals"]
-    key, name, decimals, most = {
-        CAP_LONG: ("max_position", "max_long", size, "0.5"),
-        CAP_SHORT: ("max_short", "max_short", size, "0.5"),
-        CAP_ORDER: ("max_order_size", "max_order", size, "0.1"),
-        CAP_DAILY_LOSS: ("max_daily_loss", "max_daily_loss", money, "100"),
-    }[cap]
-    value = Decimal(spec["limits"][name]).scaleb(-decimals)
-    return f"risk.{key} = {value:f}: this build has BOG_CAPS=conservative: want at most {most}"
+cdef decimals(dict spec):
+    return spec["price_decimals"] + spec["size_decimals"]
 
 
 def lock_memory():
@@ -111,647 +50,179 @@ def follow_parent():
 
 @cython.final
 cdef class Session:
-    """One engine with its plugs, from the first row to the last proven cancel.
+    """The lanes of one thread, from their first rows to the last proven cancel.
 
-    `spec` holds integers in the core's units: market, limits, strategy, venue, speed_ppm (0: as fast
-    as possible), duration_ns (0: no end), price_decimals, size_decimals, mode, spin. Of `market`,
-    `source` and `reader` exactly one is given; `publisher` republishes what is read.
+    `lanes` have made their start; the first one's page has the level that operators ask of all.
+    `speed_ppm` is the pace of what is not live (0: as fast as possible), `spin` keeps the thread
+    busy while nothing is due. `limit` bounds the worst-case exposure of all lanes together, in
+    quanta of the lane with the most decimals (0: no such limit). Raise ValueError for no lane, too
+    many, two of one market, or a live one beside others that do not run in real time.
     """
 
-    cdef Engine *engine
-    cdef Out *out
-    cdef Depth *depth
-    cdef Record *record
-    cdef MeasureMemory *memory
-    cdef Stats *stats
-    cdef Paper *paper
-    cdef Journal *journal
-    cdef Market market
-    cdef Source source
-    cdef Reader reader
-    cdef Publisher publisher
-    cdef JournalFile file
-    cdef StatsPage page
-    cdef object spec
-    cdef Row *row
-    cdef bint have_row, ended, spin, drain_begun, book_moved, live
-    cdef int failure, why_ended
-    cdef uint32_t market_id
-    cdef uint8_t book_flags
-    cdef ns_t now_ns, timer_ns, end_ns, drain_until_ns, first_ns, wall_ns, seen_ns, look_ns
-    cdef ns_t row_ns
-    cdef ns_t duration_ns, paid_ns
+    cdef list lanes
+    cdef void **lane  # the same, for the loop
+    cdef ns_t *due    # of each lane: its next event, since its first; NEVER when it has ended
+    cdef int *code    # of each lane: its exit code, -1 while it runs
+    cdef int64_t *unit  # of each lane: units of the portfolio in its quantum
+    cdef Portfolio portfolio
+    cdef int n, resting
+    cdef bint spin, live
     cdef int64_t speed_ppm
-    cdef uint64_t turns
+    cdef const Control *control
+    cdef uint32_t level
+    cdef ns_t wall_ns, seen_ns
 
-    def __cinit__(
-        self, dict spec, StatsPage page, JournalFile file, Market market=None, Source source=None,
-        Reader reader=None, Publisher publisher=None,
-    ):
-        if (market is not None) + (source is not None) + (reader is not None) != 1:
-            raise ValueError("a session has exactly one feed: market, source or reader")
-        self.engine = <Engine *> lines(sizeof(Engine))
-        self.out = <Out *> lines(sizeof(Out))
-        self.depth = <Depth *> lines(sizeof(Depth))
-        self.record = <Record *> lines(sizeof(Record))
-        self.row = <Row *> lines(sizeof(Row))
-        self.memory = <MeasureMemory *> lines(sizeof(MeasureMemory))
-        if not (self.engine and self.out and self.depth and self.record and self.row and self.memory):
-            raise MemoryError("no memory for an engine")
-        self.spec, self.page, self.file = spec, page, file
-        self.market, self.source, self.reader, self.publisher = market, source, reader, publisher
-        self.stats = page.stats
-        self.journal = file.journal
-        self.market_id = spec["market"]
-        self.speed_ppm = spec["speed_ppm"]
-        self.duration_ns = spec["duration_ns"]
-        self.spin = spec["spin"]
-        self.live = reader is not None
-        self.end_ns = self.timer_ns = self.drain_until_ns = NEVER
-
-    def __init__(self, dict spec, *_args, **_plugs):
-        # every field by its name: a missing one is a ValueError that says which
-        cdef Limits limits = spec["limits"]
-        cdef StrategyParams params = spec["strategy"]
-        cdef VenueParams venue
-        cdef int cap
-        cap = engine_init(
-            self.engine, &limits, &params, self.market_id, spec["price_decimals"],
-            spec["size_decimals"],
-        )
-        if cap:
-            raise ValueError(over_cap(cap, spec))
-        if self.market is None:
-            fill_venue(&venue, spec["venue"])
-            self.paper = paper_new(&venue, self.depth, ORDERS_CAP, 4 * ORDERS_CAP)
-            if self.paper == NULL:
-                raise MemoryError("no memory for the paper venue")
+    def __cinit__(self, list lanes, long long speed_ppm=0, bint spin=False, long long limit=0):
+        cdef Lane lane
+        cdef int i
+        self.n = len(lanes)
+        if not 1 <= self.n <= LANES:
+            raise ValueError(f"{self.n} lanes: want 1 to {LANES}")
+        markets = [(<Lane?> each).market_id for each in lanes]
+        if len(set(markets)) != self.n:
+            raise ValueError(f"markets {markets}: want each once")
+        self.live = any((<Lane> each).live for each in lanes)
+        if self.live and speed_ppm != 1_000_000 and not all((<Lane> each).live for each in lanes):
+            raise ValueError("a live feed runs in real time: want speed 1 for the others, too")
+        self.lanes, self.speed_ppm, self.spin = lanes, speed_ppm, spin
+        self.lane = <void **> lines(self.n * sizeof(void *))
+        self.due = <ns_t *> lines(self.n * sizeof(ns_t))
+        self.code = <int *> lines(self.n * sizeof(int))
+        self.unit = <int64_t *> lines(self.n * sizeof(int64_t))
+        if not (self.lane and self.due and self.code and self.unit):
+            raise MemoryError("no memory for a loop")
+        for i, lane in enumerate(lanes):
+            self.lane[i] = <void *> lane
+            self.code[i] = -1
+            self.unit[i] = units(lanes, lane)
+        if not 0 <= limit <= HELD_MAX:
+            raise ValueError(f"a limit of {limit} units over all markets: want 0 to {HELD_MAX}")
+        self.portfolio.limit = limit
+        lane = lanes[0]
+        self.control = &lane.stats.control
 
     def __dealloc__(self):
-        free(self.engine)
-        free(self.out)
-        free(self.depth)
-        free(self.record)
-        free(self.row)
-        free(self.memory)
-        if self.paper != NULL:
-            paper_free(self.paper)
-
-    # the start: what was carried over, in the journal before anything new
-
-    def start(self, object recovered, unsigned long long clear_halt=0):
-        """Write the head of the run: what it starts from, and what did not survive the last one.
-
-        `recovered` gives `words` (by StateWord) and `open_orders`; None begins an account. Orders
-        that were alive are gone with the process that simulated their venue: they are journaled as
-        canceled. Clears halt `clear_halt` when that is the one that stands.
-        """
-        cdef Event event
-        cdef int i
-        words = list(recovered.words) if recovered is not None else [0] * STATE_WORDS
-        if len(words) != STATE_WORDS:
-            raise ValueError(f"{len(words)} state words, not {STATE_WORDS}")
-        for i in range(STATE_WORDS):
-            engine_word(self.engine, i, words[i], True)
-        self.stats.run = self.spec["run"]
-        self.put(J_RUN, self.spec["run"], self.spec["limits"]["unix_offset_ns"], 0, 0, self.spec["mode"])
-        for i in range(STATE_WORDS):
-            self.put(J_STATE, 0, engine_word(self.engine, i, 0, False), i, 0, 0)
-        for order in (recovered.open_orders if recovered is not None else ()):
-            self.put(J_CANCELED, order.id, 0, REJ_RESTART, order.side, 0)
-        self.put(J_READY, 0, 0, 0, 0, 0)
-        if clear_halt:
-            memset(&event, 0, sizeof(Event))
-            event.kind = EVENT_CLEAR_HALT
-            event.time_ns = self.engine.now_ns
-            event.arg = clear_halt
-            engine_step(self.engine, &event, self.out)
-            self.emit()
-        # the venue holds what we hold, for funding and margin; measuring begins with it
-        self.stats.measure.pos = self.engine.position.pos
-        self.stats.measure.start = 2 * self.engine.position.cash
-        if self.market is not None:
-            self.market.sim.pos = self.engine.position.pos
-        else:
-            self.paper.pos = self.engine.position.pos
-        self.copy_stats()
-
-    cdef put(self, int kind, unsigned long long id, long long val, int reason, int side, int aux):
-        cdef JournalRec rec
-        memset(&rec, 0, sizeof(JournalRec))
-        rec.kind = kind
-        rec.time_ns = self.engine.now_ns
-        rec.id = id
-        rec.val = val
-        rec.reason = reason
-        rec.side = side
-        rec.aux = aux
-        if journal_append(self.journal, &rec):
-            raise OSError("the journal does not take the head of the run: its disk is full or failing")
-
-    # the plugs
-
-    cdef inline ns_t peek(self) noexcept nogil:
-        """Return the time of the next row, NEVER when there is none yet or none any more."""
-        cdef int got
-        if self.have_row:
-            return self.row.recv_ns
-        if self.market is not None:
-            return self.market.peek()
-        if self.source is not None:
-            return self.source.peek()
-        got = self.reader.next_row(self.row)
-        if got == READ_ROW:
-            self.have_row = True
-            return self.row.recv_ns
-        if got != READ_NOTHING:
-            self.trouble(got)
-        elif self.engine.stale and mono_ns() >= self.look_ns:
-            # an object that was unlinked and made again has another inode under the same name
-            self.look_ns = mono_ns() + TIMER_NS
-            self.trouble(READ_GONE)
-        return NEVER
-
-    cdef inline int take(self, Row *row) noexcept nogil:
-        """Take the next row: 1, or 0 at the end of the data, or -1 when it is damaged."""
-        if self.have_row:
-            memcpy(row, self.row, sizeof(Row))
-            self.have_row = False
-            return 1
-        if self.market is not None:
-            return self.market.next(row)
-        if self.source is not None:
-            return self.source.next(row)
-        return self.reader.next_row(row) == READ_ROW
-
-    cdef inline ns_t venue_due(self) noexcept nogil:
-        return self.market.due() if self.market is not None else paper_due(self.paper)
-
-    cdef inline int venue_report(self, ns_t now, Report *out) noexcept nogil:
-        if self.market is not None:
-            return self.market.report(now, out)
-        return paper_report(self.paper, now, out)
-
-    cdef inline int venue_command(self, const Command *command) noexcept nogil:
-        """Hand a command over; nonzero when the executor has no room for it."""
-        if self.market is not None:
-            return self.market.command(command, self.now_ns)
-        return paper_command(self.paper, command, self.now_ns)
-
-    cdef void trouble(self, int code) noexcept nogil:
-        """Take the book anew after lost rows, or after the writer began a new life; tell the engine.
-
-        Until a whole book could be taken the feed says so again at every look.
-        """
-        cdef Event event
-        memset(&event, 0, sizeof(Event))
-        event.time_ns = self.now_ns
-        if code == READ_EPOCH or code == READ_GONE:
-            if self.reader.follow() <= 0:
-                # nothing to follow yet: the feed goes stale by its heartbeat
-                return
-            event.kind = EVENT_EPOCH
-            event.arg = self.reader.epoch
-            self.step(&event)
-            self.attach()
-            return
-        if not self.attach():
-            return
-        # how many were lost is known once the book was taken
-        event.kind = EVENT_GAP
-        event.arg = self.reader.lost_rows - self.stats.laps
-        self.stats.laps = self.reader.lost_rows
-        self.stats.gaps += 1
-        self.step(&event)
-
-    cdef bint attach(self) noexcept nogil:
-        """Take the whole book of the feed's page, as one that attaches mid-stream must."""
-        if self.reader.snapshot(self.depth) != READ_ROW:
-            return False
-        self.book_moved = self.depth.n[0] + self.depth.n[1] > 0
-        return True
-
-    # one turn
-
-    cdef void step(self, Event *event) noexcept nogil:
-        """Let the engine take one event, then journal, then act."""
-        if self.live:
-            event.alive_ns = self.reader.heartbeat()
-        elif self.market is not None:
-            event.alive_ns = self.row_ns
-        elif not self.ended:
-            # a recording has no heartbeat: its silence may be a quiet market
-            event.alive_ns = event.time_ns
-        if journal_room(self.journal) < ROOM:
-            self.wait_for_disk()
-        engine_step(self.engine, event, self.out)
-        self.emit()
-
-    cdef void wait_for_disk(self) noexcept nogil:
-        """Let the flusher catch up: a replay waits, and a disk that fails ends the run."""
-        cdef int64_t tries = 0
-        while journal_room(self.journal) < ROOM and self.failure == 0:
-            self.stats.journal_waits += 1
-            nap(100_000)
-            tries += 1
-            if self.journal.capacity == 0 or self.journal.page.failed or tries > 300_000:
-                self.failure = 1
-
-    cdef void emit(self) noexcept nogil:
-        """Journal what the turn says, then hand its commands to the executor."""
-        cdef int64_t i
-        cdef const Command *command
-        for i in range(self.out.n_records):
-            if journal_append(self.journal, &self.out.record[i]):
-                # nothing leaves that the journal does not hold
-                self.failure = 1
-                return
-        for i in range(self.out.n_commands):
-            command = &self.out.command[i]
-            if command.kind == CMD_PLACE:
-                self.stats.placed += 1
-                self.stats.measure.sent[command.side] += command.qty
-            elif command.kind == CMD_AMEND:
-                self.stats.amended += 1
-            elif command.kind == CMD_CANCEL:
-                self.stats.canceled += 1
-            else:
-                self.stats.cancel_all += 1
-            if self.venue_command(command):
-                self.failure = 3
-
-    cdef void on_report(self) noexcept nogil:
-        """Deliver the next report that is due."""
-        cdef Report report
-        cdef Event event
-        cdef uint64_t known = self.engine.position.fills
-        if not self.venue_report(self.now_ns, &report):
-            return
-        report.market = self.market_id
-        memset(&event, 0, sizeof(Event))
-        event.kind = EVENT_REPORT
-        event.time_ns = self.now_ns
-        event.report = &report
-        self.step(&event)
-        self.stats.reports += 1
-        if report.kind == REP_FILL:
-            if self.engine.position.fills != known:
-                measure_fill(&self.stats.measure, self.memory, &report)
-                memcpy(&self.stats.fill[self.stats.fills % STATS_FILLS], &report, sizeof(Report))
-                self.stats.fills += 1
-        elif report.kind == REP_FUNDING:
-            self.stats.measure.funding -= report.fee
-        elif report.kind == REP_ACK:
-            self.stats.acks += 1
-        elif report.kind == REP_REJECT:
-            self.stats.rejects += 1
-            self.stats.rejected[report.reason & 15] += 1
-        elif report.kind == REP_CANCEL_REJECT or report.kind == REP_AMEND_REJECT:
-            self.stats.rejected[report.reason & 15] += 1
-        elif report.kind == REP_CANCELED:
-            self.stats.cancels_done += 1
-            if report.reason:
-                self.stats.rejected[report.reason & 15] += 1
-        elif report.kind == REP_EXPIRED:
-            self.stats.expired += 1
-        elif report.kind == REP_UNKNOWN:
-            self.stats.unknown += 1
-
-    cdef void on_timer(self) noexcept nogil:
-        cdef Event event
-        memset(&event, 0, sizeof(Event))
-        event.kind = EVENT_TIMER
-        event.time_ns = self.now_ns
-        self.step(&event)
-        self.stats.timers += 1
-        self.timer_ns = self.now_ns + TIMER_NS
-
-    cdef int on_message(self) noexcept nogil:
-        """Take rows up to the end of a message, then let the engine look.
-
-        Return 0, or -1 at the end of the data, or -2 where it is damaged.
-        """
-        cdef Row row
-        cdef Event event
-        cdef ns_t begun = mono_ns()
-        cdef int got
-        memset(&event, 0, sizeof(Event))
-        while True:
-            got = self.take(&row)
-            if got <= 0:
-                return got - 1
-            self.stats.rows += 1
-            row.market = self.market_id
-            if self.paper != NULL:
-                paper_row(self.paper, &row)
-            else:
-                depth_apply(self.depth, &row)
-            if self.publisher is not None:
-                self.publish(&row)
-            self.row_ns = row.recv_ns
-            self.now_ns = row.recv_ns if row.recv_ns > self.now_ns else self.now_ns
-            if row.kind == ROW_LEVEL or row.kind == ROW_RESET:
-                self.book_moved = True
-                self.book_flags |= row.flags
-            elif row.kind == ROW_TRADE:
-                self.stats.trades += 1
-            elif row.kind == ROW_STATS or row.kind == ROW_STATUS:
-                memset(self.record, 0, sizeof(Record))
-                self.record.recv_ns = row.recv_ns
-                self.record.exch_ns = row.exch_ns
-                if row.kind == ROW_STATS:
-                    self.stats.stats += 1
-                    self.record.kind = REC_STATS
-                    self.record.mark_px = row.px
-                    self.record.index_px = row.qty
-                    self.record.funding_ppm = row.id
-                else:
-                    self.stats.statuses += 1
-                    self.record.kind = REC_STATUS
-                    self.record.status = row.px
-                    if row.px == STATUS_END:
-                        self.ended = True
-                event.kind = EVENT_RECORD
-                event.time_ns = self.now_ns
-                event.record = self.record
-                self.step(&event)
-            if row.eom:
-                break
-            if self.live and not self.have_row and self.peek() == NEVER:
-                # the writer is between two rows of a message: they are there within microseconds
-                while not self.have_row and not self.failure and mono_ns() - begun < TIMER_NS:
-                    if self.peek() == NEVER:
-                        spin_pause()
-        if self.book_moved:
-            self.on_book(&row, begun)
-        return 0
-
-    cdef void publish(self, const Row *row) noexcept nogil:
-        """Show the row to whoever reads the feed in shared memory, received now on their clock."""
-        cdef Row now
-        memcpy(&now, row, sizeof(Row))
-        now.recv_ns = mono_ns()
-        # here, too: at a high speed the loop never has time to idle
-        self.publisher.beat(now.recv_ns)
-        self.publisher.row(&now)
-
-    cdef void on_book(self, const Row *row, ns_t begun) noexcept nogil:
-        """Show the engine the ten best levels after a message."""
-        cdef Event event
-        cdef ns_t took
-        memset(&event, 0, sizeof(Event))
-        memset(self.record, 0, sizeof(Record))
-        self.record.flags = self.book_flags
-        self.record.recv_ns = row.recv_ns
-        self.record.exch_ns = row.exch_ns
-        depth_top(self.depth, self.record)
-        self.book_moved = False
-        self.book_flags = 0
-        if self.record.bid > 0 and self.record.ask > self.record.bid:
-            measure_mid(
-                &self.stats.measure, self.memory, self.now_ns, self.record.bid + self.record.ask
-            )
-        event.kind = EVENT_RECORD
-        event.time_ns = self.now_ns
-        event.record = self.record
-        self.step(&event)
-        took = mono_ns() - begun
-        hist_add(&self.stats.turn, took)
-        if self.out.n_commands > 0:
-            hist_add(&self.stats.order_turn, took)
-
-    cdef void account_time(self) noexcept nogil:
-        """Attribute the time up to now to what was true during it."""
-        cdef const Engine *e = self.engine
-        cdef int i
-        cdef int at_touch[2]
-        cdef const Order *order
-        cdef int why[2]
-        at_touch[0] = at_touch[1] = 0
-        for i in range(2):
-            # a side counts as quoted when an order of ours rests there, else by its reason
-            why[i] = e.why[i] if e.why[i] else 63
-        for i in range(ORDERS_CAP):
-            if not e.orders.live >> i & 1:
-                continue
-            order = &e.orders.slot[i]
-            if order.acked_ns == 0:
-                continue
-            why[order.side] = 0
-            if order.side == BID:
-                at_touch[0] |= order.px >= e.book.bid and e.book.bid > 0
-            else:
-                at_touch[1] |= order.px <= e.book.ask
-        measure_time(
-            &self.stats.measure, self.now_ns, why[0], why[1], at_touch[0], at_touch[1],
-            e.position.pos >= e.params.max_pos or e.position.pos <= -e.params.max_pos,
-        )
-
-    # the loop
+        free(self.lane)
+        free(self.due)
+        free(self.code)
+        free(self.unit)
 
     def run(self):
-        """Trade until the feed or the duration ends or an operator says so; return an exit code.
+        """Trade until every lane has ended; return the worst of their exit codes.
 
-        0: every order is proven dead. 3: orders may be open. 1: the journal or the feed failed; the
-        page and `failed()` say which.
+        A lane ends when its feed or the duration does, when an operator says so, or when it fails;
+        the others go on. 0: every order is proven dead. 3: orders may be open. 1: a journal or a
+        feed failed; the lane's page and `failed()` say which.
         """
-        cdef int code
-        self.stats.pid = os.getpid()
-        self.stats.state = RUN_TRADING
-        # the journal's head carries the last life's time; this life has a clock of its own
-        self.engine.now_ns = self.engine.alive_ns = 0
+        cdef Lane lane
+        cdef int i
+        finished = set()
+        for lane in self.lanes:
+            lane.stats.pid = os.getpid()
         with nogil:
-            if self.live:
-                self.now_ns = mono_ns()
-                self.attach()
-            code = self.turn_until_done()
-            measure_end(&self.stats.measure, self.memory, self.now_ns)
-        if not self.failure:
-            self.put(J_END, 0, code, 0, 0, 0)
-        self.copy_stats()
-        self.stats.state = RUN_DONE
-        return code
+            self.begin()
+        while len(finished) < self.n:
+            with nogil:
+                self.turn_until_one_ends()
+            for i, lane in enumerate(self.lanes):
+                if self.code[i] >= 0 and i not in finished:
+                    lane.finish(self.code[i])
+                    finished.add(i)
+                    self.due[i] = NEVER
+        return max(self.code[i] for i in range(self.n))
 
-    def failed(self):
-        """Return what ended the run early, or None."""
-        if self.failure == 1:
-            return "the journal failed: its disk is full or refuses writes"
-        if self.failure == 2:
-            return self.source.error() if self.source is not None else "the built-in market failed"
-        if self.failure == 3:
-            return "the executor's queue is full: a command did not leave"
-        return None
+    def codes(self):
+        """Return each lane's exit code, -1 while it runs."""
+        return [self.code[i] for i in range(self.n)]
 
-    def ended_by(self):
-        """Return why the run ended: "end of data", "duration" or "signal"."""
-        return ("end of data", "duration", "signal")[self.why_ended]
+    cdef void begin(self) noexcept nogil:
+        cdef int i
+        self.wall_ns = mono_ns()
+        for i in range(self.n):
+            (<Lane> self.lane[i]).begin(
+                self.control, &self.portfolio if self.portfolio.limit else NULL, self.unit[i],
+                self.wall_ns,
+            )
+        for i in range(self.n):
+            self.look(i)
 
-    cdef int live_orders(self) noexcept nogil:
-        return __builtin_popcount(self.engine.orders.live)
+    cdef void look(self, int i) noexcept nogil:
+        """Ask lane `i` what is due next."""
+        (<Lane> self.lane[i]).look()
+        self.due[i] = (<Lane> self.lane[i]).next_ns - (<Lane> self.lane[i]).first_ns
 
-    cdef void begin_drain(self, uint32_t level) noexcept nogil:
-        cdef Event event
-        memset(&event, 0, sizeof(Event))
-        event.kind = EVENT_LEVEL
-        event.time_ns = self.now_ns
-        event.arg = level
-        self.drain_begun = True
-        self.drain_until_ns = self.now_ns + DRAIN_NS
-        self.stats.state = RUN_DRAINING
-        self.step(&event)
-
-    cdef void operator(self) noexcept nogil:
-        """Take the level that operators ask for; a drain that began is not undone."""
-        cdef Event event
-        cdef uint32_t level = level_get(&self.stats.control)
-        if level == self.engine.level or (self.drain_begun and level <= self.engine.level):
-            return
-        if level >= LEVEL_DRAIN:
-            if not self.drain_begun:
-                self.why_ended = ENDED_SIGNAL
-            self.begin_drain(level)
-            return
-        memset(&event, 0, sizeof(Event))
-        event.kind = EVENT_LEVEL
-        event.time_ns = self.now_ns
-        event.arg = level
-        self.step(&event)
+    cdef int attend(self, int i) noexcept nogil:
+        """Let lane `i` obey, drain or end; return its answer, enum LaneAnswer."""
+        cdef int answer = (<Lane> self.lane[i]).check()
+        if answer == LANE_LOOK:
+            self.look(i)
+        elif answer >= 0:
+            self.code[i] = answer
+        return answer
 
     cdef ns_t bound(self) noexcept nogil:
-        """Return up to which time of the feed's clock the world has come."""
+        """Return up to which time since their first events the world has come."""
         cdef ns_t passed
-        if self.live:
-            return mono_ns()
-        if self.speed_ppm == 0:
+        if self.speed_ppm == 0 and not self.live:
             return NEVER - 1
         passed = mono_ns() - self.wall_ns
-        return self.first_ns + <ns_t>(<double>passed * self.speed_ppm / 1_000_000)
+        if self.live:
+            return passed
+        return <ns_t>(<double>passed * self.speed_ppm / 1_000_000)
 
     cdef void idle(self, ns_t ahead) noexcept nogil:
-        """Nothing to do for `ahead` ns: a pinned loop spins, another naps after a short spin."""
-        cdef ns_t now = mono_ns()
-        if self.spin:
+        """Nothing is due for `ahead` ns: a pinned loop spins, another naps after a short spin."""
+        if self.spin or self.live and mono_ns() - self.seen_ns < SPIN_NS:
             spin_pause()
-            return
-        if self.live and now - self.seen_ns < SPIN_NS:
-            spin_pause()
-            return
-        nap(ahead if ahead < NAP_NS else NAP_NS)
+        else:
+            nap(ahead if ahead < NAP_NS else NAP_NS)
 
-    cdef int turn_until_done(self) noexcept nogil:
-        cdef ns_t rep, row, now, bound
-        cdef int got
+    cdef int next_running(self, int i) noexcept nogil:
+        """Return the lane after `i` that runs, around the end; -1 when none does."""
+        cdef int _
+        for _ in range(self.n):
+            i = i + 1 if i + 1 < self.n else 0
+            if self.code[i] < 0:
+                return i
+        return -1
+
+    cdef void turn_until_one_ends(self) noexcept nogil:
+        cdef int i, first, answer
+        cdef ns_t bound, due
+        cdef uint32_t level
         while True:
-            row = self.peek()
-            if self.first_ns == 0:
-                # the clock starts with the first row
-                if row == NEVER and not self.live:
-                    return 0
-                self.first_ns = self.now_ns if self.live else row
-                if self.now_ns == 0:
-                    self.now_ns = self.first_ns
-                self.wall_ns = mono_ns()
-                self.stats.start_ns = self.first_ns
-                self.timer_ns = self.first_ns + TIMER_NS
-                if self.duration_ns > 0:
-                    self.end_ns = self.first_ns + self.duration_ns
-            rep = self.venue_due()
-            now = self.timer_ns
-            if rep < now:
-                now = rep
-            if row < now:
-                now = row
+            level = level_get(self.control)
+            if level != self.level:
+                # what operators ask of all reaches all at once, due or not
+                self.level = level
+                for i in range(self.n):
+                    if self.code[i] < 0 and self.attend(i) >= 0:
+                        return
+            if self.live:
+                for i in range(self.n):
+                    if self.code[i] < 0 and (<Lane> self.lane[i]).live:
+                        self.look(i)
+            first = 0
+            for i in range(1, self.n):
+                if self.due[i] < self.due[first]:
+                    first = i
+            due = self.due[first]
             bound = self.bound()
-            self.operator()
-            if self.failure:
-                return 3 if self.live_orders() else 1
-            if not self.drain_begun and (
-                now >= self.end_ns or self.ended
-                or (row == NEVER and not self.live)
-            ):
-                # the end of the data or of the time: what rests is pulled and proven dead
-                self.why_ended = ENDED_DURATION if now >= self.end_ns else ENDED_DATA
-                self.begin_drain(LEVEL_DRAIN)
+            answer = self.attend(first)
+            if answer >= 0:
+                return
+            if answer == LANE_LOOK:
                 continue
-            if self.drain_begun and self.live_orders() == 0:
-                return 0
-            if now >= self.drain_until_ns:
-                return 3
-            self.turns += 1
-            if self.turns & 1023 == 0 or (self.speed_ppm != 0 or self.live) and self.turns & 63 == 0:
-                self.copy_stats()
-            if now > bound:
-                if self.publisher is not None:
-                    self.publisher.beat(mono_ns())
-                self.copy_stats()
-                self.idle(now - bound)
+            if due <= bound:
+                (<Lane> self.lane[first]).act()
+                if (<Lane> self.lane[first]).live:
+                    self.seen_ns = (<Lane> self.lane[first]).seen_ns
+                else:
+                    self.look(first)
                 continue
-            if now > self.now_ns:
-                self.now_ns = now
-                self.account_time()
-            if rep <= now:
-                self.on_report()
-            elif self.timer_ns <= now:
-                self.on_timer()
-            else:
-                self.seen_ns = mono_ns() if self.live else 0
-                got = self.on_message()
-                if got < 0:
-                    self.ended = True
-                    if got == -2:
-                        self.failure = 2
-
-    cdef void copy_stats(self) noexcept nogil:
-        """Show the shell where we are. `beat` is odd while the copy is under way."""
-        cdef Stats *s = self.stats
-        cdef const Engine *e = self.engine
-        cdef px_t mark2 = engine_mark2(e)
-        cdef int i, n = 0
-        (<volatile Stats *> s).beat += 1
-        s.now_ns = self.now_ns
-        s.alive_ns = e.alive_ns
-        s.beat_mono = mono_ns()
-        s.bid, s.bid_qty, s.ask, s.ask_qty = e.book.bid, e.book.bid_qty, e.book.ask, e.book.ask_qty
-        s.mark2 = mark2
-        s.quote_px[0], s.quote_qty[0] = e.quote.bid_px, e.quote.bid_qty
-        s.quote_px[1], s.quote_qty[1] = e.quote.ask_px, e.quote.ask_qty
-        s.why[0], s.why[1] = e.why[0], e.why[1]
-        s.level, s.halt, s.halt_id, s.stale = e.level, e.risk.halt, e.risk.halt_id, e.stale
-        s.equity2 = position_equity2(&e.position, mark2)
-        s.daily2 = position_daily2(&e.position, mark2)
-        s.unrealized2 = position_unrealized2(&e.position, mark2)
-        s.peak2 = e.position.peak
-        memcpy(&s.position, &e.position, sizeof(e.position))
-        memset(s.order, 0, sizeof(s.order))
-        for i in range(ORDERS_CAP):
-            if e.orders.live >> i & 1 and n < STATS_ORDERS:
-                memcpy(&s.order[n], &e.orders.slot[i], sizeof(Order))
-                n += 1
-        s.books, s.unchanged, s.crossed, s.invalid = e.books, e.unchanged, e.crossed, e.refused
-        s.violations = e.orders.faults
-        for i in range(VERDICTS):
-            s.denied[i] = e.risk.denied[i]
-        s.turns = self.turns
-        s.journal_seq = self.journal.written
-        s.journal_durable = journal_durable(self.journal)
-        s.no_prints = s.trades == 0
-        if self.paper != NULL:
-            s.pessimistic = self.paper.counts.unknown_ahead
-        if self.source is not None:
-            s.progress = self.source.lines.at
-            s.progress_of = self.source.lines.size
-        (<volatile Stats *> s).beat += 1
-
-    # what the run started from and came to, for reports and tests
-
-    def words(self):
-        """Return the 18 words of state that a restart would carry over (enum StateWord)."""
-        return [engine_word(self.engine, i, 0, False) for i in range(STATE_WORDS)]
-
-    def paper_counts(self):
-        """Return what the paper venue counted, {} with the built-in market."""
-        return dict(self.paper.counts) if self.paper != NULL else {}
-
-
-cdef extern from *:
-    int __builtin_popcount(unsigned int bits) nogil
+            # one at a time, so that a tick never waits for all of them
+            self.resting = self.next_running(self.resting)
+            (<Lane> self.lane[self.resting]).rest()
+            if self.attend(self.resting) >= 0:
+                return
+            self.idle(due - bound)

@@ -1,4 +1,4 @@
-"""The built-in market for Cython: says what market.h says, and the class that loop.pyx calls."""
+"""The built-in market for Cython: says what market.h says, and the class that lane.pyx calls."""
 
 from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t, uint8_t
 

@@ -1,6 +1,6 @@
 """The built-in market: an exchange on a virtual clock, the same on every machine for equal seeds.
 
-Rows and reports come out of C-level verbs that loop.pyx calls without the GIL; the Python face
+Rows and reports come out of C-level verbs that lane.pyx calls without the GIL; the Python face
 serves tests, tools and the frame stream. The model is the zero-intelligence flow of Cont, Stoikov
 and Talreja (2010) with queue-reactive rates (Huang, Lehalle, Rosenbaum 2015) and self-exciting
 takers (Bacry, Mastromatteo, Muzy 2015).
@@ -181,7 +181,7 @@ cdef class Market:
         for i in range(m.window):
             m.level[i].head = m.level[i].tail = -1
 
-    # -- verbs for loop.pyx ------------------------------------------------------------------
+    # -- verbs for lane.pyx ------------------------------------------------------------------
 
     cdef int failed(self) noexcept nogil:
         """Return 1 when a reader that did not read made the market lose something."""

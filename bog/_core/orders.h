@@ -155,4 +155,10 @@ static const uint8_t bog_order_next[12][BOG_ORDER_EVENTS] = {
 };
 /* clang-format on */
 
+/* Number of the highest bit that is set, -1 when none is. */
+static inline int bog_highest_bit(uint32_t bits)
+{
+    return bits ? 31 - __builtin_clz(bits) : -1;
+}
+
 #endif

@@ -113,6 +113,7 @@ cdef extern from "orders.h" nogil:
         qty_t qty
 
     const uint8_t order_next "bog_order_next"[12][13]
+    int highest_bit "bog_highest_bit"(uint32_t bits)
 
 cdef extern from * nogil:
     int lowest_bit "__builtin_ctz"(uint32_t bits)

@@ -1,4 +1,4 @@
-"""The writing end of a Huginn object; loop.pyx and pump.pyx call the nogil verbs."""
+"""The writing end of a Huginn object; lane.pyx and pump.pyx call the nogil verbs."""
 
 from libc.stdint cimport uint32_t, uint64_t
 
@@ -21,5 +21,6 @@ cdef class Publisher:
 
     cdef int row(self, const Row *r) noexcept nogil
     cdef void beat(self, ns_t now) noexcept nogil
+    cdef void restamp(self, Row *r, ns_t recv_ns) noexcept nogil
     cdef void publish(self, const Row *r, uint64_t seq, int flags) noexcept nogil
     cdef void sync(self) noexcept nogil

@@ -241,6 +241,15 @@ cdef class Publisher:
         if now - self.synced_ns >= SYNC_NS:
             self.sync()
 
+    cdef void restamp(self, Row *r, ns_t recv_ns) noexcept nogil:
+        """Let a row of a recording or of the built-in market be received at `recv_ns`.
+
+        The venue's time keeps its distance from it, so that a reader may hold it against a clock.
+        """
+        if r.exch_ns > 0 and self.page != NULL:
+            r.exch_ns += recv_ns + self.page.header.unix_offset_ns - r.recv_ns
+        r.recv_ns = recv_ns
+
     def put(self, int kind, int side=0, long long px=0, long long qty=0, *, long long recv_ns=0,
             long long exch_ns=0, long long id=0, int eom=1, int flags=0):
         """Publish one row; ValueError when it is impossible, FeedError when the object is lost."""

@@ -105,7 +105,7 @@ cdef class Lane:
             self.rows += 1
             self.last_ns = row.recv_ns
             at = row.recv_ns - self.first_ns
-            row.recv_ns = origin + mul_div(at, den, num) if num else now
+            self.publisher.restamp(&row, origin + mul_div(at, den, num) if num else now)
             got = self.publisher.row(&row)
             if got:
                 self.state = LANE_DAMAGED if got == -1 else LANE_LOST

@@ -19,6 +19,10 @@ cdef class Reader:
     cdef Depth *scratch
     cdef readonly uint32_t dex, market
     cdef readonly str path
+    cdef int back                        # the writer's count went back: next means nothing
+    cdef int holed                       # a row that is counted stands nowhere
+    cdef int wary                        # it did once: slots hold rows that are not yet written
+    cdef uint64_t ended                  # rows up to the end of the last message delivered
     cdef readonly uint64_t next          # number of the row that next_row delivers next
     cdef readonly uint64_t next_seq      # number of the record that next_record delivers next
     cdef readonly uint64_t epoch, epochs, laps, lost_rows, lost_records, gaps, torn, garbage
@@ -33,3 +37,5 @@ cdef class Reader:
     cdef ns_t unix_offset(self) noexcept nogil
     cdef int standing(self) noexcept nogil
     cdef int quiet(self, uint64_t last, const uint64_t *published) noexcept nogil
+    cdef int counted(self) noexcept nogil
+    cdef int hole(self) noexcept nogil

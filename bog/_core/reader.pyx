@@ -19,7 +19,8 @@ from bog._core.clock cimport mono_ns
 from bog._core.depth cimport Depth, depth_apply
 from bog._core.huginn cimport (
     HG_CLOSED, HG_RECORDS, HG_REPLACED, HG_ROWS, READ_BACKWARDS, READ_EPOCH, READ_GARBAGE,
-    READ_GONE, READ_LAPPED, READ_NOTHING, READ_ROW, STEP_BACK, HgHeader, Huginn, hg_book_read,
+    READ_GONE, READ_LAPPED, READ_NOTHING, READ_ROW, STEP_BACK, STEP_GAP, STEP_NEXT, HgHeader,
+    Huginn, hg_book_read,
     hg_read, hg_row_ok, hg_step,
 )
 from bog._core.memory cimport lines
@@ -115,7 +116,7 @@ cdef class Reader:
         self.want.px_decimals = self.page.header.price_decimals
         self.want.qty_decimals = self.page.header.size_decimals
         self.fresh = 1
-        self.next = 0
+        self.next = self.ended = self.back = self.wary = self.holed = 0
         self.next_seq = load_acquire(&self.page.header.seq)
         if self.next_seq - self.page.header.first_seq > <uint64_t> INT64_MAX:
             self.next_seq = self.page.header.first_seq
@@ -161,6 +162,19 @@ cdef class Reader:
             return READ_GONE if self.truncated else READ_BACKWARDS
         return READ_NOTHING
 
+    cdef int counted(self) noexcept nogil:
+        """Return 1 when the writer counts the next row as published."""
+        cdef uint64_t missing
+        cdef int step = hg_step(self.next, load_acquire(&self.page.header.rows), &missing)
+        return step == STEP_NEXT or step == STEP_GAP
+
+    cdef int hole(self) noexcept nogil:
+        """Return 1 when the writer counts rows as published that stand in no slot."""
+        if not self.counted():
+            return 0
+        # what was counted was stored before: only now is a slot that lacks it a hole
+        return load_acquire(&self.page.rows[self.next & (HG_ROWS - 1)].gen) != 2 * (self.next + 1)
+
     cdef int next_row(self, Row *out) noexcept nogil:
         """Copy the next row into `out` and return ROW; every other answer leaves `out` unusable.
 
@@ -171,8 +185,11 @@ cdef class Reader:
         if answer != READ_ROW:
             return answer
         closed = self.page.header.state == HG_CLOSED
-        answer = hg_read(&self.page.rows[self.next & (HG_ROWS - 1)], sizeof(Row),
-                         2 * (self.next + 1), 2 * HG_ROWS, out, &self.torn)
+        if self.wary and not self.counted():
+            answer = READ_NOTHING
+        else:
+            answer = hg_read(&self.page.rows[self.next & (HG_ROWS - 1)], sizeof(Row),
+                             2 * (self.next + 1), 2 * HG_ROWS, out, &self.torn)
         if answer == READ_ROW:
             if not hg_row_ok(out) or out.market != self.market:
                 self.next += 1
@@ -180,11 +197,20 @@ cdef class Reader:
                 return READ_GARBAGE
             self.next += 1
             self.fresh = self.idle = 0
+            if out.eom:
+                self.ended = self.next
             if out.flags & F_AFTER_GAP and out.eom:
                 self.gaps += 1
             return READ_ROW
         if answer == READ_NOTHING:
-            return READ_GONE if closed else self.quiet(self.next, &self.page.header.rows)
+            if closed:
+                return READ_GONE
+            # the writer counts whole messages: rows of one under way may be ahead of its count
+            answer = self.quiet(self.ended, &self.page.header.rows)
+            if answer == READ_NOTHING and self.idle == 0 and self.hole():
+                self.holed = 1
+                return READ_LAPPED
+        self.back = answer == READ_BACKWARDS
         return READ_GONE if self.truncated else answer
 
     cdef int next_record(self, Record *out) noexcept nogil:
@@ -227,9 +253,13 @@ cdef class Reader:
         NOTHING: it was being written at every try, ask again. Rows that were delivered already
         are in the book and are not delivered again; rows overwritten unread are counted lost.
         """
-        cdef uint64_t rows
+        cdef uint64_t rows, whole
         cdef int _try, answer, got
         cdef Row r
+        if self.back:
+            # numbers are written again: begin anew, and believe no slot that is not counted
+            self.next = self.back = 0
+            self.fresh = self.wary = 1
         for _try in range(TRIES):
             answer = self.standing()
             if answer != READ_ROW:
@@ -243,6 +273,7 @@ cdef class Reader:
             if answer == READ_NOTHING:
                 pause()
                 continue
+            whole = rows
             # the page trails the rows: add those that were delivered already
             while rows < self.next:
                 got = hg_read(&self.page.rows[rows & (HG_ROWS - 1)], sizeof(Row), 2 * (rows + 1),
@@ -255,9 +286,14 @@ cdef class Reader:
                 rows += 1
             if rows < self.next:
                 continue
+            if self.holed and rows == self.next:
+                return READ_NOTHING  # the page is not past the hole yet
+            self.holed = 0
             if rows > self.next and not self.fresh:
                 self.laps += 1
                 self.lost_rows += rows - self.next
+            if self.fresh or whole > self.ended:
+                self.ended = whole
             self.next = rows
             self.fresh = 0
             return READ_ROW

@@ -39,6 +39,8 @@ typedef struct bog_moment {
     bog_qty_t pos;      /* lots held */
     int64_t level;      /* enum bog_level; an unknown one reads as KILLED */
     int64_t connected;  /* 1: the executor can be reached; anything else reads as lost */
+    bog_quanta_t room;  /* what this market may come to hold at worst, all markets considered */
+    int64_t watch;      /* enum bog_verdict: what feed or market is suspected of; ALLOW: nothing */
 } bog_moment_t;
 
 /* Bounds that no configuration can exceed. */
@@ -63,13 +65,6 @@ static inline int bog_past_collar(bog_px_t px, bog_px_t mid2, bog_ppm_t ppm)
 {
     bog_i128 gap = 2 * (bog_i128)px - mid2;
     return (gap < 0 ? -gap : gap) * 1000000 > (bog_i128)mid2 * ppm;
-}
-
-/* More than `limit` lies between two times, either way: old, or of another clock. */
-static inline int bog_apart(bog_ns_t a, bog_ns_t b, bog_ns_t limit)
-{
-    bog_i128 gap = (bog_i128)a - b;
-    return (gap < 0 ? -gap : gap) > limit;
 }
 
 /* a x b > bound, exactly. */

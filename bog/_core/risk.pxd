@@ -1,22 +1,22 @@
 """The gate: one verdict on each create and amend, and whether anything may rest at all.
 
-First reason wins, in this order: level, halt, feed, book, price, tick, lot, band, collar, order
-size, worst-case position, open orders, notional, self-match, cross, rate, daily loss, drawdown,
-connection, balance. A limit that was never set is 0 and refuses; an unknown level, side, halt or
-connection byte reads as the strictest one.
+First reason wins, in this order: level, halt, feed, book, watch (delayed, breaker, warming), price,
+tick, lot, band, collar, order size, worst-case position, open orders, notional, self-match, cross,
+rate, daily loss, drawdown, connection, balance, portfolio. A limit that was never set is 0 and refuses; an
+unknown level, side, halt, watch or connection byte reads as the strictest one.
 """
 
 from libc.stdint cimport INT64_MAX, int64_t, uint8_t, uint32_t, uint64_t
 from libc.string cimport memset
 
 from bog._core.exposure cimport Exposure
-from bog._core.fixed cimport add_overflows, mul_overflows
+from bog._core.fixed cimport add_overflows, apart, mul_overflows
 from bog._core.types cimport (
     ALLOW, ASK, BID, DENY_BALANCE, DENY_BAND, DENY_BOOK, DENY_COLLAR, DENY_CONNECTION, DENY_CROSS,
     DENY_DAILY_LOSS, DENY_DRAWDOWN, DENY_HALTED, DENY_KILLED, DENY_LOT, DENY_MAX_SIZE,
-    DENY_MIN_SIZE, DENY_NOTIONAL, DENY_OPEN_ORDERS, DENY_OVERFLOW, DENY_PAUSED, DENY_POSITION,
-    DENY_PX, DENY_RATE, DENY_SELF_MATCH, DENY_STALE, DENY_TICK, HALTS, HALT_KILLED, HALT_NONE,
-    LEVEL_PAUSED, LEVEL_RUN, PX_MAX, Limits, Record, half_t, ns_t, ppm_t, px_t, qty_t,
+    DENY_MIN_SIZE, DENY_NOTIONAL, DENY_OPEN_ORDERS, DENY_OVERFLOW, DENY_PAUSED, DENY_PORTFOLIO,
+    DENY_POSITION, DENY_PX, DENY_RATE, DENY_SELF_MATCH, DENY_STALE, DENY_TICK, HALTS, HALT_KILLED,
+    HALT_NONE, LEVEL_PAUSED, LEVEL_RUN, PX_MAX, VERDICTS, Limits, Record, half_t, ns_t, ppm_t, px_t, qty_t,
     quanta_t,
 )
 
@@ -42,6 +42,8 @@ cdef extern from "risk.h" nogil:
         qty_t pos
         int64_t level
         int64_t connected
+        quanta_t room
+        int64_t watch
 
     ctypedef struct Caps "bog_caps_t":
         qty_t position
@@ -57,7 +59,6 @@ cdef extern from "risk.h" nogil:
         CAP_DAILY_LOSS "BOG_CAP_DAILY_LOSS"
 
     int past_collar "bog_past_collar"(px_t px, px_t mid2, ppm_t ppm)
-    int apart "bog_apart"(ns_t a, ns_t b, ns_t limit)
     int product_past "bog_product_past"(int64_t a, int64_t b, int64_t bound)
     int leverage_past "bog_leverage_past"(
         qty_t qty, px_t px, quanta_t balance, half_t equity2, int64_t ppm)
@@ -214,7 +215,7 @@ cdef inline int risk_take(
 cdef inline int risk_authority(
     const Limits *limits, const Risk *r, const Record *book, const Moment *m
 ) noexcept nogil:
-    """Return the first of level, halt, feed and book that forbids trading."""
+    """Return the first of level, halt, feed, book and watch that forbids trading."""
     if m.level != LEVEL_RUN:
         return DENY_PAUSED if m.level == LEVEL_PAUSED else DENY_KILLED
     if r.halt != HALT_NONE:
@@ -226,6 +227,8 @@ cdef inline int risk_authority(
         return DENY_BOOK
     if book.bid_qty <= 0 or book.ask_qty <= 0:
         return DENY_BOOK
+    if m.watch != ALLOW:
+        return <int>m.watch if 0 < m.watch < VERDICTS else DENY_KILLED
     return ALLOW
 
 
@@ -360,6 +363,23 @@ cdef inline int risk_judge(
         limits.balance, m.equity2, limits.max_leverage_ppm,
     ):
         return DENY_BALANCE
+    return ALLOW
+
+
+cdef inline int risk_room(
+    const Record *book, const Moment *m, const Exposure *open, int side, px_t px, qty_t rest,
+    int is_amend,
+) noexcept nogil:
+    """Return DENY_PORTFOLIO when `rest` lots more at `px` leave less than no room, else ALLOW.
+
+    What cannot hold more than is held already, on either side, always passes: m.room is at least
+    the value of the position at the mid. With `rest` 0: whether what rests may stay.
+    """
+    cdef qty_t worst = 0
+    if risk_worst(m, open, side, rest, is_amend, &worst):
+        return DENY_PORTFOLIO
+    if worst > 0 and product_past(worst, risk_worst_px(book, open, side, px, is_amend), m.room):
+        return DENY_PORTFOLIO
     return ALLOW
 
 

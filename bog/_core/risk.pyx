@@ -156,6 +156,10 @@ cdef class RiskProbe:
                 self.m.level = value
             elif name == "connected":
                 self.m.connected = value
+            elif name == "room":
+                self.m.room = value
+            elif name == "watch":
+                self.m.watch = value
             else:
                 raise ValueError(f"{name!r} is not a field of the moment")
 

@@ -57,7 +57,7 @@ class View(NamedTuple):
     expired_at_ms: int
     market: int
     client_index: int
-    index: int
+    index: int  # type: ignore[assignment]
     size: int
     px: int
     trigger_px: int

@@ -129,7 +129,7 @@ cdef class Source:
             self.lines.at = sizeof(TapeHead)
         elif self.kind == FRAMES:
             self.parser.chain = self.parser.after_gap = 0
-            self.parser.last = 0
+            self.parser.last = self.parser.last_trade = 0
             self.parser.frames = self.parser.duplicates = self.parser.gaps = 0
             self.parser.orphans = self.parser.inexact = 0
 

@@ -51,6 +51,10 @@ typedef struct bog_stats {
     uint64_t halt; /* enum bog_halt */
     uint64_t halt_id;
     uint64_t stale;
+    uint64_t strategy;               /* enum bog_strategy_state */
+    int64_t quota;                   /* creates and amends left, when the tier has a quota */
+    int64_t sigma_q8[2];             /* deviation of the mid in 100 ms and in 1 s, 1/256 tick */
+    int64_t number_q16[BOG_NUMBERS]; /* of the model, by enum bog_model_number */
     bog_half_t equity2, daily2, peak2, unrealized2;
     bog_position_t position;
     bog_order_t order[BOG_STATS_ORDERS];

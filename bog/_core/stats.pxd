@@ -1,6 +1,6 @@
 """The stats page for Cython: says what stats.h says."""
 
-from libc.stdint cimport uint64_t
+from libc.stdint cimport int64_t, uint64_t
 
 from bog._core.hist cimport Hist
 from bog._core.level cimport Control
@@ -44,6 +44,10 @@ cdef extern from "stats.h" nogil:
         uint64_t halt
         uint64_t halt_id
         uint64_t stale
+        uint64_t strategy
+        int64_t quota
+        int64_t sigma_q8[2]
+        int64_t number_q16[6]
         half_t equity2
         half_t daily2
         half_t peak2

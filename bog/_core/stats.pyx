@@ -5,10 +5,13 @@ import os
 import stat
 
 cimport cython
+from cpython.ref cimport Py_INCREF
 from libc.string cimport memcpy
 
 from bog._core.hist cimport Hist, hist_quantile
-from bog._core.level cimport level_get, level_install, level_raise, level_toggle, process_name
+from bog._core.level cimport (
+    level_ask_clear, level_get, level_install, level_raise, level_resume, level_toggle, process_name,
+)
 from bog._core.measure cimport HORIZONS, REASONS, WHYS, measure_horizon
 from bog._core.stats cimport (
     STATS_FILLS, STATS_MAGIC, STATS_ORDERS, STATS_VERSION, Stats,
@@ -74,7 +77,11 @@ cdef class StatsPage:
         self.stats = <Stats *> <void *> &self.view[0]
 
     def install_signals(self, bint whole):
-        """Give signals their meaning in this process (level.h): `whole` for bog-live, not for a child."""
+        """Give signals their meaning in this process (level.h): `whole` for bog-live, not for a child.
+
+        The page stays mapped for the rest of the process: a signal may come after the last reader.
+        """
+        Py_INCREF(self)
         if level_install(&self.stats.control, whole):
             raise OSError("cannot install the signal handlers")
 
@@ -85,6 +92,14 @@ cdef class StatsPage:
     def toggle_pause(self):
         """Toggle RUN <-> PAUSED; nothing happens at DRAIN or KILLED."""
         level_toggle(&self.stats.control)
+
+    def resume(self):
+        """Take back a pause; return whether the level is RUN now. DRAIN and KILLED stay."""
+        return level_resume(&self.stats.control) != 0
+
+    def ask_clear(self, unsigned long long halt_id):
+        """Ask the engine to clear a halt, which it journals; return False while another request waits."""
+        return level_ask_clear(&self.stats.control, halt_id) != 0
 
     def shell_beat(self, long long mono_ns):
         """Tell the engine that the shell is alive."""
@@ -153,6 +168,8 @@ cdef dict stats_dict(Stats *stats):
         "quote_qty": [stats.quote_qty[0], stats.quote_qty[1]],
         "why": [stats.why[0], stats.why[1]],
         "level": stats.level, "halt": stats.halt, "halt_id": stats.halt_id, "stale": stats.stale,
+        "strategy": stats.strategy, "quota": stats.quota, "sigma_q8": list(stats.sigma_q8),
+        "number_q16": list(stats.number_q16),
         "equity2": stats.equity2, "daily2": stats.daily2, "peak2": stats.peak2,
         "unrealized2": stats.unrealized2,
         "position": position_dict(&stats.position),

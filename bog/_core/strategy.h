@@ -19,7 +19,9 @@ enum bog_quiet {
     BOG_QUIET_SPREAD_MIN = 6,  /* the market is tighter than min_spread_ppm */
     BOG_QUIET_SPREAD_MAX = 7,  /* the market is wider than max_spread_ppm */
     BOG_QUIET_INVENTORY = 8,   /* no room for min_order below max_pos on this side */
-    BOG_QUIETS = 9,
+    BOG_QUIET_WARMING = 9,     /* the estimates are not good yet, or the strategy is not active */
+    BOG_QUIET_QUOTA = 10,      /* what is left of the quota is for reducing the position */
+    BOG_QUIETS = 11,
 };
 
 /* What to do with an order that rests. */
@@ -49,6 +51,15 @@ typedef struct bog_quote {
     uint8_t why[2];       /* enum bog_quiet of bid and ask */
     uint8_t pad[6];
 } bog_quote_t;
+
+/* The market without us. A side that nobody stands on has size 0 and the other side's price. */
+typedef struct bog_look {
+    bog_px_t bid;
+    bog_qty_t bid_qty;
+    bog_px_t ask;
+    bog_qty_t ask_qty;
+    bog_px_t mid2; /* half ticks */
+} bog_look_t;
 
 _Static_assert(sizeof(bog_quote_t) == BOG_CACHE_LINE, "a quote is one cache line");
 

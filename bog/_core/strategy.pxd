@@ -1,11 +1,12 @@
-"""simple_spread: what we want resting, and whether a resting order is worth moving.
+"""simple_spread, and what every strategy shares: the look at the market, and persistence of quotes.
 
 Rates are at most 1e6 ppm in size and max_pos is below QTY_MAX; then nothing here can overflow.
 """
 
-from libc.stdint cimport uint8_t
+from libc.stdint cimport int64_t, uint8_t
 
-from bog._core.fixed cimport ceil_div, i128
+from bog._core.fixed cimport ceil_div, floor_div, i128
+from bog._core.quota cimport Quota, quota_widen
 from bog._core.record cimport level_count, level_px, level_qty
 from bog._core.types cimport (
     ASK, BID, NEVER, ORDER_AMEND_SENT, ORDER_RESTING, PX_MAX, REC_BOOK, Order, Record,
@@ -23,6 +24,8 @@ cdef extern from "strategy.h" nogil:
         QUIET_SPREAD_MIN "BOG_QUIET_SPREAD_MIN"
         QUIET_SPREAD_MAX "BOG_QUIET_SPREAD_MAX"
         QUIET_INVENTORY "BOG_QUIET_INVENTORY"
+        QUIET_WARMING "BOG_QUIET_WARMING"
+        QUIET_QUOTA "BOG_QUIET_QUOTA"
         QUIETS "BOG_QUIETS"
 
     cpdef enum Move "bog_move":
@@ -43,6 +46,13 @@ cdef extern from "strategy.h" nogil:
         px_t floor_ticks
         uint8_t why[2]
         uint8_t pad[6]
+
+    ctypedef struct Look "bog_look_t":
+        px_t bid
+        qty_t bid_qty
+        px_t ask
+        qty_t ask_qty
+        px_t mid2
 
 
 cdef inline qty_t strategy_own(const Order *orders, int n, int side, px_t px) noexcept nogil:
@@ -85,7 +95,11 @@ cdef inline px_t strategy_touch(
 
 cdef inline px_t strategy_floor_ratio(i128 num, i128 den) noexcept nogil:
     """Return num / den rounded towards minus infinity; den > 0."""
-    cdef i128 whole = num // den
+    cdef i128 whole
+    if <int64_t> num == num and <int64_t> den == den:
+        # a division of 128 bits is a call, one of 64 an instruction
+        return floor_div(<int64_t> num, <int64_t> den)
+    whole = num // den
     return <px_t> (whole - 1) if whole * den > num else <px_t> whole
 
 
@@ -104,57 +118,88 @@ cdef inline void strategy_side(
         out_qty[0] = qty
 
 
-cdef inline void strategy_quote(
-    const StrategyParams *params, const Record *record, const Order *orders, int n, qty_t pos,
-    Quote *out,
+cdef inline int strategy_look(
+    const StrategyParams *params, const Record *record, const Order *orders, int n, Quote *out,
+    Look *look,
 ) noexcept nogil:
-    """Write the quote that simple_spread wants at this book and position into `out`.
+    """Look at the market without us; return why no side may be quoted (enum Quiet), QUIET_NONE if any.
 
-    Own size is taken out of the book first, when the book contains it. Around
-    r = mid * (1 - skew * pos / max_pos), skew full at max_pos, both sides stand half a spread out:
-    half = max(mid * half_ppm, fee floor), the bid rounded down, the ask up, in one exact division
-    each; then the bid goes no higher than a tick below the best ask, the ask no lower than a tick
-    above the best bid. On a one-sided book the side that is there is quoted around its own touch,
-    which is further from the market than any mid, and the spread limits have nothing to judge.
-    A side is cut so that position and size together stay within max_pos.
+    Empties `out`. When a side may be quoted, its fair price is the mid and its fee floor is set.
+    Own size is taken out of the book first, when the book contains it. On a one-sided book the side
+    that is there is quoted around its own touch, which is further from the market than any mid, and
+    the spread limits have nothing to judge.
     """
-    cdef qty_t bid_qty = 0, ask_qty = 0, full = params.max_pos, held = pos
     cdef int own = n if params.own_in_book else 0
-    cdef px_t bid = 0, ask = 0, low, high, mid2, half_ppm_mid2, new_bid, new_ask
-    cdef i128 whole, centre, half
-    cdef uint8_t why = QUIET_NONE
+    cdef px_t bid = 0, ask = 0, mid2
+    cdef qty_t bid_qty = 0, ask_qty = 0
     out.bid_px = out.ask_px = 0
     out.bid_qty = out.ask_qty = 0
     out.fair2 = out.half_ticks = out.floor_ticks = 0
     if record.kind == REC_BOOK:
         bid = strategy_touch(record, BID, orders, own, &bid_qty)
         ask = strategy_touch(record, ASK, orders, own, &ask_qty)
-    low = bid if bid_qty > 0 else ask
-    high = ask if ask_qty > 0 else bid
-    mid2 = low + high
     if bid_qty == 0 and ask_qty == 0:
-        why = QUIET_NO_BOOK
-    elif low < params.min_valid_px or high > params.max_valid_px or low <= 0 or high >= PX_MAX:
-        why = QUIET_PRICE_RANGE
-    elif (bid_qty > 0 and bid_qty < params.min_touch_qty) or (
+        return QUIET_NO_BOOK
+    if bid_qty == 0:
+        bid = ask
+    if ask_qty == 0:
+        ask = bid
+    mid2 = bid + ask
+    if bid < params.min_valid_px or ask > params.max_valid_px or bid <= 0 or ask >= PX_MAX:
+        return QUIET_PRICE_RANGE
+    if (bid_qty > 0 and bid_qty < params.min_touch_qty) or (
         ask_qty > 0 and ask_qty < params.min_touch_qty
     ):
-        why = QUIET_THIN
-    elif bid_qty > 0 and ask_qty > 0:
-        # spread / mid against a rate, without a division: (a - b) * 2e6 against ppm * (a + b)
+        return QUIET_THIN
+    if bid_qty > 0 and ask_qty > 0:
+        # spread / mid against a rate, without a division: (a - b) * 2e6 against ppm * (a + b);
+        # prices are below 2^40, so that only the rate's product may pass 63 bits
         if bid >= ask:
-            why = QUIET_CROSSED
-        elif (ask - bid) * 2000000 < <i128> params.min_spread_ppm * mid2:
-            why = QUIET_SPREAD_MIN
-        elif (ask - bid) * 2000000 > <i128> params.max_spread_ppm * mid2:
-            why = QUIET_SPREAD_MAX
-    if why != QUIET_NONE:
-        out.why[0] = out.why[1] = why
-        return
-
-    out.fair2 = mid2
+            return QUIET_CROSSED
+        if (ask - bid) * 2000000 < <i128> params.min_spread_ppm * mid2:
+            return QUIET_SPREAD_MIN
+        if (ask - bid) * 2000000 > <i128> params.max_spread_ppm * mid2:
+            return QUIET_SPREAD_MAX
+    look.bid, look.bid_qty, look.ask, look.ask_qty = bid, bid_qty, ask, ask_qty
+    look.mid2 = out.fair2 = mid2
     out.floor_ticks = ceil_div(mid2 * (<px_t> params.maker_ppm + params.edge_ppm), 2000000)
-    half_ppm_mid2 = mid2 * params.half_ppm
+    return QUIET_NONE
+
+
+cdef inline void strategy_set(
+    const StrategyParams *params, const Look *look, px_t bid, px_t ask, qty_t pos, Quote *out
+) noexcept nogil:
+    """Write both sides of the quote, each cut so that position and size stay within max_pos."""
+    if look.bid_qty == 0:
+        out.why[0] = QUIET_ONE_SIDED
+    else:
+        strategy_side(params, params.max_pos - pos, bid, &out.bid_px, &out.bid_qty, &out.why[0])
+    if look.ask_qty == 0:
+        out.why[1] = QUIET_ONE_SIDED
+    else:
+        strategy_side(params, params.max_pos + pos, ask, &out.ask_px, &out.ask_qty, &out.why[1])
+
+
+cdef inline void strategy_quote(
+    const StrategyParams *params, const Record *record, const Order *orders, int n, qty_t pos,
+    Quote *out,
+) noexcept nogil:
+    """Write the quote that simple_spread wants at this book and position into `out`.
+
+    Around r = mid * (1 - skew * pos / max_pos), skew full at max_pos, both sides stand half a
+    spread out: half = max(mid * half_ppm, fee floor), the bid rounded down, the ask up, in one exact
+    division each; then the bid goes no higher than a tick below the best ask, the ask no lower than
+    a tick above the best bid.
+    """
+    cdef qty_t full = params.max_pos, held = pos
+    cdef px_t half_ppm_mid2, new_bid, new_ask
+    cdef i128 whole, centre, half
+    cdef Look look
+    cdef int why = strategy_look(params, record, orders, n, out, &look)
+    if why != QUIET_NONE:
+        out.why[0] = out.why[1] = <uint8_t> why
+        return
+    half_ppm_mid2 = look.mid2 * params.half_ppm
     out.half_ticks = ceil_div(half_ppm_mid2, 2000000)
     # everything below is in ticks x whole
     if full <= 0:
@@ -163,7 +208,7 @@ cdef inline void strategy_quote(
         held = full
     elif held < -full:
         held = -full
-    centre = mid2 * (<i128> full * 1000000 - <i128> held * params.skew_ppm)
+    centre = look.mid2 * (<i128> full * 1000000 - <i128> held * params.skew_ppm)
     whole = <i128> full * 2000000
     half = <i128> half_ppm_mid2 * full
     if out.half_ticks <= out.floor_ticks:
@@ -175,36 +220,31 @@ cdef inline void strategy_quote(
         # no spread at all and r on a tick: never meet ourselves
         new_bid -= 1
         new_ask += 1
-    if ask_qty > 0 and new_bid >= ask:
-        new_bid = ask - 1
-    if bid_qty > 0 and new_ask <= bid:
-        new_ask = bid + 1
-    if bid_qty == 0:
-        out.why[0] = QUIET_ONE_SIDED
-    else:
-        strategy_side(
-            params, params.max_pos - pos, new_bid, &out.bid_px, &out.bid_qty, &out.why[0]
-        )
-    if ask_qty == 0:
-        out.why[1] = QUIET_ONE_SIDED
-    else:
-        strategy_side(
-            params, params.max_pos + pos, new_ask, &out.ask_px, &out.ask_qty, &out.why[1]
-        )
+    if look.ask_qty > 0 and new_bid >= look.ask:
+        new_bid = look.ask - 1
+    if look.bid_qty > 0 and new_ask <= look.bid:
+        new_ask = look.bid + 1
+    strategy_set(params, &look, new_bid, new_ask, pos, out)
 
 
 cdef inline px_t strategy_threshold(
-    const StrategyParams *params, const Quote *quote
+    const StrategyParams *params, const Quota *quota, const Quote *quote
 ) noexcept nogil:
-    """Return the ticks from which a better price is worth the queue place that a move loses."""
-    cdef px_t quarter = quote.half_ticks // 4
+    """Return the ticks from which a better price is worth what a move costs.
+
+    The place in the queue, and on a tier with a quota one of what is left: the less, the wider.
+    """
+    cdef px_t ticks = quote.half_ticks // 4
     if params.requote_ticks > 0:
-        return params.requote_ticks
-    return quarter if quarter > 2 else 2
+        ticks = params.requote_ticks
+    elif ticks < 2:
+        ticks = 2
+    return quota_widen(quota, params, ticks) if params.quota_start > 0 else ticks
 
 
 cdef inline int strategy_moves(
-    const StrategyParams *params, const Quote *quote, int side, const Order *order, ns_t now
+    const StrategyParams *params, const Quota *quota, const Quote *quote, int side,
+    const Order *order, ns_t now,
 ) noexcept nogil:
     """Return what the quote means for an order that rests on `side` (enum Move).
 
@@ -227,7 +267,7 @@ cdef inline int strategy_moves(
             return MOVE_WRONG_SIDE
     elif off < 0 and 2 * (px - quote.floor_ticks) < quote.fair2:
         return MOVE_WRONG_SIDE
-    if (off if off > 0 else -off) >= strategy_threshold(params, quote):
+    if (off if off > 0 else -off) >= strategy_threshold(params, quota, quote):
         return MOVE_PRICE
     if rest < params.min_order:
         return MOVE_RESIZE

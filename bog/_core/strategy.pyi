@@ -12,7 +12,9 @@ class Quiet(IntEnum):
     QUIET_SPREAD_MIN = 6
     QUIET_SPREAD_MAX = 7
     QUIET_INVENTORY = 8
-    QUIETS = 9
+    QUIET_WARMING = 9
+    QUIET_QUOTA = 10
+    QUIETS = 11
 
 class Move(IntEnum):
     MOVE_KEEP = 0
@@ -28,6 +30,7 @@ RATES: tuple[str, ...]
 class StrategyProbe:
     def __new__(cls, **params: int) -> StrategyProbe: ...
     def configure(self, **params: int) -> None: ...
+    def left(self, left: int) -> None: ...
     def book(
         self,
         bids: Sequence[tuple[int, int]],

@@ -6,6 +6,7 @@ from libc.stdlib cimport free
 from libc.string cimport memset
 
 from bog._core.memory cimport lines
+from bog._core.quota cimport Quota, quota_init
 from bog._core.record cimport level_set
 from bog._core.strategy cimport (
     Quote, strategy_floor_ratio, strategy_moves, strategy_own, strategy_paced, strategy_quote,
@@ -34,6 +35,7 @@ cdef class StrategyProbe:
     cdef Record *record
     cdef Order *orders
     cdef Quote *quoted
+    cdef Quota quota
 
     def __cinit__(self, **params):
         self.params = <StrategyParams *> lines(sizeof(StrategyParams))
@@ -97,8 +99,17 @@ cdef class StrategyProbe:
                 p.expiry_margin_ns = value
             elif name == "own_in_book":
                 p.own_in_book = value
+            elif name == "quota_start":
+                p.quota_start = value
+            elif name == "quota_reserve":
+                p.quota_reserve = value
             else:
-                raise ValueError(f"{name!r} is not a field of StrategyParams")
+                raise ValueError(f"{name!r} is not a field of StrategyParams that the verbs read")
+        quota_init(&self.quota, p, 0)
+
+    def left(self, long long left):
+        """Set what is left of the quota."""
+        self.quota.left = left
 
     def book(self, bids, asks, int kind=REC_BOOK):
         """Replace the book: up to ten (price, size) pairs a side, best first, taken as they are."""
@@ -167,14 +178,14 @@ cdef class StrategyProbe:
 
     def threshold(self):
         """Return the ticks from which the last quote moves a resting order."""
-        return strategy_threshold(self.params, self.quoted)
+        return strategy_threshold(self.params, &self.quota, self.quoted)
 
     def moves(self, int slot, long long now=0):
         """Return the Move that the last quote asks of the order in `slot`."""
         if not 0 <= slot < SLOTS:
             raise ValueError(f"slot {slot} is not between 0 and {SLOTS - 1}")
         cdef Order *order = &self.orders[slot]
-        return strategy_moves(self.params, self.quoted, order.side, order, now)
+        return strategy_moves(self.params, &self.quota, self.quoted, order.side, order, now)
 
     def paced(self, long long last_ns, long long now):
         """Return whether a side changed at `last_ns` may change again at `now`."""
@@ -199,8 +210,8 @@ cdef class StrategyProbe:
                 self.record.asks_px[0] += step
                 strategy_quote(self.params, self.record, self.orders, orders, pos, self.quoted)
                 total += self.quoted.bid_px + self.quoted.ask_px
-                total += strategy_moves(self.params, self.quoted, 0, &self.orders[0], i)
-                total += strategy_moves(self.params, self.quoted, 1, &self.orders[1], i)
+                total += strategy_moves(self.params, &self.quota, self.quoted, 0, &self.orders[0], i)
+                total += strategy_moves(self.params, &self.quota, self.quoted, 1, &self.orders[1], i)
         return total
 
 

@@ -17,6 +17,8 @@
 #define BOG_PX_MAX (1LL << 40)  /* a price at or above this many ticks is garbage */
 #define BOG_QTY_MAX (1LL << 48) /* the venue's own bound on a base amount, lots */
 #define BOG_NEVER INT64_MAX     /* a time that does not come */
+#define BOG_MICRO_SPREADS 4 /* rows of the microprice table: spreads of 1, 2, 3, 4 or more ticks */
+#define BOG_MICRO_BUCKETS 5 /* its columns: imbalance from 0 to 1 */
 
 typedef int64_t bog_px_t;     /* ticks */
 typedef int64_t bog_qty_t;    /* lots */
@@ -316,6 +318,21 @@ enum bog_halt {
     BOG_HALTS = 10,
 };
 
+/* What is wrong with a book. Owner: breaker. */
+enum bog_violation {
+    BOG_VIOLATION_NONE = 0,
+    BOG_VIOLATION_SPREAD = 1, /* wider than breaker_spread_ppm of its mid */
+    BOG_VIOLATION_MOVE = 2,   /* its mid is further than breaker_move_ppm from the reference */
+    BOG_VIOLATION_PRICE = 3,  /* a price that no book can have */
+};
+
+/* The resilience breaker of a connection. Owner: connection. */
+enum bog_connection_state {
+    BOG_CONNECTION_CLOSED = 0,    /* orders may go */
+    BOG_CONNECTION_OPEN = 1,      /* nothing goes, nothing is tried */
+    BOG_CONNECTION_HALF_OPEN = 2, /* attempts are made, orders still wait */
+};
+
 /*
  * Limits in the core's units. Owner: run, once, before the first turn; read-only after.
  */
@@ -342,11 +359,69 @@ typedef struct bog_limits {
     int64_t rate_burst;   /* tokens */
     int64_t rate_reserve; /* tokens that only cancels may take */
     bog_ns_t stale_after_ns;
-    bog_ns_t unix_offset_ns; /* Unix time - engine time: for the UTC day only */
+    bog_ns_t unix_offset_ns;      /* Unix time - engine time: for the day and the venue's times */
+    bog_ppm_t breaker_spread_ppm; /* a wider book is a violation */
+    bog_ppm_t breaker_move_ppm;   /* so is a larger move of the mid in one tick */
+    int64_t breaker_violations;   /* this many in a row halt */
+    int64_t max_fills;            /* one fill more than this within fills_window_ns halts */
+    bog_ns_t fills_window_ns;
+    int64_t max_rejects; /* one refusal by the venue more within rejects_window_ns halts */
+    bog_ns_t rejects_window_ns;
+    bog_ns_t max_feed_delay_ns; /* largest distance of the venue's time of a book from ours */
+    int64_t warm_up_books;      /* good books before quoting, after any doubt of the feed */
+    bog_ns_t warm_up_ns;        /* and time since the first of them */
 } bog_limits_t;
 
+/* Which quote verb a strategy uses. */
+enum bog_strategy_kind { BOG_STRATEGY_SIMPLE_SPREAD = 0, BOG_STRATEGY_INVENTORY = 1 };
+
+/* Where the numbers of the inventory strategy come from (market-making.md section 4). */
+enum bog_model_kind {
+    BOG_MODEL_AS_INFINITE = 0, /* Avellaneda-Stoikov without an end */
+    BOG_MODEL_AS_TAU = 1,      /* Avellaneda-Stoikov, always tau before its end */
+    BOG_MODEL_GLFT = 2,        /* Gueant-Lehalle-Fernandez-Tapia, closed form */
+    BOG_MODEL_GRID = 3,        /* the same, on prices that are multiples of the half spread */
+};
+
+/* How volatility is estimated (market-making.md section 3). */
+enum bog_volatility_kind {
+    BOG_VOLATILITY_EWMA = 0,
+    BOG_VOLATILITY_REALIZED = 1,
+    BOG_VOLATILITY_PARKINSON = 2,
+};
+
+/* Where a strategy is in its life. Owner: lifecycle; the table is in lifecycle.h. */
+enum bog_strategy_state {
+    BOG_STRATEGY_INIT = 0,     /* no whole book yet */
+    BOG_STRATEGY_WARMING = 1,  /* waits for a book and enough samples of it */
+    BOG_STRATEGY_ACTIVE = 2,   /* quotes what it wants */
+    BOG_STRATEGY_PAUSED = 3,   /* an operator's pause, or a halt */
+    BOG_STRATEGY_DRAINING = 4, /* going down: waits for proof that its orders are gone */
+    BOG_STRATEGY_STOPPED = 5,  /* gone down; only a new run begins again */
+    BOG_STRATEGY_STATES = 6,
+};
+
+/* The numbers of a model, as the journal and the page name them; values are Q16. */
+enum bog_model_number {
+    BOG_NUMBER_HALF = 0,     /* half spread, ticks */
+    BOG_NUMBER_SKEW = 1,     /* shift of both quotes by the first order held, ticks */
+    BOG_NUMBER_SIGMA = 2,    /* ticks per square root of a second */
+    BOG_NUMBER_ARRIVALS = 3, /* A: aggressors a second and side that reach the mid */
+    BOG_NUMBER_DECAY = 4,    /* k, per tick */
+    BOG_NUMBER_FIT = 5,      /* enum bog_fit: where A and k come from */
+    BOG_NUMBERS = 6,
+};
+
+/* Where A and k come from, or why the newest fit is not used. */
+enum bog_fit {
+    BOG_FIT_CONFIGURED = 0, /* as configured: none was tried */
+    BOG_FIT_GOOD = 1,       /* the newest fit */
+    BOG_FIT_FEW = 2,        /* refused: fewer than 30 points; the numbers before stay */
+    BOG_FIT_RISING = 3,     /* refused: k <= 0; the numbers before stay */
+};
+
 /*
- * simple_spread and the rules every strategy shares. Owner: run; read-only after.
+ * A strategy's own numbers and the rules every strategy shares. Owner: run; read-only after.
  */
 typedef struct bog_strategy_params {
     bog_ppm_t half_ppm;       /* half spread, millionths of the mid */
@@ -368,6 +443,27 @@ typedef struct bog_strategy_params {
     bog_ns_t order_life_ns;    /* expiry asked of the venue; 0 = none */
     bog_ns_t expiry_margin_ns; /* renew when the expiry is nearer than this (60 s) */
     int64_t own_in_book;       /* 1 when the published book contains our own orders */
+
+    /* quota of the tier: requests that must be earned by trading */
+    int64_t quota_start;       /* creates and amends that may be sent at first; 0: no quota */
+    bog_quanta_t quota_quanta; /* traded volume that earns one more */
+    int64_t quota_reserve;     /* of them only for orders that reduce the position */
+    bog_ns_t quota_free_ns;    /* one create or amend in so long costs nothing; 0: each costs */
+
+    int64_t kind;        /* enum bog_strategy_kind; what follows is for BOG_STRATEGY_INVENTORY */
+    int64_t model;       /* enum bog_model_kind */
+    int64_t gamma_e9;    /* risk aversion per tick and order held, 1e-9 */
+    bog_ns_t tau_ns;     /* time left, of BOG_MODEL_AS_TAU */
+    int64_t arrivals_e6; /* A, 1e-6 per second and side */
+    int64_t decay_e9;    /* k, 1e-9 per tick */
+    int64_t calibrate;   /* 1: A and k are fitted to the prints of the last ten minutes */
+    bog_ns_t model_ns;   /* between two computations of the model's numbers */
+    int64_t volatility;  /* enum bog_volatility_kind */
+    int64_t volatility_shift;   /* EWMA: a sample weighs 2^-shift, 4 to 12 */
+    int64_t volatility_samples; /* window of the two others, samples of 100 ms, 1 to 1024 */
+    int64_t warm_samples;       /* samples of 100 ms before the first quote */
+    int64_t imbalance_q16;      /* shift of the fair price at an imbalance of 1, ticks in Q16 */
+    int64_t micro_q8[BOG_MICRO_SPREADS * BOG_MICRO_BUCKETS]; /* microprice table, 1/256 tick */
 } bog_strategy_params_t;
 
 /* Queue models of the paper venue. Only RISK_AVERSE is a result; the others are labelled bounds. */
@@ -446,7 +542,7 @@ typedef struct bog_journal_rec {
 
 enum bog_journal_kind {
     BOG_J_RUN =
-        1, /* a run starts: id = run number, val = Unix offset of the engine clock, aux = mode */
+        1, /* a file starts: id = its number, val = Unix offset of the engine clock, aux = mode */
     BOG_J_STATE = 2,  /* one word of carried state: reason = enum bog_state_word, val = its value */
     BOG_J_READY = 3,  /* the carried state is complete: what follows is this run's */
     BOG_J_PLACE = 4,  /* intent: id, px, qty, side; val = expiry */
@@ -475,10 +571,12 @@ enum bog_journal_kind {
     BOG_J_STALE = 25, /* state = 1 stale, 0 fresh again; val = age, ns */
     BOG_J_EPOCH = 26, /* the feed's writer restarted: id = new epoch */
     BOG_J_END = 27,   /* the run ends: val = exit code */
-    BOG_J_MODEL = 28, /* the strategy's fitted numbers changed */
+    BOG_J_MODEL = 28, /* a number of the model changed: id = enum bog_model_number, val in Q16 */
     BOG_J_STRATEGY = 29,   /* state = new enum bog_strategy_state, reason = old one */
-    BOG_J_BREAKER = 30,    /* the market breaker counted a violation, or a good tick after some */
-    BOG_J_CONNECTION = 31, /* the resilience breaker: state = new, reason = old */
+    BOG_J_BREAKER = 30,    /* a violation, or a good book after some: reason = enum bog_violation,
+                           val = how many in a row, px = mid2, qty = mid2 last accepted */
+    BOG_J_CONNECTION = 31, /* state = new enum bog_connection_state, reason = old one */
+    BOG_J_ORDER = 32, /* an order alive when the file was turned over: as place; val = filled */
 };
 
 /* Words of carried state, one J_STATE record each, in this order. */

@@ -8,6 +8,8 @@ cdef extern from "types.h" nogil:
     const int64_t PX_MAX "BOG_PX_MAX"
     const int64_t QTY_MAX "BOG_QTY_MAX"
     const int64_t NEVER "BOG_NEVER"
+    enum: MICRO_SPREADS "BOG_MICRO_SPREADS"
+    enum: MICRO_BUCKETS "BOG_MICRO_BUCKETS"
 
     ctypedef int64_t px_t "bog_px_t"
     ctypedef int64_t qty_t "bog_qty_t"
@@ -199,6 +201,7 @@ cdef extern from "types.h" nogil:
         J_STRATEGY "BOG_J_STRATEGY"
         J_BREAKER "BOG_J_BREAKER"
         J_CONNECTION "BOG_J_CONNECTION"
+        J_ORDER "BOG_J_ORDER"
 
     cpdef enum StateWord "bog_state_word":
         W_POS "BOG_W_POS"
@@ -317,6 +320,17 @@ cdef extern from "types.h" nogil:
         uint8_t flags
         uint32_t market
 
+    cpdef enum Violation "bog_violation":
+        VIOLATION_NONE "BOG_VIOLATION_NONE"
+        VIOLATION_SPREAD "BOG_VIOLATION_SPREAD"
+        VIOLATION_MOVE "BOG_VIOLATION_MOVE"
+        VIOLATION_PRICE "BOG_VIOLATION_PRICE"
+
+    cpdef enum ConnectionState "bog_connection_state":
+        CONNECTION_CLOSED "BOG_CONNECTION_CLOSED"
+        CONNECTION_OPEN "BOG_CONNECTION_OPEN"
+        CONNECTION_HALF_OPEN "BOG_CONNECTION_HALF_OPEN"
+
     ctypedef struct Limits "bog_limits_t":
         qty_t max_long
         qty_t max_short
@@ -341,6 +355,55 @@ cdef extern from "types.h" nogil:
         int64_t rate_reserve
         ns_t stale_after_ns
         ns_t unix_offset_ns
+        ppm_t breaker_spread_ppm
+        ppm_t breaker_move_ppm
+        int64_t breaker_violations
+        int64_t max_fills
+        ns_t fills_window_ns
+        int64_t max_rejects
+        ns_t rejects_window_ns
+        ns_t max_feed_delay_ns
+        int64_t warm_up_books
+        ns_t warm_up_ns
+
+    cpdef enum StrategyKind "bog_strategy_kind":
+        STRATEGY_SIMPLE_SPREAD "BOG_STRATEGY_SIMPLE_SPREAD"
+        STRATEGY_INVENTORY "BOG_STRATEGY_INVENTORY"
+
+    cpdef enum ModelKind "bog_model_kind":
+        MODEL_AS_INFINITE "BOG_MODEL_AS_INFINITE"
+        MODEL_AS_TAU "BOG_MODEL_AS_TAU"
+        MODEL_GLFT "BOG_MODEL_GLFT"
+        MODEL_GRID "BOG_MODEL_GRID"
+
+    cpdef enum VolatilityKind "bog_volatility_kind":
+        VOLATILITY_EWMA "BOG_VOLATILITY_EWMA"
+        VOLATILITY_REALIZED "BOG_VOLATILITY_REALIZED"
+        VOLATILITY_PARKINSON "BOG_VOLATILITY_PARKINSON"
+
+    cpdef enum StrategyState "bog_strategy_state":
+        STRATEGY_INIT "BOG_STRATEGY_INIT"
+        STRATEGY_WARMING "BOG_STRATEGY_WARMING"
+        STRATEGY_ACTIVE "BOG_STRATEGY_ACTIVE"
+        STRATEGY_PAUSED "BOG_STRATEGY_PAUSED"
+        STRATEGY_DRAINING "BOG_STRATEGY_DRAINING"
+        STRATEGY_STOPPED "BOG_STRATEGY_STOPPED"
+        STRATEGY_STATES "BOG_STRATEGY_STATES"
+
+    cpdef enum ModelNumber "bog_model_number":
+        NUMBER_HALF "BOG_NUMBER_HALF"
+        NUMBER_SKEW "BOG_NUMBER_SKEW"
+        NUMBER_SIGMA "BOG_NUMBER_SIGMA"
+        NUMBER_ARRIVALS "BOG_NUMBER_ARRIVALS"
+        NUMBER_DECAY "BOG_NUMBER_DECAY"
+        NUMBER_FIT "BOG_NUMBER_FIT"
+        NUMBERS "BOG_NUMBERS"
+
+    cpdef enum Fit "bog_fit":
+        FIT_CONFIGURED "BOG_FIT_CONFIGURED"
+        FIT_GOOD "BOG_FIT_GOOD"
+        FIT_FEW "BOG_FIT_FEW"
+        FIT_RISING "BOG_FIT_RISING"
 
     ctypedef struct StrategyParams "bog_strategy_params_t":
         ppm_t half_ppm
@@ -361,6 +424,24 @@ cdef extern from "types.h" nogil:
         ns_t order_life_ns
         ns_t expiry_margin_ns
         int64_t own_in_book
+        int64_t quota_start
+        quanta_t quota_quanta
+        int64_t quota_reserve
+        ns_t quota_free_ns
+        int64_t kind
+        int64_t model
+        int64_t gamma_e9
+        ns_t tau_ns
+        int64_t arrivals_e6
+        int64_t decay_e9
+        int64_t calibrate
+        ns_t model_ns
+        int64_t volatility
+        int64_t volatility_shift
+        int64_t volatility_samples
+        int64_t warm_samples
+        int64_t imbalance_q16
+        int64_t micro_q8[20]
 
     ctypedef struct VenueParams "bog_venue_params_t":
         ns_t net_ns

@@ -35,6 +35,17 @@ class Halt(IntEnum):
     HALT_REJECTS = 9
     HALTS = 10
 
+class Violation(IntEnum):
+    VIOLATION_NONE = 0
+    VIOLATION_SPREAD = 1
+    VIOLATION_MOVE = 2
+    VIOLATION_PRICE = 3
+
+class ConnectionState(IntEnum):
+    CONNECTION_CLOSED = 0
+    CONNECTION_OPEN = 1
+    CONNECTION_HALF_OPEN = 2
+
 class JournalKind(IntEnum):
     J_RUN = 1
     J_STATE = 2
@@ -67,6 +78,7 @@ class JournalKind(IntEnum):
     J_STRATEGY = 29
     J_BREAKER = 30
     J_CONNECTION = 31
+    J_ORDER = 32
 
 class Level(IntEnum):
     LEVEL_RUN = 0
@@ -206,3 +218,42 @@ class Verdict(IntEnum):
     DENY_BREAKER = 27
     DENY_PORTFOLIO = 28
     VERDICTS = 29
+
+class StrategyKind(IntEnum):
+    STRATEGY_SIMPLE_SPREAD = 0
+    STRATEGY_INVENTORY = 1
+
+class ModelKind(IntEnum):
+    MODEL_AS_INFINITE = 0
+    MODEL_AS_TAU = 1
+    MODEL_GLFT = 2
+    MODEL_GRID = 3
+
+class VolatilityKind(IntEnum):
+    VOLATILITY_EWMA = 0
+    VOLATILITY_REALIZED = 1
+    VOLATILITY_PARKINSON = 2
+
+class StrategyState(IntEnum):
+    STRATEGY_INIT = 0
+    STRATEGY_WARMING = 1
+    STRATEGY_ACTIVE = 2
+    STRATEGY_PAUSED = 3
+    STRATEGY_DRAINING = 4
+    STRATEGY_STOPPED = 5
+    STRATEGY_STATES = 6
+
+class ModelNumber(IntEnum):
+    NUMBER_HALF = 0
+    NUMBER_SKEW = 1
+    NUMBER_SIGMA = 2
+    NUMBER_ARRIVALS = 3
+    NUMBER_DECAY = 4
+    NUMBER_FIT = 5
+    NUMBERS = 6
+
+class Fit(IntEnum):
+    FIT_CONFIGURED = 0
+    FIT_GOOD = 1
+    FIT_FEW = 2
+    FIT_RISING = 3

@@ -19,7 +19,15 @@ OPTIONS = [
                  help="Raw market id, 0 to 999999; 1 is BTC. Repeat it for several markets."),
     click.option("--source", default="sim", show_default=True, metavar="SOURCE",
                  help="sim: the built-in market. replay:FILE: a recording (format 1 or 2, Lighter "
-                      "frames, a tape of bog; packed by gzip or not). lighter: not in this build."),
+                      "frames, a tape of bog; packed by gzip or not). lighter: the venue's public "
+                      "stream."),
+    click.option("--url", metavar="URL",
+                 help="Of the venue's stream, wss://... (ws:// to this machine only). Default: "
+                      "feed.lighter.url."),
+    click.option("--rest-url", metavar="URL",
+                 help="Where the venue describes its markets. Default: feed.lighter.rest_url, or "
+                      "the host of --url."),
+    click.option("--parent", type=int, default=0, hidden=True),
     click.option("--speed", default="1", show_default=True, metavar="N|max",
                  help="Times real time; max: as fast as possible."),
     click.option("--duration", type=float, default=0.0, metavar="SECONDS",

@@ -2,24 +2,32 @@
 
 from __future__ import annotations
 
+import os
+import sys
 import time
-from typing import Any
+from pathlib import Path
+from typing import Any, NoReturn
 
 import click
 
-from bog import config, errors, log, report, supervise
+from bog import child_feed, config, control, errors, log, report, supervise
 from bog._core.types import Level
-from bog.errors import ConfigError, OrdersOpenError
+from bog.errors import ConfigError, OrdersOpenError, UsageError
+from bog.facts import About
+from bog.out import tell
 from bog.settings import Settings
 from bog.speaker import JournalSpeaker
-from bog.spec import about_of, spec_of
+from bog.spec import ProcessSpec, about_of, spec_of
+from bog.status import status
 from bog.view import Status, Watch
 
 EPILOG = """\b
 Examples:
   bog-live --market 1                        the built-in market, in real time
   bog-live --market 1 --feed huginn          a running `bog-feed --market 1`
+  bog-live --market 1 --feed lighter         the venue's public stream, on paper
   bog-live --market 1 --feed replay:FILE --speed max --report r.json
+  bog-live --market 1 --market 0             two markets in one thread
   BOG_RISK__MAX_POSITION=0.05 bog-live --market 1 --show-config
 
 Ctrl-C (SIGINT, SIGTERM) cancels what rests, waits for proof and prints a report. SIGUSR2 pauses and
@@ -27,21 +35,23 @@ resumes. SIGUSR1 stops at once and stays stopped: the next start needs --clear-h
 that it names. Exit codes: 0 done, 1 unexpected, 2 usage, 3 orders possibly open, 75 journal damaged,
 78 configuration.
 """
+LIVE_FEEDS = ("huginn", "lighter")  # they come through shared memory, in real time
+REPORT_SEC = 5.0  # a reader of the report may take so long
 MISSING_LIVE = "the gateway that signs and sends, and the arming that permits it"
 
 
 def flags_of(values: dict[str, Any]) -> dict[str, Any]:
     """Return the configuration tree of the flags that were given."""
     tree: dict[str, Any] = {}
-    market = values["market"]
     for name, path in {
         "feed": ("feed", "source"), "preset": ("feed", "preset"), "seed": ("feed", "seed"),
         "speed": ("feed", "speed"), "mode": ("execution", "mode"), "tier": ("execution", "tier"),
         "journal": ("journal", "directory"), "log_level": ("monitoring", "log_level"),
         "strategy": ("strategy", "name"), "feed_dir": ("feed", "directory"),
-        "price_decimals": ("markets", str(market), "price_decimals"),
-        "size_decimals": ("markets", str(market), "size_decimals"),
+        **{f"{key} {market}": ("markets", str(market), key) for market in values["market"]
+           for key in ("price_decimals", "size_decimals")},
     }.items():  # fmt: skip
+        name = name.split()[0]
         if values.get(name) is not None:
             node = tree
             for part in path[:-1]:
@@ -50,87 +60,164 @@ def flags_of(values: dict[str, Any]) -> dict[str, Any]:
     return tree
 
 
-def refuse_live(settings: Settings) -> None:
+def refuse_live(origin: str) -> NoReturn:
     """Live trading does not exist in this build: say what is missing instead of pretending."""
-    if settings.execution.mode == "live":
-        raise ConfigError(
-            f"execution.mode = live ({settings.origins['execution.mode']}): this build lacks"
-            f' {MISSING_LIVE}; want "paper"'
-        )
+    raise ConfigError(
+        f'execution.mode = live ({origin}): this build lacks {MISSING_LIVE}; want "paper"'
+    )
+
+
+def refuse_report(path: str) -> None:
+    """Refuse a report that could not be written at the end, before anything trades."""
+    folder = Path(path).absolute().parent
+    if Path(path).is_dir():
+        raise UsageError(f"--report {path}: want a file, not a folder")
+    if not folder.is_dir() or not os.access(folder, os.W_OK):
+        raise UsageError(f"--report {path}: want a file in a folder that can be written to")
+
+
+def process_spec(settings: Settings, values: dict[str, Any]) -> ProcessSpec:
+    """Return what the engine process is told: a spec for each market, in their order."""
+    markets, build, now_ns = values["market"], supervise.build_id(), time.time_ns()
+    if len(set(markets)) < len(markets):
+        raise UsageError(f"--market {markets[-1]}: want each market once")
+    if values["clear_halt"] and len(markets) > 1:
+        raise UsageError("--clear-halt is of one market: start that market alone to clear it")
+    lanes = []
+    for market in markets:
+        own = settings.of(market)
+        page = supervise.page_path(own.feed.directory, market)
+        lanes.append(spec_of(own, market, values, config.config_hash(own), build, page, now_ns))
+    live = [lane for lane in lanes if lane["feed"]["kind"] in LIVE_FEEDS]
+    if 0 < len(live) < len(lanes) and lanes[0]["speed_ppm"] != 1_000_000:
+        settings.refuse("feed.speed", "want 1: a feed in shared memory runs in real time")
+    return ProcessSpec(lanes=lanes, portfolio_limit=settings.portfolio_limit(markets))
 
 
 def trade(settings: Settings, values: dict[str, Any], name: str) -> int:
     """Run one paper session from start to report; return the exit code."""
-    refuse_live(settings)
-    page_path = supervise.page_path(settings.feed.directory, values["market"])
-    chosen = config.config_hash(settings)
-    spec = spec_of(settings, values, chosen, supervise.build_id(), page_path)
-    about = about_of(settings, spec)
+    if values["report"]:
+        refuse_report(values["report"])
+    process = process_spec(settings, values)
+    abouts = {
+        spec["market"]: about_of(settings.of(spec["market"]), spec) for spec in process["lanes"]
+    }
     monitoring = settings.monitoring
     log.setup(
         monitoring.log_file, monitoring.log_level, monitoring.log_rotation_mb,
         monitoring.log_retention_files,
     )  # fmt: skip
     began = time.monotonic()
-    engine = supervise.Engine(spec)
+    operator = control.Server(process["lanes"][0]["journal"], values["market"])
     try:
+        engine = supervise.Engine(process)
+    except BaseException:
+        operator.close()
+        raise
+    try:
+        operator.serve({lane.market: desk_of(engine, lane, abouts[lane.market])
+                        for lane in engine.lanes})  # fmt: skip
         # found by its name from here on, where every signal has its meaning
         supervise.name_me(name)
         engine.wait_ready()
-        click.echo(supervise.welcome(engine.ready, about), err=True)
-        log.emit("INFO", "start", "bog-live started", feed=about["feed"], mode="paper",
-                 symbol=about["symbol"], strategy=about["strategy"], tier=about["tier"],
-                 seed=about["seed"], config_hash=about["config_hash"], version=about["version"],
-                 run=engine.ready["run"], path=engine.ready["journal"])  # fmt: skip
-        speaker = JournalSpeaker(spec["price_decimals"], spec["size_decimals"])
+        for lane in engine.lanes:
+            say_start(lane.ready, abouts[lane.market])
+        for remark in supervise.remarks(engine):
+            tell(remark, sys.stderr)
+            log.emit("WARNING", "host", remark)
+        speakers = {
+            lane.market: JournalSpeaker(lane.spec["price_decimals"], lane.spec["size_decimals"])
+            for lane in engine.lanes
+        }
         with Watch() as watch:
 
-            def show(page: Any, last: bool = False) -> None:
-                note = "Ctrl-C drains and prints a report"
-                if engine.page.level >= Level.LEVEL_DRAIN:
-                    note = "draining: waiting for proof that every order is gone"
-                age = (page["now_ns"] - page["alive_ns"]) / 1e6 if page["alive_ns"] else 0.0
+            def show(last: bool = False) -> None:
                 watch.update(
-                    Status(
-                        about=about, page=page, elapsed_sec=time.monotonic() - began,
-                        feed_age_ms=age, note=note,
-                    ),
+                    [state_of(lane, abouts[lane.market], engine.page.level, began)
+                     for lane in engine.lanes],
                     last,
                 )  # fmt: skip
 
-            code = engine.follow(show, speaker)
-            show(engine.page.snapshot(), last=True)
-        page: Any = engine.page.snapshot()
-        result = report.RunResult(
-            about=about,
-            page=page,
-            ended="halt" if page["halt"] else engine.done["ended"],
-            exit_code=code,
-            open_orders=len(page["orders"]),
-            wall_sec=time.monotonic() - began,
-            journal=engine.ready["journal"],
-        )
+            worst = engine.follow(show, speakers)
+            show(last=True)
+        results = [result_of(lane, abouts[lane.market], began) for lane in engine.lanes]
     finally:
+        operator.close()
         engine.close()
         log.close()
-    built = report.build(result)
-    click.echo(report.table(built))
+    reports = [report.build(result) for result in results]
+    whole = reports[0] if len(reports) == 1 else report.together(reports)
     if values["report"]:
-        report.write(built, values["report"])
-    if code == OrdersOpenError.exit_code:
-        raise OrdersOpenError(f"{result['open_orders']} orders were not proven dead in 30 s")
-    return code
+        report.write(whole, values["report"])
+    for built in reports:
+        tell(report.table(built), patience_sec=REPORT_SEC)
+    if len(reports) > 1:
+        tell(report.totals_table(whole), patience_sec=REPORT_SEC)
+    open_orders = sum(result["open_orders"] for result in results)
+    for lane in engine.lanes:
+        if lane.done["failed"] and len(reports) > 1:
+            tell(f"{name}: market {lane.market}: {lane.done['failed']}", sys.stderr)
+    if worst == OrdersOpenError.exit_code:
+        raise OrdersOpenError(f"{open_orders} orders were not proven dead in 30 s")
+    return worst
+
+
+def desk_of(engine: supervise.Engine, lane: supervise.Lane, about: About) -> control.Desk:
+    """Return where operators command one market and ask after it."""
+    return control.Desk(
+        lane.page, lambda: status(lane.page, about, lane.ready, supervise.remarks(engine))
+    )
+
+
+def say_start(ready: dict[str, Any], about: About) -> None:
+    """Say on the terminal and in the log what one market's start found and did."""
+    tell(supervise.welcome(ready, about), sys.stderr)
+    log.emit("INFO", "start", "bog-live started", market=about["market"], feed=about["feed"],
+             mode="paper", symbol=about["symbol"], strategy=about["strategy"], tier=about["tier"],
+             seed=about["seed"], config_hash=about["config_hash"], version=about["version"],
+             run=ready["run"], path=ready["journal"])  # fmt: skip
+    if ready["silent"]:
+        log.emit("WARNING", "no_feed", f"No feed yet: {ready['silent']}", market=about["market"])
+
+
+def state_of(lane: supervise.Lane, about: About, level: int, began: float) -> Status:
+    """Return what the screen shows of one market."""
+    page: Any = lane.page.snapshot()
+    note = "Ctrl-C drains and prints a report"
+    if level >= Level.LEVEL_DRAIN:
+        note = "draining: waiting for proof that every order is gone"
+    elif lane.ready["silent"] and not page["books"]:
+        note = f"no feed yet: {lane.ready['silent']}; waiting for one"
+    age = (page["now_ns"] - page["alive_ns"]) / 1e6 if page["alive_ns"] else 0.0
+    return Status(
+        about=about, page=page, elapsed_sec=time.monotonic() - began, feed_age_ms=age, note=note
+    )
+
+
+def result_of(lane: supervise.Lane, about: About, began: float) -> report.RunResult:
+    """Return all that one market's report is made from."""
+    page: Any = lane.page.snapshot()
+    return report.RunResult(
+        about=about,
+        page=page,
+        ended="halt" if page["halt"] else lane.done["ended"],
+        exit_code=lane.done["code"],
+        open_orders=len(page["orders"]),
+        wall_sec=time.monotonic() - began,
+        journal=lane.ready["journal"],
+    )
 
 
 def options(command: Any) -> Any:
     """Add the options that every spelling of bog-live shares."""
     for option in reversed([
-        click.option("--market", type=click.IntRange(0, 999_999), required=True,
-                     help="The market's number at the venue: 0 is ETH, 1 is BTC."),
+        click.option("--market", type=click.IntRange(0, 999_999), required=True, multiple=True,
+                     help="The market's number at the venue: 0 is ETH, 1 is BTC. Repeat it to trade "
+                     "several in one thread, under one limit."),
         click.option("--config", metavar="FILE", help="TOML over the defaults; a bare name is one "
                      "that ships: development, production, binance."),
-        click.option("--strategy", metavar="NAME", help="simple_spread."),
-        click.option("--feed", metavar="SOURCE", help="sim, huginn, or replay:FILE."),
+        click.option("--strategy", metavar="NAME", help="simple_spread or inventory."),
+        click.option("--feed", metavar="SOURCE", help="sim, huginn, lighter, or replay:FILE."),
         click.option("--preset", help="Built-in market: quiet, active or toxic."),
         click.option("--script", type=click.Path(exists=True, dir_okay=False),
                      help="Built-in market: a file of incidents."),
@@ -159,12 +246,21 @@ def options(command: Any) -> Any:
 
 def start(values: dict[str, Any], name: str) -> None:
     """Load the configuration and trade, or show it."""
-    settings = config.load(values["config"], flags_of(values))
+    flags = flags_of(values)
+    mode, origin = config.said("execution.mode", values["config"], flags)
+    if mode == "live" and not values["show_config"]:
+        # before anything else that is wrong with a configuration for it
+        refuse_live(origin)
+    settings = config.load(values["config"], flags)
     if values["show_config"]:
-        settings.market(values["market"])
+        for market in values["market"]:
+            settings.market(market)
         click.echo(config.show(settings), nl=False)
         return
-    code = trade(settings, values, name)
+    for market in values["market"]:
+        settings.market(market)
+    with child_feed.embedded(settings, values["market"]):
+        code = trade(settings, values, name)
     click.get_current_context().exit(code)
 
 

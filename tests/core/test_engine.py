@@ -10,6 +10,7 @@ from bog._core.engine import EngineProbe
 from bog._core.strategy import Quiet
 from bog._core.types import (
     CommandKind,
+    ConnectionState,
     Halt,
     JournalKind,
     Level,
@@ -35,7 +36,10 @@ LIMITS = {
     "px_step": 1, "qty_step": 1, "collar_ppm": 50_000, "drawdown_ppm": 500_000,
     "drawdown_min_peak": 10**12, "max_daily_loss": 1000, "balance": 0, "max_leverage_ppm": 0,
     "max_open_orders": 8, "rate_per_min": 60_000, "rate_burst": 1000, "rate_reserve": 2,
-    "stale_after_ns": 500 * MS, "unix_offset_ns": 0,
+    "stale_after_ns": 500 * MS, "unix_offset_ns": 0, "breaker_spread_ppm": 1_000_000,
+    "breaker_move_ppm": 1_000_000, "breaker_violations": 3, "max_fills": 255,
+    "fills_window_ns": 1, "max_rejects": 255, "rejects_window_ns": 1,
+    "max_feed_delay_ns": SECOND, "warm_up_books": 0, "warm_up_ns": 0,
 }  # fmt: skip
 # at a mid of 10,000 half a spread is 10 ticks, and a quote moves when it is 3 ticks off
 STRATEGY = {
@@ -45,14 +49,18 @@ STRATEGY = {
     "size_off_ppm": 250_000, "min_interval_ns": 0, "order_life_ns": 0, "expiry_margin_ns": 0,
     "own_in_book": 0,
 }  # fmt: skip
+# fields of a strategy that are 0 here unless a test says otherwise
+MORE = {
+    "kind", "model", "warm_samples", "volatility_shift", "quota_start", "quota_reserve",
+}  # fmt: skip
 
 
 def engine(**changed: int) -> EngineProbe:
     """Return an engine; the names of limits and of strategy fields may be mixed."""
-    assert changed.keys() <= LIMITS.keys() | STRATEGY.keys()
+    assert changed.keys() <= LIMITS.keys() | STRATEGY.keys() | MORE
     return EngineProbe(
         LIMITS | {k: v for k, v in changed.items() if k in LIMITS},
-        STRATEGY | {k: v for k, v in changed.items() if k in STRATEGY},
+        STRATEGY | {k: v for k, v in changed.items() if k not in LIMITS},
     )
 
 
@@ -368,6 +376,10 @@ class Schedule:
             "max_daily_loss": rng.choice((3000, 10**9)), "skew_ppm": rng.choice((0, 2000)),
             "rate_burst": rng.choice((6, 1000)), "rate_per_min": rng.choice((600, 60_000)),
             "min_interval_ns": rng.choice((0, 50 * MS)),
+            "breaker_move_ppm": 100_000, "breaker_spread_ppm": 10_000,
+            "warm_up_books": rng.choice((0, 3)), "warm_up_ns": rng.choice((0, 500 * MS)),
+            "max_fills": 20, "fills_window_ns": SECOND,
+            "max_rejects": 10, "rejects_window_ns": SECOND,
             "order_life_ns": rng.choice((0, 5 * SECOND)), "expiry_margin_ns": SECOND,
         }  # fmt: skip
         self.probe = engine(**self.changed)
@@ -379,6 +391,8 @@ class Schedule:
         self.wire: deque[dict[str, int]] = deque()
         self.mail: deque[tuple[int, ...]] = deque()
         self.events = self.fills = self.commands = 0
+        self.suspect = False  # the newest book came late or from the future
+        self.halts: set[int] = set()
 
     def arrive(self) -> None:
         """Let the venue act on the oldest command under way."""
@@ -432,6 +446,10 @@ class Schedule:
         if rng.random() < 0.97:
             self.alive = self.now
         alive = self.alive
+        if probe.halted()[0] and rng.random() < 0.05:
+            return probe.clear_halt(self.now, probe.halted()[1], alive)
+        if probe.counters()["connection"] and rng.random() < 0.05:
+            return probe.connection(self.now, 1, alive)
         roll = rng.random()
         if roll < 0.25 and self.mail:
             return probe.report(self.now, *self.mail.popleft(), alive_ns=alive)
@@ -444,14 +462,26 @@ class Schedule:
             bids, asks = around(self.mid, rng.randint(1, 9))
             if rng.random() < 0.03:
                 bids, asks = rng.choice((([], asks), (bids, []), (asks, bids), ([], [])))
-            return probe.book(self.now, bids, asks, alive)
+            elif rng.random() < 0.02:
+                bids, asks = around(self.mid * rng.choice((85, 115, 1000)) // 100)
+            late = rng.choice((0, 0, 0, 2 * SECOND, -2 * SECOND)) if rng.random() < 0.05 else 0
+            self.suspect = bool(late)
+            return probe.book(self.now, bids, asks, alive, exch_ns=self.now - late)
         if roll < 0.95:
             return probe.timer(self.now, alive)
         if roll < 0.97:
             level = Level.LEVEL_PAUSED if rng.random() < 0.3 else Level.LEVEL_RUN
             return probe.level(self.now, level, alive)
-        if roll < 0.98:
+        if roll < 0.975:
             return rng.choice((probe.gap, probe.epoch))(self.now, 1, alive)
+        if roll < 0.978:
+            status = rng.choice((Status.STATUS_UP, Status.STATUS_DOWN, Status.STATUS_HALTED))
+            return probe.status(self.now, status, alive)
+        if roll < 0.98:
+            reached = int(rng.random() < 0.8)
+            for _ in range(5):
+                self.judge(probe.connection(self.now, reached, alive))
+            return probe.connection(self.now, reached, alive)
         if roll < 0.985:
             self.now += 6 * SECOND
             return probe.timer(self.now, alive)
@@ -471,6 +501,8 @@ class Schedule:
             if c["kind"] != CANCEL:
                 assert counters["level"] == Level.LEVEL_RUN
                 assert not counters["stale"]
+                assert counters["warm"] and counters["violations"] == 0 and not self.suspect
+                assert counters["connection"] == ConnectionState.CONNECTION_CLOSED
                 assert self.probe.halted()[0] == Halt.HALT_NONE
             self.wire.append(c)
 
@@ -491,13 +523,17 @@ class Schedule:
             if turn is not None:
                 self.judge(turn)
             self.check()
+            self.halts.add(self.probe.halted()[0])
         while self.wire or self.mail:
             while self.wire:
                 self.arrive()
             self.judge(self.probe.report(self.now, *self.mail.popleft(), alive_ns=self.alive))
         position = self.probe.position()
         assert (position["pos"], position["cash"]) == (self.pos, self.cash)
-        assert self.probe.halted()[0] in (Halt.HALT_NONE, Halt.HALT_DAILY_LOSS)
+        assert self.halts <= {
+            Halt.HALT_NONE, Halt.HALT_DAILY_LOSS, Halt.HALT_MARKET, Halt.HALT_VENUE,
+            Halt.HALT_EXECUTIONS, Halt.HALT_REJECTS,
+        }  # fmt: skip
 
 
 @pytest.mark.parametrize("seed", range(25))

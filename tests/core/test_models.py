@@ -1,6 +1,7 @@
 """The formulas off the hot path against published vectors, definitions and laws."""
 
 import json
+import random
 from fractions import Fraction
 from math import ceil, exp, floor, isclose
 from pathlib import Path
@@ -264,3 +265,51 @@ def test_law_fit_recovers_any_exponential(a, k, count, start):
     found = models.fit(points)
     assert isclose(found.a, a, rel_tol=1e-6)
     assert isclose(found.k, k, rel_tol=1e-6)
+
+
+# the microprice
+
+
+def walk_of(rule, steps=40_000):
+    """Return samples of a touch one tick wide whose next move `rule` decides by the imbalance."""
+    draw = random.Random(5)
+    mid2, samples = 20_001, []
+    for _ in range(steps):
+        imbalance = draw.choice((-900_000, -500_000, 500_000, 900_000))
+        samples.append((imbalance, 1, mid2))
+        up = rule[abs(imbalance)]
+        heavy = 1 if imbalance > 0 else -1
+        mid2 += 2 * (heavy if draw.random() < up else -heavy)
+    return samples
+
+
+def test_microprice_finds_the_drift_of_each_imbalance():
+    # every step moves a tick; the heavier side wins with the given chance, then all is forgotten:
+    # g = 2 p - 1 ticks, and the later terms vanish by symmetry
+    table = models.microprice(walk_of({500_000: 0.6, 900_000: 0.9}))
+    assert table[0][2] == pytest.approx(0.2 * 256, abs=5)
+    assert table[0][4] == pytest.approx(0.8 * 256, abs=5)
+    assert table[0][:2] == [0, 0]
+    assert table[1:] == [[0] * 5] * 3
+
+
+def test_microprice_of_a_market_that_does_not_lean_is_the_mid():
+    table = models.microprice(walk_of({500_000: 0.5, 900_000: 0.5}))
+    assert all(abs(entry) <= 5 for entry in table[0])
+
+
+def test_microprice_waits_through_books_that_do_not_move():
+    # a heavy bid always wins, but only after a book that stands still at an even size
+    samples, mid2 = [], 20_001
+    for _ in range(50):
+        samples += [(900_000, 1, mid2), (100_000, 1, mid2)]
+        mid2 += 2
+        samples += [(-900_000, 1, mid2), (-100_000, 1, mid2)]
+        mid2 -= 2
+    table = models.microprice(samples, terms=1)
+    assert table[0][4] == table[0][0] == 256
+
+
+def test_microprice_needs_a_transition():
+    with pytest.raises(ValueError, match="1 samples"):
+        models.microprice([(0, 1, 3)])

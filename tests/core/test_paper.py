@@ -588,3 +588,30 @@ def test_law_square_share_is_exact_at_any_size(front, behind, left):
     probe.row("L", 2 * MS, BID, 1000, new)
     share = (size - new) * front**2 // (front**2 + behind**2)
     assert probe.orders()[1][5] == min(front - share, new)
+
+
+def filled_fee(side, px, qty, ppm):
+    """Return the fee of a whole fill at our price, by volume that trades at a worse one."""
+    probe = PaperProbe(maker_ppm=ppm)
+    snapshot(probe, levels=[(BID, px - 5, 50), (ASK, px + 5, 40)])
+    place(probe, side=side, px=px, qty=qty)
+    worse = px - 1 if side == BID else px + 1
+    probe.row("T", 1, ASK if side == BID else BID, worse, qty)
+    (fee,) = [r["fee"] for r in probe.reports() if r["kind"] == ReportKind.REP_FILL]
+    return fee
+
+
+def test_vector_v14_the_fee_of_a_fill_is_rounded_up():
+    cases = ((1000, 40), (1000, 28), (1000, 280), (1, 28))
+    fees = [filled_fee(BID, 1_210_436, qty, ppm) for qty, ppm in cases]
+    assert fees == [48418, 33893, 338923, 34]
+
+
+def test_vector_v15_a_round_trip_after_fees():
+    bought, sold, qty = 1_210_400, 1_210_460, 2000
+    fees = filled_fee(BID, bought, qty, 40) + filled_fee(ASK, sold, qty, 40)
+    assert ((sold - bought) * qty, fees, (sold - bought) * qty - fees) == (
+        120_000,
+        193_669,
+        -73_669,
+    )

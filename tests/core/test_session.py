@@ -14,6 +14,7 @@ import pytest
 from bog import config
 from bog._core.frames import MarketRow
 from bog._core.journal import JournalFile
+from bog._core.lane import Lane
 from bog._core.loop import Session
 from bog._core.market import Market
 from bog._core.recorder import TapeWriter
@@ -48,11 +49,11 @@ def trade(folder: Path, seconds: int, **plug: Any) -> tuple[list[int], dict[str,
         segments=folder / "segments",
     )  # fmt: skip
     page = StatsPage.create(str(folder / f"page-{uuid.uuid4().hex}"), RAW)
-    session = Session(spec(seconds) | {"run": recovered.next_run}, page, journal, **plug)
-    session.start(recovered)
-    assert session.run() == 0, session.failed()
+    lane = Lane(spec(seconds) | {"run": recovered.next_run}, page, journal, **plug)
+    lane.start(recovered)
+    assert Session([lane]).run() == 0, lane.failed()
     journal.close()
-    return session.words(), page.snapshot(), Path(journal.path).read_bytes()
+    return lane.words(), page.snapshot(), Path(journal.path).read_bytes()
 
 
 def record(path: Path) -> None:

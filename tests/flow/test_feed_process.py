@@ -327,7 +327,10 @@ def test_replay_keeps_every_row_and_scales_its_time_without_drift(
         assert row[5] - origin == (wanted.recv_ns - first) // 97
         assert row[1:5] == (ord(wanted.kind) if isinstance(wanted.kind, str) else wanted.kind,
                             wanted.side, wanted.px, wanted.qty)  # fmt: skip
-        assert row[6:8] == (wanted.exch_ns, wanted.id)
+        # received now, and stamped by the venue as long before that as it was
+        received = row[5] + read.header()["unix_offset_ns"]
+        stamped = wanted.exch_ns - wanted.recv_ns + received if wanted.exch_ns else 0
+        assert row[6:8] == (stamped, wanted.id)
     last = read.row()
     assert last is not None and last[1] == STATUS and last[3] == Status.STATUS_END
     assert read.row() is None and read.code == FeedRead.READ_GONE
@@ -446,7 +449,7 @@ def test_huginn_is_another_spelling(shm: Path) -> None:
         (["--market", "-1"], 2, "--market -1 is not between"),
         (["--market", "1", "--market", "1"], 2, "names one market twice"),
         (["--market", "x"], 2, "'x' is not a valid integer"),
-        (["--market", "1", "--source", "lighter"], 2, "no connection to the venue yet"),
+        (["--market", "1", "--source", "lighter", "--speed", "2"], 2, "not for lighter"),
         (["--market", "1", "--source", "replay:"], 2, "is not sim, replay:FILE or lighter"),
         (["--market", "1", "--source", "ether"], 2, "is not sim, replay:FILE or lighter"),
         (["--market", "1", "--speed", "0"], 2, "--speed '0'"),

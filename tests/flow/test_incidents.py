@@ -60,7 +60,7 @@ def test_a_gap_voids_the_book_until_the_snapshot(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("incident", ["reconnect 2", "duplicate 50", "malformed 5", "jump 3",
-                                      "spread 20 3", "burst 10 3", "cascade bid 3", "halt 3",
+                                      "spread 20 3", "burst 10 3", "cascade bid 3",
                                       "refuse 5", "late-cancel 2"])  # fmt: skip
 def test_an_incident_leaves_no_order_and_exact_books(tmp_path: Path, incident: str) -> None:
     page, records, code = trade(tmp_path, script=f"{AT} {incident}", seconds=25)
@@ -72,6 +72,14 @@ def test_an_incident_leaves_no_order_and_exact_books(tmp_path: Path, incident: s
     assert parts == 2 * position["cash"] + position["pos"] * measure["mid2"]
     after = [t for t in times(records, *INTENTS) if t > AT + 5]
     assert after, "trading goes on afterwards"
+
+
+def test_a_market_that_the_venue_stops_halts_until_an_operator_clears_it(tmp_path: Path) -> None:
+    page, records, code = trade(tmp_path, script=f"{AT} halt 3", seconds=25)
+    assert (page["halt"], code, page["orders"]) == (Halt.HALT_VENUE, 0, [])
+    (halted,) = times(records, J.J_HALT)
+    assert AT <= halted < AT + 0.5
+    assert not [t for t in times(records, *INTENTS) if t > halted]
 
 
 def test_a_lost_ack_counts_as_live_until_proven_dead(tmp_path: Path) -> None:

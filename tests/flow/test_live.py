@@ -175,11 +175,15 @@ def test_premium_fee_of_every_fill_is_rounded_up_to_the_quantum(
         (["--market", "x"], 2, ["--market", "'x'", "integer"]),
         ([], 2, ["--market"]),
         (["--market", "1", "--feed", "ether"], 78, ["feed.source", "'ether'", "sim, huginn"]),
-        (["--market", "1", "--feed", "lighter"], 78, ["feed.source", "'lighter'", "replay:FILE"]),
+        (
+            ["--market", "1", "--feed", "lightning"],
+            78,
+            ["feed.source", "'lightning'", "replay:FILE"],
+        ),
         (["--market", "1", "--feed", "replay:/nowhere.csv"], 1, ["/nowhere.csv", "No such file"]),
         (["--market", "1", "--feed", "huginn"], 1, ["no feed of market 1", "bog-feed --market 1"]),
         (["--market", "1", "--config", "/nowhere.toml"], 78, ["/nowhere.toml", "No such file"]),
-        (["--market", "1", "--mode", "live"], 78, ["execution.mode", "live", "risk.max_position"]),
+        (["--market", "1", "--mode", "live"], 78, ["execution.mode", "live", "lacks the gateway"]),
         (["--market", "1", "--cpu", "99"], 78, ["--cpu 99", "want one of 0"]),
         (["--market", "1", "--duration", "2x"], 2, ["--duration", "'2x'", "120s"]),
         (["--market", "1", "--duration", "0"], 2, ["--duration", "'0'", "120s"]),
@@ -232,10 +236,13 @@ def test_bad_variable_is_one_line_that_names_it(
     assert [word for word in [*words, f"variable {variable}"] if word not in line] == [], line
 
 
-def test_live_with_every_limit_set_names_what_this_build_lacks(tmp_path: Path) -> None:
+@pytest.mark.parametrize("dry_run", ["false", "true"])
+def test_live_is_refused_for_what_this_build_lacks_before_anything_else(
+    tmp_path: Path, dry_run: str
+) -> None:
     done = subprocess.run(
         command("--market", 1, "--config", "production", "--mode", "live", "--feed-dir", "."),
-        cwd=tmp_path, env=environment(BOG_EXECUTION__DRY_RUN="false"), capture_output=True,
+        cwd=tmp_path, env=environment(BOG_EXECUTION__DRY_RUN=dry_run), capture_output=True,
         text=True, check=False, timeout=PATIENCE_S,
     )  # fmt: skip
     assert done.returncode == 78 and done.stdout == ""

@@ -115,14 +115,16 @@ def test_emergency_stop_is_latched_until_its_own_number_clears_it(
     number = int(halt["id"])
     assert any("CIRCUIT BREAKER KILLED" in line["message"] for line in bot.log)
     held = position(bot.folder)
-    for flags in ([], ["--clear-halt", number + 1]):
-        again = bots("--duration", "20s", "--speed", "max", *flags).ends()
-        rows = records(again.folder)
-        assert len(of_kind(rows, K.J_PLACE)) == 0
-        assert len(of_kind(rows, K.J_DENIED)) > 0
-        assert len(of_kind(rows, K.J_CLEAR_HALT)) == 0
-        assert f"HALTED by KILLED: nothing is quoted; --clear-halt {number}" in again.said
-        assert position(again.folder) == held
+    again = bots("--duration", "20s", "--speed", "max").ends()
+    rows = records(again.folder)
+    assert len(of_kind(rows, K.J_PLACE)) == 0
+    assert len(of_kind(rows, K.J_DENIED)) > 0
+    assert len(of_kind(rows, K.J_CLEAR_HALT)) == 0
+    assert f"HALTED by KILLED: nothing is quoted; --clear-halt {number}" in again.said
+    assert position(again.folder) == held
+    wrong = bots("--clear-halt", number + 1, "--speed", "max", "--duration", "20s").ends(code=78)
+    assert f"--clear-halt {number + 1}: no such halt: want {number}, KILLED" in wrong.said
+    assert len(runs(wrong.folder)) == 2, "it began no run"
     cleared = bots("--duration", "20s", "--speed", "max", "--clear-halt", number).ends()
     rows = records(cleared.folder)
     assert of_kind(rows, K.J_CLEAR_HALT)["id"].tolist() == [number]

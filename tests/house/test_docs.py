@@ -23,10 +23,12 @@ COMMANDS = {
     "huginn": "bog.cli.feed:huginn_command",
     "bog-backtest": "bog.cli.backtest:command",
     "bog-journal": "bog.cli.journal:cli",
+    "bog-ctl": "bog.cli.ctl:cli",
     "bog-simple-spread-simulated": "bog.cli.live:simulated_command",
     "bog-simple-spread-live": "bog.cli.live:simple_live_command",
 }
-SECTIONS = ("risk", "strategy", "execution", "venue", "feed", "journal", "monitoring", "markets")
+SECTIONS = ("risk", "strategy", "execution", "venue", "feed", "journal", "host", "monitoring",
+            "markets")  # fmt: skip
 every_document = pytest.mark.parametrize("path", DOCS, ids=lambda path: path.name)
 
 
@@ -72,6 +74,8 @@ def parse(words: list[str]) -> None:
     """Let click read the options of a command line and their values; open and run nothing."""
     command, arguments = command_of(words[0]), words[1:]
     if isinstance(command, click.Group):
+        above = click.Context(command, info_name=words[0])
+        given, arguments, _ = command.make_parser(above).parse_args(list(arguments))
         below = command.commands.get(arguments[0])
         if below is None:
             raise click.NoSuchOption(arguments[0])
@@ -140,7 +144,7 @@ def test_keys_exist(path: Path) -> None:
 @every_document
 def test_paths_exist(path: Path) -> None:
     """Names of sources in inline code exist, from the root, beside the core or the shell."""
-    folders = [ROOT, ROOT / "bog", ROOT / "bog" / "_core", ROOT / "bog" / "cli"]
+    folders = [ROOT, *(ROOT / "bog" / name for name in ("", "_core", "cli", "lighter"))]
     for code in re.findall(r"`([^`\n]+)`", path.read_text()):
         name = code.rstrip("/")
         if re.fullmatch(r"[\w./\-]+\.(py|pyx|pxd|pyi|h|md|sh|toml)", name) and "events" not in name:

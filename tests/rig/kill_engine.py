@@ -23,6 +23,7 @@ from bog import config
 from bog._core.fold import Fold
 from bog._core.frames import MarketRow
 from bog._core.journal import PAGE, JournalFile, file_name
+from bog._core.lane import Lane
 from bog._core.loop import Session
 from bog._core.market import Market
 from bog._core.recorder import TapeWriter
@@ -79,13 +80,13 @@ def live(folder: Path, tape: Path, spec: dict[str, object], page: str) -> list[i
         folder / "journal", market=RAW, run=recovered.next_run, price_decimals=1, size_decimals=5,
         segments=segments,
     )  # fmt: skip
-    session = Session(
+    lane = Lane(
         {**spec, "run": recovered.next_run}, StatsPage.create(page, RAW), journal, source=source
     )
-    session.start(recovered)
-    session.run()
+    lane.start(recovered)
+    Session([lane]).run()
     journal.close()
-    return session.words()
+    return lane.words()
 
 
 def spawn(folder: Path, tape: Path, spec: dict[str, object], page: str, after: float | None) -> int:

@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -50,11 +50,14 @@ def wait_for(what: Callable[[], Any], patience_s: float = PATIENCE_S) -> Any:
 
 
 class Bot:
-    """One bog-live in `where`: shared memory is in `where`/shm, the journal in `where`/journal."""
+    """One bog-live in `where`: shared memory is in `where`/shm, the journal in `where`/journal.
+
+    `before` are words in front of the command line, of a program that executes the rest.
+    """
 
     def __init__(
         self, where: Path, *arguments: object, name: str = "bog-live", market: int = 1,
-        **environ: str,
+        before: Sequence[str] = (), **environ: str,
     ) -> None:  # fmt: skip
         self.where, self.shm, self.folder = where, where / "shm", where / "journal"
         self.shm.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -68,8 +71,8 @@ class Bot:
         )  # fmt: skip
         with self.out.open("w") as out, self.err.open("w") as err:
             self.process = subprocess.Popen(
-                line, cwd=where, env=environment(**environ), stdin=subprocess.DEVNULL, stdout=out,
-                stderr=err,
+                [*before, *line], cwd=where, env=environment(**environ), stdin=subprocess.DEVNULL,
+                stdout=out, stderr=err,
             )  # fmt: skip
         self.pid = self.process.pid
 

@@ -7,6 +7,7 @@ import numpy as np
 
 from bog import config, run
 from bog._core.journal import JournalFile
+from bog._core.lane import Lane
 from bog._core.loop import Session
 from bog._core.market import Market
 from bog._core.source import Source
@@ -56,9 +57,9 @@ def trade(
         folder / "journal", market=RAW, run=recovered.next_run, price_decimals=1, size_decimals=5,
         segments=folder,
     )  # fmt: skip
-    session = Session(spec, page, journal, **plugs)
-    session.start(recovered, clear_halt)
-    code = session.run()
-    assert session.failed() is None
+    lane = Lane(spec, page, journal, **plugs)
+    lane.start(recovered, clear_halt)
+    code = Session([lane]).run()
+    assert lane.failed() is None
     journal.close()
     return page.snapshot(), read(journal.path).records, code

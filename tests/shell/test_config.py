@@ -1,6 +1,8 @@
 """Every key of the configuration arrives, and every bad value of it is refused in one line."""
 
+import re
 import tomllib
+from datetime import date
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -12,7 +14,9 @@ from bog.errors import ConfigError
 from bog.settings import Settings
 
 DEFAULTS = dict(config._leaves(tomllib.loads((config.FOLDER / "default.toml").read_text())))
+LIGHTER = "feed.lighter."
 SPREAD = "strategy.simple_spread."
+INVENTORY = "strategy.inventory."
 
 # key: (a good value that is not the default, which function it reaches, {field: what arrives})
 ARRIVES: dict[str, tuple[object, str, dict[str, object]]] = {
@@ -24,6 +28,7 @@ ARRIVES: dict[str, tuple[object, str, dict[str, object]]] = {
     "risk.max_drawdown": ("0.25", "limits", {"drawdown_ppm": 250_000}),
     "risk.drawdown_min_peak": ("10", "limits", {"drawdown_min_peak": 10_000_000}),
     "risk.max_open_orders": (2, "limits", {"max_open_orders": 2}),
+    "risk.rate_limit_preset": ("conservative", "get", {"risk.rate_limit_preset": "conservative"}),
     "risk.rate_limit_orders_per_sec": (7, "limits", {"rate_per_min": 420}),
     "risk.rate_limit_burst": (8, "limits", {"rate_burst": 8}),
     "risk.rate_limit_reserve": (3, "limits", {"rate_reserve": 3}),
@@ -35,6 +40,17 @@ ARRIVES: dict[str, tuple[object, str, dict[str, object]]] = {
     "risk.balance": ("12345", "limits", {"balance": 12_345_000_000}),
     "risk.max_leverage": ("2.5", "limits", {"max_leverage_ppm": 2_500_000}),
     "risk.stale_after_ms": ("750", "limits", {"stale_after_ns": 750_000_000}),
+    "portfolio.max_exposure_quote": ("9000", "portfolio", {"limit": 9_000_000_000}),
+    "breaker.max_spread_bps": ("99.99", "limits", {"breaker_spread_ppm": 9999}),
+    "breaker.max_move": ("0.05", "limits", {"breaker_move_ppm": 50_000}),
+    "breaker.violations": (2, "limits", {"breaker_violations": 2}),
+    "breaker.max_fills": (7, "limits", {"max_fills": 7}),
+    "breaker.fills_window_sec": ("2.5", "limits", {"fills_window_ns": 2_500_000_000}),
+    "breaker.max_rejects": (8, "limits", {"max_rejects": 8}),
+    "breaker.rejects_window_sec": ("3", "limits", {"rejects_window_ns": 3_000_000_000}),
+    "breaker.max_feed_delay_ms": ("250", "limits", {"max_feed_delay_ns": 250_000_000}),
+    "breaker.warm_up_books": (9, "limits", {"warm_up_books": 9}),
+    "breaker.warm_up_ms": ("1500", "limits", {"warm_up_ns": 1_500_000_000}),
     SPREAD + "spread_bps": ("10", "strategy", {"half_ppm": 500}),
     SPREAD + "order_size": ("0.02", "strategy", {"order_qty": 2000}),
     SPREAD + "min_spread_bps": ("0.1", "strategy", {"min_spread_ppm": 10}),
@@ -50,6 +66,23 @@ ARRIVES: dict[str, tuple[object, str, dict[str, object]]] = {
     SPREAD + "min_interval_ms": ("100", "strategy", {"min_interval_ns": 100_000_000}),
     SPREAD + "order_life_sec": ("300", "strategy", {"order_life_ns": 300_000_000_000}),
     SPREAD + "expiry_margin_sec": ("30", "strategy", {"expiry_margin_ns": 30_000_000_000}),
+    SPREAD + "quota_reserve": (200, "strategy", {"quota_reserve": 200}),
+    INVENTORY + "model": ("as_tau", "strategy", {"model": 1}),
+    INVENTORY + "gamma": ("0.000000002", "strategy", {"gamma_e9": 2}),
+    INVENTORY + "tau_sec": ("1.5", "strategy", {"tau_ns": 1_500_000_000}),
+    INVENTORY + "arrivals": ("0.6", "strategy", {"arrivals_e6": 600_000}),
+    INVENTORY + "decay": ("0.028", "strategy", {"decay_e9": 28_000_000}),
+    INVENTORY + "calibrate": ("false", "strategy", {"calibrate": 0}),
+    INVENTORY + "model_interval_ms": ("500", "strategy", {"model_ns": 500_000_000}),
+    INVENTORY + "volatility": ("parkinson", "strategy", {"volatility": 2}),
+    INVENTORY + "ewma_shift": (12, "strategy", {"volatility_shift": 12}),
+    INVENTORY + "volatility_samples": (1024, "strategy", {"volatility_samples": 1024}),
+    INVENTORY + "warm_samples": (1, "strategy", {"warm_samples": 1}),
+    INVENTORY + "imbalance_ticks": ("-2.5", "strategy", {"imbalance_q16": -163_840}),
+    INVENTORY + "microprice": (
+        "1 2 3 4 5/-6 7 8 9 10 / 0 0 0 0 0 / 11 12 13 14 15", "strategy",
+        {"micro_q8": [1, 2, 3, 4, 5, -6, 7, 8, 9, 10, 0, 0, 0, 0, 0, 11, 12, 13, 14, 15]}),
+    INVENTORY + "edge_bps": ("0.1", "strategy", {"edge_ppm": 10}),
     "execution.mode": ("simulated", "get", {"execution.mode": "paper"}),
     "execution.dry_run": ("false", "get", {"execution.dry_run": False}),
     "execution.tier": ("premium", "strategy", {"maker_ppm": 40}),
@@ -64,7 +97,24 @@ ARRIVES: dict[str, tuple[object, str, dict[str, object]]] = {
     "feed.seed": (2**64 - 1, "venue", {"seed": 2**64 - 1}),
     "feed.speed": ("20.0", "speed", {"ppm": 20_000_000}),
     "feed.directory": ("/tmp/shm", "get", {"feed.directory": "/tmp/shm"}),
+    LIGHTER + "url": ("ws://127.0.0.1:1/s", "get", {LIGHTER + "url": "ws://127.0.0.1:1/s"}),
+    LIGHTER + "rest_url": ("https://venue.test/", "get", {LIGHTER + "rest_url": "https://venue.test"}),
+    LIGHTER + "connect_timeout_sec": ("2.5", "lighter", {"connect_ns": 2_500_000_000}),
+    LIGHTER + "ack_timeout_sec": ("3", "lighter", {"ack_ns": 3_000_000_000}),
+    LIGHTER + "silence_sec": ("4", "lighter", {"silence_ns": 4_000_000_000}),
+    LIGHTER + "quiet_ms": ("300", "lighter", {"quiet_ns": 300_000_000}),
+    LIGHTER + "keepalive_sec": ("20", "lighter", {"keepalive_ns": 20_000_000_000}),
+    LIGHTER + "backoff_first_ms": ("250", "lighter", {"backoff_first_ns": 250_000_000}),
+    LIGHTER + "backoff_most_sec": ("60", "lighter", {"backoff_most_ns": 60_000_000_000}),
+    LIGHTER + "connects_per_min": (10, "lighter", {"connects_per_min": 10}),
+    LIGHTER + "messages_per_min": (100, "lighter", {"messages_per_min": 100}),
+    LIGHTER + "message_max_kb": (64, "get", {LIGHTER + "message_max_kb": 64}),
+    LIGHTER + "metadata_interval_sec": ("30", "get", {LIGHTER + "metadata_interval_sec": 30}),
+    LIGHTER + "metadata_timeout_sec": ("5", "get", {LIGHTER + "metadata_timeout_sec": 5}),
+    LIGHTER + "metadata_directory": ("/tmp/m", "get", {LIGHTER + "metadata_directory": "/tmp/m"}),
     "journal.directory": ("/tmp/journal", "get", {"journal.directory": "/tmp/journal"}),
+    "host.strict": ("true", "get", {"host.strict": True}),
+    "journal.rotate_mb": (7, "get", {"journal.rotate_mb": 7}),
     "monitoring.prometheus_port": (9464, "get", {"monitoring.prometheus_port": 9464}),
     "monitoring.metrics_interval_sec": ("2", "get", {"monitoring.metrics_interval_sec": 2}),
     "monitoring.log_file": ("", "get", {"monitoring.log_file": ""}),
@@ -81,6 +131,12 @@ ARRIVES: dict[str, tuple[object, str, dict[str, object]]] = {
     "monitoring.alerts.daily_loss_alert_threshold": (
         "99", "get", {"monitoring.alerts.daily_loss_alert_threshold": 99}),
 }  # fmt: skip
+# the keys that both strategies have arrive in the same fields
+ARRIVES |= {
+    INVENTORY + key: ARRIVES[SPREAD + key]
+    for key in keys.Quoting.model_fields
+    if INVENTORY + key not in ARRIVES
+}
 TIER: dict[str, tuple[object, str, dict[str, object]]] = {
     "as_of": ("2027-01-02", "tier", {"as_of": "2027-01-02"}),
     "maker_fee_ppm": (-5, "venue", {"maker_ppm": -5}),
@@ -90,6 +146,8 @@ TIER: dict[str, tuple[object, str, dict[str, object]]] = {
     "taker_delay_ms": ("3", "venue", {"taker_ns": 3_000_000}),
     "requests_per_min": (120, "venue", {"requests_per_min": 120}),
     "max_open_orders": (3, "venue", {"max_open_orders": 3}),
+    "volume_quota": (777, "strategy", {"quota_start": 777}),
+    "quota_per_quote": ("7", "strategy", {"quota_quanta": 7_000_000}),
 }
 MARKET: dict[str, tuple[object, str, dict[str, object]]] = {
     "symbol": ("XBT", "market", {"symbol": "XBT"}),
@@ -121,6 +179,8 @@ def context(key: str) -> tuple[int, dict[str, Any]]:
     """Return the market, and the flags, under which a key of a tier or market is in use."""
     tier = tree("execution.tier", key.split(".")[2]) if key.startswith("venue.tiers.") else {}
     market = int(key.split(".")[1]) if key.startswith("markets.") else 1
+    if key.startswith(INVENTORY):
+        tier = tree("strategy.name", "inventory")
     if key == "risk.rate_limit_orders_per_sec":
         tier = tree("execution.tier", "plus")  # standard allows less than any value of this key
     return market, tier
@@ -132,7 +192,9 @@ def use(settings: Settings, market: int) -> dict[str, Any]:
         "limits": settings.limits(market),
         "strategy": settings.strategy_params(market),
         "venue": settings.venue_params(market),
+        "lighter": settings.lighter_pace(),
         "get": config.effective(settings),
+        "portfolio": {"limit": settings.portfolio_limit([market])},
         "speed": {"ppm": settings.speed_ppm()},
         "tier": dict(settings.tier),
         "market": dict(settings.market(market)),
@@ -169,6 +231,8 @@ def test_every_key_arrives(key: str) -> None:
 
 BAD: dict[str, object] = {
     "list": ["1"],
+    "lists": [["1"], ["2"]],
+    "date": date(2026, 1, 1),
     "table": {"x": 1},
     "nothing": None,
     "bool": True,
@@ -187,30 +251,47 @@ BAD: dict[str, object] = {
     "off step": Decimal("0.123456789012"),
     "long": Decimal("0.05000000000000000000000000000000000001"),
 }
-TEXTS = {"feed.directory", "journal.directory", "monitoring.log_file"}
+TEXTS = {
+    "feed.directory", "journal.directory", "monitoring.log_file", LIGHTER + "metadata_directory",
+}  # fmt: skip
 ALERTS = "monitoring.alerts."
 # what of the table above is a good value of a key, and why it is
 LEGITIMATE: dict[str, set[str]] = {
-    "bool": {"execution.dry_run", "venue.through_full", "venue.shrink_keeps_place"},
+    "bool": {
+        INVENTORY + "calibrate", "host.strict", "execution.dry_run", "venue.through_full",
+        "venue.shrink_keeps_place",
+    },
     "nan text": {*TEXTS, "markets.0.symbol", "markets.1.symbol"},
     "inf text": {*TEXTS, "markets.0.symbol", "markets.1.symbol"},
     "word": TEXTS,
-    "empty": {"monitoring.log_file", "monitoring.alert_webhook_url"},  # none wanted
-    "negative": {"*.maker_fee_ppm", "*.taker_fee_ppm"},  # a rebate
+    "empty": {  # none wanted
+        "monitoring.log_file", "monitoring.alert_webhook_url", INVENTORY + "microprice",
+    },
+    "negative": {
+        "*.maker_fee_ppm", "*.taker_fee_ppm",  # a rebate
+        INVENTORY + "imbalance_ticks",  # away from the heavier side
+    },
     "zero": {
         "risk.rate_limit_reserve",  # nothing kept back
+        "breaker.warm_up_ms",  # the good books alone
         SPREAD + "min_spread_bps", SPREAD + "skew_bps", SPREAD + "edge_bps",  # rule not wanted
         SPREAD + "requote_ticks", SPREAD + "order_life_sec",  # 0 has its own meaning
-        SPREAD + "min_interval_ms", SPREAD + "expiry_margin_sec",
+        SPREAD + "min_interval_ms", SPREAD + "expiry_margin_sec", SPREAD + "quota_reserve",
+        *(INVENTORY + key for key in (
+            "min_spread_bps", "edge_bps", "requote_ticks", "order_life_sec", "min_interval_ms",
+            "expiry_margin_sec", "quota_reserve", "imbalance_ticks")),
+        "*.volume_quota",  # the tier has none
         "venue.net_latency_ms", "venue.response_latency_ms", "venue.reconcile_window_ms",
         "*.maker_delay_ms", "*.cancel_amend_delay_ms", "*.taker_delay_ms",
         "*.maker_fee_ppm", "*.taker_fee_ppm", "feed.seed",
     },
     # used as decimals, never as steps
     "off step": {"monitoring.metrics_interval_sec", ALERTS + "spread_threshold_bps",
-                 ALERTS + "huginn_disconnect_threshold_sec", ALERTS + "daily_loss_alert_threshold"},
+                 ALERTS + "huginn_disconnect_threshold_sec", ALERTS + "daily_loss_alert_threshold",
+                 LIGHTER + "metadata_interval_sec", LIGHTER + "metadata_timeout_sec"},
     "long": {"monitoring.metrics_interval_sec", ALERTS + "spread_threshold_bps",
-             ALERTS + "huginn_disconnect_threshold_sec", ALERTS + "daily_loss_alert_threshold"},
+             ALERTS + "huginn_disconnect_threshold_sec", ALERTS + "daily_loss_alert_threshold",
+             LIGHTER + "metadata_interval_sec"},
 }  # fmt: skip
 
 
@@ -240,6 +321,29 @@ def test_every_bad_value_of_every_key_is_refused_in_one_line(key: str) -> None:
             assert config.MASK in line
         elif isinstance(value, int | float | Decimal) and value is not True:
             assert str(value)[:50] in line, (name, line)
+
+
+@pytest.mark.parametrize(
+    ("preset", "rate", "burst", "reserve"),
+    [("conservative", 600, 20, 5), ("standard", 6000, 200, 50), ("aggressive", 46_000, 2000, 500)],
+)
+def test_a_preset_of_the_rate_limiter_is_cut_by_the_tier_alone(
+    preset: str, rate: int, burst: int, reserve: int
+) -> None:
+    flags = merged(tree("risk.rate_limit_preset", preset), tree("execution.tier", "premium_500k"))
+    limits = config.load(flags=flags, environ={}).limits(1)
+    assert (limits["rate_per_min"], limits["rate_burst"], limits["rate_reserve"]) == (
+        rate, burst, reserve,
+    )  # fmt: skip
+    small = config.load(flags=tree("risk.rate_limit_preset", preset), environ={}).limits(1)
+    assert small["rate_per_min"] + small["rate_burst"] <= 60
+    assert small["rate_reserve"] < small["rate_burst"]
+
+
+def test_a_preset_and_a_rate_of_ones_own_contradict_each_other() -> None:
+    flags = {"risk": {"rate_limit_preset": "standard", "rate_limit_burst": 30}}
+    with pytest.raises(ConfigError, match=r"rate_limit_burst = 30.*want it unset, or .*'custom'"):
+        config.load(flags=flags, environ={})
 
 
 def test_every_key_has_one_line_with_its_meaning() -> None:
@@ -375,6 +479,16 @@ def test_live_needs_every_limit_said_and_no_dry_run() -> None:
         (tree(SPREAD + "order_size", "0.0001"), "want from 0.00020 to 0.05000"),
         (tree(SPREAD + "max_inventory_base", "0.2"), "want at most 0.10000, the position limit"),
         (tree(SPREAD + "expiry_margin_sec", "600"), "want less than"),
+        (merged(tree(SPREAD + "quota_reserve", 1000), tree("execution.tier", "premium")),
+         "want less than venue.tiers.premium.volume_quota, 1000"),
+        (merged(tree("strategy.name", "inventory"), tree(INVENTORY + "max_inventory_base", "0.005")),
+         "strategy.inventory.max_inventory_base = 0.005 (flag): want at least 0.01000, one order"),
+        (tree(INVENTORY + "microprice", "1 2 3"), "want \"\", or 4 rows of 5 whole numbers"),
+        (tree(INVENTORY + "model", "glfd"), "want 'as_infinite', 'as_tau', 'glft' or 'grid'"),
+        (merged(tree("strategy.name", "inventory"), tree(INVENTORY + "order_size", "0.06")),
+         "strategy.inventory.order_size = 0.06 (flag): want from 0.00020 to 0.05000"),
+        (merged(tree("strategy.name", "inventory"), tree(INVENTORY + "min_spread_bps", "50")),
+         "want less than " + INVENTORY + "max_spread_bps, 50"),
         (tree(SPREAD + "spread_bps", "0.03"), "want a multiple of 0.02"),
         (tree(SPREAD + "spread_bps", "0"), "want a number above 0"),
         ({"risk": {"max_order_size": "0.0001", "min_order_size": "0.00005"}}, "at least 0.00020"),
@@ -386,7 +500,7 @@ def test_live_needs_every_limit_said_and_no_dry_run() -> None:
         (tree("markets.1000000.symbol", "X"), "want a market id from 0 to 999999"),
         (tree("markets.3.symbol", "X"), "markets.3.price_decimals is missing"),
         (tree("markets.1.size_decimals", 4), "want 6 decimals of price and size together"),
-        ({"feed": {"source": "replay:"}}, "want sim, huginn or replay:FILE"),
+        ({"feed": {"source": "replay:"}}, "want sim, huginn, lighter or replay:FILE"),
         ({"risk": 5}, "risk = 5 (flag): want a table of keys"),
     ],
 )  # fmt: skip
@@ -525,9 +639,9 @@ def fields(struct: str) -> set[str]:
     """Return the field names of a struct of types.h."""
     text = (Path(config.__file__).parent / "_core" / "types.h").read_text()
     body = text.split(f"typedef struct {struct} {{")[1].split("}")[0]
-    return {line.split(";")[0].split()[-1] for line in body.splitlines() if ";" in line} - {
-        "pad[5]"
-    }
+    body = re.sub(r"\[[^\]]*\]", "", body)  # an array is named by its name
+    names = {line.split(";")[0].split()[-1] for line in body.splitlines() if ";" in line}
+    return names - {"pad"}
 
 
 @pytest.mark.parametrize(
@@ -537,4 +651,5 @@ def fields(struct: str) -> set[str]:
 def test_the_core_gets_every_field_of_its_struct(which: str, struct: str) -> None:
     given = use(config.load(environ={}), 1)[which]
     assert given.keys() == fields(struct)
-    assert all(type(value) is int for value in given.values())
+    for value in given.values():
+        assert all(type(one) is int for one in (value if isinstance(value, list) else [value]))

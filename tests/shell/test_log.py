@@ -15,7 +15,18 @@ import numpy as np
 import pytest
 
 from bog import facts, log
-from bog._core.types import FillReason, Halt, JournalKind, Level, Reject, Side, StateWord, Verdict
+from bog._core.types import (
+    ConnectionState,
+    FillReason,
+    Halt,
+    JournalKind,
+    Level,
+    Reject,
+    Side,
+    StateWord,
+    Verdict,
+    Violation,
+)
 from bog.errors import ConfigError
 from bog.journal import RECORD
 from bog.speaker import JournalSpeaker
@@ -171,10 +182,37 @@ def test_every_kind_of_record_is_said_or_is_for_machines_only() -> None:
         speaker.say(record(kind))
         if len(said) == before:
             silent.append(kind)
-    assert silent == [JournalKind.J_STATE]
+    assert silent == [JournalKind.J_STATE, JournalKind.J_ORDER]
     assert "unknown_record" not in said
     speaker.say(record(99))
     assert said[-1] == "unknown_record"
+
+
+def test_what_the_protections_do_is_said_with_its_reason() -> None:
+    said: list[tuple[str, str, dict[str, Any]]] = []
+    speaker = JournalSpeaker(
+        1, 5, write=lambda level, _event, message, **fields: said.append((level, message, fields))
+    )
+    for one in (
+        record(JournalKind.J_BREAKER, reason=Violation.VIOLATION_MOVE, val=1, px=2_420_873,
+               qty=2_161_494),
+        record(JournalKind.J_BREAKER, val=0, px=2_161_494, qty=2_161_494),
+        record(JournalKind.J_CONNECTION, state=ConnectionState.CONNECTION_OPEN),
+        record(JournalKind.J_CONNECTION, state=ConnectionState.CONNECTION_CLOSED, reason=2),
+        record(JournalKind.J_DENIED, side=Side.ASK, reason=Verdict.DENY_WARMING),
+        record(JournalKind.J_DENIED, side=Side.BID, reason=Verdict.DENY_DELAYED),
+    ):  # fmt: skip
+        speaker.say(one)
+    assert [line[:2] for line in said] == [
+        ("WARNING", "Market breaker: violation"), ("INFO", "Market breaker: a good book"),
+        ("ERROR", "Connection breaker is open"), ("INFO", "Connection breaker is closed"),
+        ("INFO", "Not quoting"), ("WARNING", "Not quoting"),
+    ]  # fmt: skip
+    violation = said[0][2]
+    assert (violation["reason"], violation["violations"]) == ("move", 1)
+    assert (violation["mid"], violation["reference"]) == (Decimal("121043.65"), Decimal("108074.7"))
+    assert said[3][2]["before"] == "half_open"
+    assert [line[2]["reason"] for line in said[4:]] == ["DENY_WARMING", "DENY_DELAYED"]
 
 
 def test_a_row_of_the_journals_numpy_type_is_said_like_a_dict() -> None:
@@ -293,7 +331,7 @@ def test_names_of_quiet_reasons_are_those_of_the_strategy() -> None:
     assert facts.why_name(facts.WHY_VERDICTS + Verdict.DENY_STALE) == "DENY_STALE"
     assert facts.why_name(3) == "crossed"
     assert facts.why_name(31) == "quiet 31"
-    loop = (Path(log.__file__).parent / "_core" / "loop.pyx").read_text()
-    assert f"else {facts.WAITING}" in loop
+    show = (Path(log.__file__).parent / "_core" / "show.pxd").read_text()
+    assert f"else {facts.WAITING}" in show
     assert facts.why_name(facts.WAITING) == "waiting"
     assert facts.verdict_name(77) == "Verdict 77"

@@ -119,9 +119,9 @@ def test_a_quote_that_does_not_stand_yet_is_waited_for() -> None:
 def test_a_pipe_gets_one_plain_line_at_a_time() -> None:
     out = io.StringIO()
     with view.Watch(out) as watch:
-        assert watch.update(status())
-        assert not watch.update(status())  # too soon
-        assert watch.update(status(), last=True)
+        assert watch.update([status()])
+        assert not watch.update([status()])  # too soon
+        assert watch.update([status()], last=True)
     lines = out.getvalue().splitlines()
     assert (
         lines
@@ -131,6 +131,25 @@ def test_a_pipe_gets_one_plain_line_at_a_time() -> None:
         ]
         * 2
     )
+
+
+@pytest.mark.parametrize("n", [2, 8, 30])
+def test_several_markets_fit_one_screen(n: int) -> None:
+    states = [status() for _ in range(n)]
+    for number, one in enumerate(states):
+        one["about"] = {**one["about"], "market": number}
+    states[1]["note"] = "no feed yet: its writer has ended; waiting for one"
+    console = Console(file=io.StringIO(), width=80, height=24, color_system=None)
+    console.print(view.screen_of_many(states))
+    assert isinstance(console.file, io.StringIO)
+    lines = [text.rstrip() for text in console.file.getvalue().splitlines()]
+    assert len(lines) <= 23 and max(map(len, lines)) <= 79
+    assert f"{n} markets" in lines[0] and lines[-1] == states[1]["note"]
+    assert sum("RUN" in text for text in lines) == min(n, view.MARKETS)
+    assert any(f"and {n - view.MARKETS} more" in text for text in lines) is (n > view.MARKETS)
+    # exact, however many: the sum of what each one earned
+    total = view.signed(f"{n * 205}".rjust(8, "0")[:-7] + "." + f"{n * 205}".rjust(7, "0")[-7:])
+    assert f"together  pnl {total.rstrip('0')}" in "\n".join(lines)
 
 
 def test_durations_and_latencies_are_short() -> None:
@@ -149,7 +168,7 @@ with view.Watch() as watch:
     for note in ("first", "last"):
         one = status()
         one["note"] = note
-        watch.update(one, last=True)
+        watch.update([one], last=True)
 """
 
 

@@ -1,13 +1,18 @@
 /*
  * The engine: everything that one market's decisions depend on, and nothing else.
  *
- * Owner: engine.pxd's step is the only writer. No pointer leaves it, so two engines that were given
+ * Owner: the step (engine*.pxd) is the only writer. No pointer leaves it, so two engines that were given
  * the same events are equal byte for byte.
  */
-#ifndef BOG_ENGINE_H
-#define BOG_ENGINE_H
+#ifndef BOG_ENGINE_STATE_H
+#define BOG_ENGINE_STATE_H
 
+#include "breaker.h"
+#include "connection.h"
+#include "freshness.h"
+#include "inventory.h"
 #include "orders.h"
+#include "repeats.h"
 #include "risk.h"
 #include "strategy.h"
 #include "types.h"
@@ -24,6 +29,8 @@ enum bog_event_kind {
     BOG_EVENT_GAP = 6,        /* arg = messages lost; the book is void until the next one */
     BOG_EVENT_EPOCH =
         7, /* arg = the feed writer's new epoch; the book is void until the next one */
+    BOG_EVENT_CONNECTION = 8, /* arg = enum bog_attempt: the venue was reached, or was not */
+    BOG_EVENT_MODEL = 9,      /* the strategy's numbers, computed off the hot path */
 };
 
 /* What the step takes. Time arrives here and nowhere else. */
@@ -32,8 +39,11 @@ typedef struct bog_event {
     bog_ns_t time_ns;
     bog_ns_t alive_ns; /* when the feed was last known alive */
     uint64_t arg;
+    bog_quanta_t room; /* what this market may come to hold at worst; INT64_MAX: no such limit */
+    uint64_t over;     /* 1: all markets together are past their limit */
     const bog_record_t *record;
     const bog_report_t *report;
+    const bog_model_t *model;
 } bog_event_t;
 
 /* What the step gives. Records go to the journal before commands go to the executor. */
@@ -52,12 +62,18 @@ typedef struct bog_engine {
     bog_strategy_params_t params;
     bog_risk_t risk;
     bog_orders_t orders;
+    bog_freshness_t freshness;
+    bog_breaker_t breaker;
+    bog_connection_t connection;
+    bog_repeats_t fills;   /* when we were filled */
+    bog_repeats_t rejects; /* when the venue refused a create or an amend */
     bog_ns_t now_ns;
     bog_ns_t alive_ns;
     bog_px_t mark_px; /* published mark, ticks; 0 before the first */
     bog_ns_t mark_ns;
-    bog_px_t mid2;         /* of the last two-sided book */
+    bog_px_t mid2;         /* of the last two-sided book that the market breaker believed */
     bog_ns_t sample_ns;    /* next sampling of the day's peak */
+    bog_quanta_t room;     /* of the last event, as is `over` */
     bog_ns_t quoted_ns[2]; /* when a side was last placed or amended */
     uint64_t commands;     /* given so far, over all runs */
     uint32_t market;
@@ -68,7 +84,9 @@ typedef struct bog_engine {
     uint8_t denied[2]; /* last journaled verdict of a side */
     uint8_t why[2];    /* 0 quoting, else quiet reason or 32 + verdict */
     uint8_t invalid;   /* reason of the last refused book */
+    uint8_t over;
     uint64_t unchanged, books, crossed, refused;
+    bog_strategy_memory_t memory; /* last, because it is long and mostly cold */
 } bog_engine_t;
 
 #endif

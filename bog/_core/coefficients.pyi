@@ -1,0 +1,9 @@
+"""The numbers of the models, for tests and notebooks."""
+
+from typing import Any
+
+def glft(gamma: float, arrivals: float, decay: float) -> tuple[float, float]: ...
+def infinite(gamma: float, most: float, q: float) -> float: ...
+def model(
+    params: dict[str, Any], sigma: float, arrivals: float, decay: float
+) -> tuple[int, list[int], list[int]]: ...

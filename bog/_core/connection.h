@@ -1,0 +1,35 @@
+/*
+ * The resilience breaker: whether a connection that failed may carry orders again.
+ *
+ * Owner: connection.pxd is the only writer; the engine reads `state`.
+ */
+#ifndef BOG_CONNECTION_H
+#define BOG_CONNECTION_H
+
+#include "types.h"
+
+#define BOG_CONNECTION_WAIT_NS 30000000000LL /* from open to half-open */
+
+/* What became of an attempt to reach the venue. An unknown word reads as a failure. */
+enum bog_attempt { BOG_ATTEMPT_FAILED = 0, BOG_ATTEMPT_DONE = 1 };
+
+typedef struct bog_connection {
+    bog_ns_t since_ns; /* event time of the last change of state */
+    uint32_t state;    /* enum bog_connection_state */
+    uint32_t count;    /* attempts in a row that count towards the next state */
+} bog_connection_t;
+
+/* So many words of a kind in a row lead to `next`; 0: they lead nowhere and end the row. */
+typedef struct bog_connection_rule {
+    uint8_t count;
+    uint8_t next;
+} bog_connection_rule_t;
+
+static const bog_connection_rule_t bog_connection_rules[3][2] = {
+    /* failed, done */
+    { { 5, BOG_CONNECTION_OPEN }, { 0, BOG_CONNECTION_CLOSED } }, /* closed */
+    { { 0, BOG_CONNECTION_OPEN }, { 0, BOG_CONNECTION_OPEN } },   /* open */
+    { { 1, BOG_CONNECTION_OPEN }, { 2, BOG_CONNECTION_CLOSED } }, /* half-open */
+};
+
+#endif

@@ -1,0 +1,12 @@
+from enum import IntEnum
+from typing import final
+
+class Attempt(IntEnum):
+    ATTEMPT_FAILED = 0
+    ATTEMPT_DONE = 1
+
+@final
+class ConnectionProbe:
+    def __new__(cls) -> ConnectionProbe: ...
+    def on(self, now: int, attempt: int) -> int: ...
+    def state(self, now: int) -> int: ...

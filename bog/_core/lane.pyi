@@ -1,0 +1,32 @@
+from typing import Any, Protocol, final
+
+from bog._core.journal import JournalFile
+from bog._core.market import Market
+from bog._core.publisher import Publisher
+from bog._core.reader import Reader
+from bog._core.source import Source
+from bog._core.stats import StatsPage
+
+class _Recovered(Protocol):
+    @property
+    def words(self) -> tuple[int, ...]: ...
+    @property
+    def open_orders(self) -> tuple[Any, ...]: ...
+
+@final
+class Lane:
+    def __init__(
+        self,
+        spec: dict[str, Any],
+        page: StatsPage,
+        file: JournalFile,
+        market: Market | None = None,
+        source: Source | None = None,
+        reader: Reader | None = None,
+        publisher: Publisher | None = None,
+    ) -> None: ...
+    def start(self, recovered: _Recovered | None, clear_halt: int = 0) -> None: ...
+    def failed(self) -> str | None: ...
+    def ended_by(self) -> str: ...
+    def words(self) -> list[int]: ...
+    def paper_counts(self) -> dict[str, Any]: ...

@@ -1,0 +1,74 @@
+"""What a lane shows of itself: the stats page's block, and time by what was true during it.
+
+Owner of nothing: reads the engine, writes the page and its measure.
+"""
+
+from libc.string cimport memcpy, memset
+
+from bog._core.engine_state cimport Engine, engine_mark2
+from bog._core.measure cimport Measure, measure_time
+from bog._core.orders cimport ORDERS_CAP
+from bog._core.position cimport position_daily2, position_equity2, position_unrealized2
+from bog._core.stats cimport STATS_ORDERS, Stats
+from bog._core.types cimport BID, VERDICTS, Order, ns_t, px_t
+from bog._core.volatility cimport volatility_sigma_q8
+
+
+cdef inline void show_engine(const Engine *e, ns_t now, ns_t mono, Stats *s) noexcept nogil:
+    """Copy what the shell reads together. The caller makes `beat` odd before and even after."""
+    cdef px_t mark2 = engine_mark2(e)
+    cdef int i, n = 0
+    s.now_ns = now
+    s.alive_ns = e.alive_ns
+    s.beat_mono = mono
+    s.bid, s.bid_qty, s.ask, s.ask_qty = e.book.bid, e.book.bid_qty, e.book.ask, e.book.ask_qty
+    s.mark2 = mark2
+    s.quote_px[0], s.quote_qty[0] = e.quote.bid_px, e.quote.bid_qty
+    s.quote_px[1], s.quote_qty[1] = e.quote.ask_px, e.quote.ask_qty
+    s.why[0], s.why[1] = e.why[0], e.why[1]
+    s.level, s.halt, s.halt_id, s.stale = e.level, e.risk.halt, e.risk.halt_id, e.stale
+    s.equity2 = position_equity2(&e.position, mark2)
+    s.daily2 = position_daily2(&e.position, mark2)
+    s.unrealized2 = position_unrealized2(&e.position, mark2)
+    s.peak2 = e.position.peak
+    s.strategy, s.quota = e.memory.state, e.memory.quota.left
+    s.sigma_q8[0] = volatility_sigma_q8(e.memory.volatility.fast.var_q16)
+    s.sigma_q8[1] = volatility_sigma_q8(e.memory.volatility.slow.var_q16)
+    memcpy(s.number_q16, e.memory.model.number_q16, sizeof(s.number_q16))
+    memcpy(&s.position, &e.position, sizeof(e.position))
+    memset(s.order, 0, sizeof(s.order))
+    for i in range(ORDERS_CAP):
+        if e.orders.live >> i & 1 and n < STATS_ORDERS:
+            memcpy(&s.order[n], &e.orders.slot[i], sizeof(Order))
+            n += 1
+    s.books, s.unchanged, s.crossed, s.invalid = e.books, e.unchanged, e.crossed, e.refused
+    s.violations = e.orders.faults
+    for i in range(VERDICTS):
+        s.denied[i] = e.risk.denied[i]
+
+
+cdef inline void show_time(const Engine *e, ns_t now, Measure *m) noexcept nogil:
+    """Attribute the time up to `now` to what was true during it."""
+    cdef int i
+    cdef int at_touch[2]
+    cdef const Order *order
+    cdef int why[2]
+    at_touch[0] = at_touch[1] = 0
+    for i in range(2):
+        # a side counts as quoted when an order of ours rests there, else by its reason
+        why[i] = e.why[i] if e.why[i] else 63
+    for i in range(ORDERS_CAP):
+        if not e.orders.live >> i & 1:
+            continue
+        order = &e.orders.slot[i]
+        if order.acked_ns == 0:
+            continue
+        why[order.side] = 0
+        if order.side == BID:
+            at_touch[0] |= order.px >= e.book.bid and e.book.bid > 0
+        else:
+            at_touch[1] |= order.px <= e.book.ask
+    measure_time(
+        m, now, why[0], why[1], at_touch[0], at_touch[1],
+        e.position.pos >= e.params.max_pos or e.position.pos <= -e.params.max_pos,
+    )

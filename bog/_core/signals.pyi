@@ -1,0 +1,13 @@
+"""The signals of the touch, for tests and notebooks. Prices in ticks, sizes in lots."""
+
+def imbalance(bid_qty: int, ask_qty: int) -> int: ...
+def weighted_mid_q16(bid: int, bid_qty: int, ask: int, ask_qty: int) -> int: ...
+def micro_q16(table_q8: list[int], imbalance_ppm: int, spread: int) -> int: ...
+def shift_q16(
+    bid: int,
+    bid_qty: int,
+    ask: int,
+    ask_qty: int,
+    imbalance_q16: int = 0,
+    table_q8: list[int] | None = None,
+) -> int: ...

@@ -1,0 +1,112 @@
+"""What a running bot says of itself when an operator asks: one dict, and the same as a table."""
+
+from __future__ import annotations
+
+import os
+from typing import Any, cast
+
+from bog import facts
+from bog._core.stats import RunState, StatsPage
+from bog.facts import About, Page
+from bog.units import half_text, text
+
+Status = dict[str, Any]
+
+
+def status(page: StatsPage, about: About, ready: dict[str, Any], remarks: list[str]) -> Status:
+    """Return the state of one market: prices, sizes and money as exact decimals in text.
+
+    `ready` is what the engine said when it was, empty before; `remarks` are for people: what the
+    host refused, what was dropped.
+    """
+    now = cast(Page, page.snapshot())
+    px, qty = about["price_decimals"], about["size_decimals"]
+    money, held = px + qty, now["position"]
+    return {
+        "market": about["market"],
+        "symbol": about["symbol"],
+        "mode": about["mode"],
+        "feed": about["feed"],
+        "strategy": about["strategy"],
+        "version": about["version"],
+        "config_hash": about["config_hash"],
+        "pid": os.getpid(),
+        "run": now["run"],
+        "state": RunState(now["state"]).name.removeprefix("RUN_"),
+        "level": facts.level_name(now["level"]),
+        "level_asked": facts.level_name(page.level),
+        "halt": facts.halt_name(now["halt"]) if now["halt"] else "",
+        "halt_id": now["halt_id"] if now["halt"] else 0,
+        "position": text(held["pos"], qty),
+        "pnl": half_text(now["equity2"], money),
+        "pnl_today": half_text(now["daily2"], money),
+        "realized": text(held["realized"], money),
+        "unrealized": half_text(now["unrealized2"], money),
+        "fees": text(held["fees"], money),
+        "funding": text(held["funding"], money),
+        "bid": text(now["bid"], px),
+        "ask": text(now["ask"], px),
+        "quotes": {
+            facts.side_name(side): {
+                "price": text(now["quote_px"][side], px),
+                "size": text(now["quote_qty"][side], qty),
+                "why_not": facts.why_name(now["why"][side]) if now["why"][side] else "",
+            }
+            for side in (0, 1)
+        },
+        "orders": [
+            {
+                "id": order["id"],
+                "side": facts.side_name(order["side"]),
+                "state": facts.order_state(order["state"]),
+                "price": text(order["px"], px),
+                "size": text(order["qty"], qty),
+                "filled": text(order["filled"], qty),
+            }
+            for order in now["orders"]
+            if facts.is_alive(order["state"])
+        ],
+        "feed_stale": bool(now["stale"]),
+        "feed_age_ms": (now["now_ns"] - now["alive_ns"]) // 10**6 if now["alive_ns"] else 0,
+        "gaps": now["gaps"],
+        "fills": now["fills"],
+        "requests": now["placed"] + now["amended"] + now["canceled"] + now["cancel_all"],
+        "refused": facts.counted(now["denied"], facts.verdict_name),
+        "rejected": facts.counted(now["rejected"], facts.reject_name),
+        "journal": ready.get("journal", ""),
+        "journal_written": now["journal_seq"],
+        "journal_durable": now["journal_durable"],
+        "remarks": remarks,
+    }
+
+
+def table(status: Status) -> str:
+    """Return a status for people, a line each."""
+    halt = f"HALTED by {status['halt']}, id {status['halt_id']}" if status["halt"] else "no halt"
+    asked = status["level_asked"]
+    level = status["level"] + (f" ({asked} asked)" if asked != status["level"] else "")
+    rows = [
+        ("market", f"{status['market']} {status['symbol']}, {status['mode']}, {status['feed']},"
+                   f" {status['strategy']}"),
+        ("process", f"{status['pid']}, run {status['run']}, {status['state'].lower()}"),
+        ("level", f"{level}; {halt}"),
+        ("position", f"{status['position']} {status['symbol']}"),
+        ("pnl", f"{status['pnl']}, today {status['pnl_today']}, unrealized {status['unrealized']}"),
+        ("touch", f"{status['bid']} / {status['ask']}"),
+        *((f"quote {side}", q["why_not"] or f"{q['size']} at {q['price']}")
+          for side, q in status["quotes"].items()),
+        *((f"order {o['id']}", f"{o['side']} {o['size']} at {o['price']}, {o['state']}")
+          for o in status["orders"]),
+        ("feed", f"{'stale' if status['feed_stale'] else 'fresh'}, {status['feed_age_ms']} ms,"
+                 f" gaps {status['gaps']}"),
+        ("requests", f"{status['requests']}, fills {status['fills']}"),
+        ("refused", _counts(status["refused"] | status["rejected"])),
+        ("journal", f"{status['journal']}, {status['journal_durable']} of"
+                    f" {status['journal_written']} records on disk"),
+        *(("remark", remark) for remark in status["remarks"]),
+    ]  # fmt: skip
+    return "\n".join(f"{name:<12}{value}" for name, value in rows)
+
+
+def _counts(counts: dict[str, int]) -> str:
+    return ", ".join(f"{name} {n}" for name, n in counts.items()) or "none"
