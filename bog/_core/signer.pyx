@@ -5,10 +5,10 @@ in lots, prices in ticks, times in Unix ms, notional in quanta.
 """
 
 import binascii
+import errno as codes
 import json
 import os
 from collections import namedtuple
-from errno import EAGAIN, EPERM
 
 cimport cython
 from cpython.bytes cimport PyBytes_FromStringAndSize
@@ -291,7 +291,7 @@ cdef class Signer:
             bad = signer_open(self.state, &secret[0], vmclock.encode(), pairs)
             wipe(&secret[0], 40)
         if bad == OPEN_MEMORY:
-            if errno in (EPERM, EAGAIN, 12):
+            if errno in (codes.EPERM, codes.EAGAIN, codes.ENOMEM):
                 raise OSError(errno, "no locked memory for a key: raise the limit, ulimit -l")
             raise OSError(errno, f"no memory for a key: {os.strerror(errno)}")
         if bad == OPEN_FILE:
