@@ -256,6 +256,7 @@ static int policies(void)
     p->daily_notional = (int64_t)(below(2) ? below(4000000) : number() >> 1);
     p->min_margin_fraction = (int64_t)below(10002);
     spent = p->spent = (int64_t)below(2) * (int64_t)below(1000000);
+    p->day = bog_clock(CLOCK_REALTIME) / 1000000000 / BOG_DAY_S; /* else a new day clears spent */
     bog_signer_fill(&signer, 1);
     if (bog_sign_tx(&signer, &tx, (int)below(2), out, sizeof out, &size, hash))
         return p->spent != spent;
