@@ -16,8 +16,8 @@
 #define BOG_HELD_MAX (INT64_MAX / BOG_SHARES) /* a worst case beyond counts as this */
 
 typedef struct bog_portfolio {
-    alignas(BOG_CACHE_LINE) int64_t limit; /* units, at most BOG_HELD_MAX */
-    int64_t sum;                           /* worst cases of all markets, units */
+    int64_t limit; /* units, at most BOG_HELD_MAX */
+    int64_t sum;   /* worst cases of all markets, units */
 } bog_portfolio_t;
 
 /* One market's part. */

@@ -2,6 +2,7 @@
 
 import mmap
 import os
+import signal
 import stat
 
 cimport cython
@@ -82,8 +83,12 @@ cdef class StatsPage:
         The page stays mapped for the rest of the process: a signal may come after the last reader.
         """
         Py_INCREF(self)
+        # Python gives SIGINT back to the system when it shuts down, unless it never had it
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
         if level_install(&self.stats.control, whole):
             raise OSError("cannot install the signal handlers")
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
 
     def raise_level(self, int level):
         """Raise the run level to at least `level`; it never falls this way."""

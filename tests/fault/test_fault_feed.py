@@ -291,7 +291,8 @@ def test_fault_08_repeated_rows_are_not_fresh(herd: Herd, repeats: Repeats) -> N
         pair.pulled(begun)
         stale = pair.ledger.since(begun, K.J_STALE)
         assert stale["state"].tolist() == [1]
-        assert pair.bot.page()["rows"] - rows <= 25  # what was under way when it fell silent
+        # what was under way when it fell silent; of the repeated rows, thousands, none
+        assert pair.bot.page()["rows"] - rows <= 500 < times
         pair.times = getattr(pair, "times", 0) + times  # type: ignore[attr-defined]
         pair.feed.start()
         pair.quoting()

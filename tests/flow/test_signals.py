@@ -5,6 +5,7 @@ import random
 import shutil
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from itertools import pairwise
@@ -171,6 +172,29 @@ def test_storm_of_mixed_signals_drains_once_and_stays_halted(bots: Callable[...,
     assert halts["reason"].tolist() == [Halt.HALT_KILLED]
     assert bot.report["run"]["exit_code"] == 0
     assert bot.left() == []
+
+
+ENDING = """
+import sys
+from bog._core.stats import StatsPage
+page = StatsPage.create(sys.argv[1], 1_000_001)
+page.install_signals(whole=True)
+print("ready", flush=True)
+"""
+
+
+def test_a_ctrl_c_while_python_shuts_down_is_not_a_death(tmp_path: Path) -> None:
+    """Found by fault row 73: Python gave SIGINT back to the system, and bog-live died of it."""
+    for life in range(30):
+        child = subprocess.Popen(
+            [sys.executable, "-c", ENDING, str(tmp_path / f"page{life}")],
+            env=environment(), stdout=subprocess.PIPE, text=True,
+        )  # fmt: skip
+        assert child.stdout is not None and child.stdout.readline() == "ready\n"
+        while child.poll() is None:
+            child.send_signal(signal.SIGINT)
+        child.stdout.close()
+        assert child.returncode == 0
 
 
 def test_engine_ignores_what_is_meant_for_bog_live(bots: Callable[..., Bot]) -> None:
