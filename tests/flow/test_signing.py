@@ -4,9 +4,11 @@ import base64
 import json
 import os
 import random
+import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,7 @@ CI = bool(os.environ.get("CI"))
 # `make test` samples; `make signall` runs the whole
 FULL = os.environ.get("BOG_SIGN_FULL") == "1"
 COUNT = 10_000 if FULL else 400
+SOURCES = {".py", ".pyi", ".pyx", ".pxd", ".h"}
 
 
 def missing(message: str) -> None:
@@ -150,14 +153,63 @@ def test_no_key_and_no_nonce_is_where_it_must_not_be(tmp_path: Path) -> None:
         shutil.rmtree(folder)
 
 
-def test_the_oracles_are_no_dependency_of_the_program() -> None:
-    import tomllib
+ORACLES = {
+    "lighter-sdk": "lighter",
+    "typed-lighter": "typed_lighter",
+}  # package: what it imports as
 
+
+def oracle_in(source: str) -> str:
+    """Return how a source reaches another implementation of signing, empty when it does not."""
+    modules = "|".join(ORACLES.values())
+    found = re.search(
+        rf"^[ \t]*(?:c?import|from)[ \t]+(?:[\w., ]*, *)?(?:{modules})\b(?!-).*"
+        rf"|import_module\(.(?:{modules})\b.*|.*lighter-signer.*",
+        source,
+        flags=re.M,
+    )
+    return found.group() if found else ""
+
+
+def test_the_oracles_are_dependencies_of_the_tests_alone() -> None:
     project: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    for name in ("lighter-sdk", "typed-lighter"):
+    extras = project["optional-dependencies"]
+    for name in ORACLES:
         assert not any(line.startswith(name) for line in project["dependencies"])
-        assert not any(line.startswith(name) for line in project["optional-dependencies"]["data"])
-        module = name.replace("-", "_")
-        for path in (ROOT / "bog").rglob("*.py*"):
-            if path.suffix in {".py", ".pyx", ".pxd"}:
-                assert f"import {module}" not in path.read_text(), path
+        assert [extra for extra, lines in extras.items() for line in lines if name in line] == [
+            "dev"
+        ]
+    paths = [path for path in (ROOT / "bog").rglob("*") if path.suffix in SOURCES]
+    assert len(paths) > 100
+    for path in paths:
+        assert not oracle_in(path.read_text()), path
+
+
+@pytest.mark.parametrize(
+    "source",
+    ["import lighter\n", "    from lighter import SignerClient\n", "import os, typed_lighter.core\n",
+     "from typed_lighter.core.signer import schnorr\n", "import_module('lighter')\n",
+     "CDLL('lighter-signer-linux-amd64.so')\n"],
+)  # fmt: skip
+def test_an_oracle_in_the_program_would_be_noticed(source: str) -> None:
+    assert oracle_in("x = 1\n" + source)
+    assert not oracle_in("from bog.lighter import client\nimport os, bog.lighter.rest\n")
+
+
+BARE = """
+import importlib, pkgutil, sys
+import bog
+for name in {names}:
+    sys.modules[name] = None  # an import of it fails
+for module in pkgutil.walk_packages(bog.__path__, "bog."):
+    importlib.import_module(module.name)
+print(len(sys.modules))
+"""
+
+
+def test_every_module_of_the_program_imports_without_the_oracles() -> None:
+    code = BARE.format(names=sorted(ORACLES.values()))
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False, cwd=ROOT
+    )
+    assert done.returncode == 0 and int(done.stdout) > 100, done.stderr

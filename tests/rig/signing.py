@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from bog._core import schnorr
+from bog._core.journal import crc32c
 from bog._core.signer import Signed, Signer
 
 ORDER = 0x7FFFFFFD800000077FFFFFF1000000167FFFFFE6CFB80639E8885C39D724A09CE80FD996948BFFE1
@@ -115,3 +116,19 @@ def key_file(folder: Path, number: int = 1, mode: int = 0o600) -> Path:
     path.write_text("0x" + key_of(number).hex() + "\n")
     path.chmod(mode)
     return path
+
+
+def signed_lines(signer: Signer, made: list[Signed], public_key: bytes = b"") -> list[str]:
+    """Return what a file of signed transactions holds, without seals; docs/formats.md has it."""
+    owner = (OPEN["chain_id"], OPEN["account_index"], OPEN["key_index"])
+    head = " ".join(map(str, ("bogsigned", 1, *owner, (public_key or signer.public_key).hex())))
+    return [head, *(f"{NOW_MS}000000 {tx.type} {tx.hash} {tx.text.decode()}" for tx in made)]
+
+
+def seal(lines: list[str]) -> bytes:
+    """Return lines as the bytes of a file, each with the CRC-32C of all up to it."""
+    crc, out = 0, b""
+    for line in lines:
+        crc = crc32c(line.encode(), crc)
+        out += b"%s %08x\n" % (line.encode(), crc)
+    return out
