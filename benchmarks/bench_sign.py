@@ -3,7 +3,8 @@
 Under `make bench` the same numbers are printed: p50 and p99 of single calls, hash and text included,
 from Python and, as the gateway will call, from C. The official signer is called in its best way, by
 ctypes from one long-lived worker thread; rounds of all alternate, so that a busy machine is busy for
-each. Without lighter-sdk its line is left out.
+each. Without lighter-sdk its line is left out. What NautilusTrader publishes of its signer, for
+another machine, stands below the table: docs/signing.md says what it is and where it is from.
 """
 
 import base64
@@ -28,6 +29,9 @@ from tests.rig.signing import NOW_MS, key_of, signer_of
 ROUNDS = int(os.environ.get("BOG_SIGN_ROUNDS", "20"))
 ORDER = (1, 42, 100, 643515, 0)  # market, client index, size, price, is_ask
 EXPIRY = NOW_MS + 360_000
+# NautilusTrader's figures, us: nautechsystems/nautilus_trader at 648970ce, in
+# crates/adapters/lighter/benches/BENCHMARKS.md; its signer takes k from the caller, writes no JSON
+PUBLISHED = {"hash and sign a create": 67.8, "verify": 139.0, "the Go code's create": 283.0}
 
 
 def timed(call: Callable[[int], Any], times: int) -> list[int]:
@@ -86,7 +90,7 @@ def measure(rounds: int = ROUNDS) -> dict[str, list[int]]:
         "cancel, JSON, from the pool": (lambda turn: own.cancel_order(turn, EXPIRY, 1, 42), 64),
         "create, JSON, no pool": (
             lambda turn: own.create_order(turn, EXPIRY, *ORDER, EXPIRY), 50),
-        "fill one nonce": (lambda _: own.fill(1), 100),
+        "fill one pair": (lambda _: own.fill(1), 100),
         "verify": (lambda _: schnorr.verify(own.public_key, message, signature), 50),
         "verify, one of 1000 of a key": (
             lambda _: schnorr.verify_many(own.public_key, [(message, signature)] * 1000), 1),
@@ -122,7 +126,7 @@ def measure(rounds: int = ROUNDS) -> dict[str, list[int]]:
             times[name] += [int(line) for line in part.split()]
         own.fill()
         for name, (call, count) in calls.items():
-            if name == "fill one nonce":
+            if name == "fill one pair":
                 while own.ready:
                     own.cancel_all(1, EXPIRY)
             times[name] += timed(call, count)
@@ -151,8 +155,12 @@ def report(times: dict[str, list[int]]) -> dict[str, float]:
         official = p50["official signer, create"]
         for name in ("create, JSON, from the pool", "create from C, from the pool"):
             print(f"the official signer's p50 is {official / p50[name]:.0f} times: {name}")
+        slow = official / p50["create from C, no pool"]
+        print(f"the official signer's p50 is {slow:.0f} times: create from C, no pool")
     else:
         print("lighter-sdk is not installed: no official signer in this run")
+    there = ", ".join(f"{name} {value} us" for name, value in PUBLISHED.items())
+    print(f"NautilusTrader as published, on another machine and without JSON: {there}")
     return p50
 
 

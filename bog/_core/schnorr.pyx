@@ -293,12 +293,12 @@ def public_key(const unsigned char[::1] private_key):
 
 def sign_with(const unsigned char[::1] private_key, const unsigned char[::1] message,
               const unsigned char[::1] k):
-    """Return the signature with a nonce that the caller chose: for vectors and worthless keys."""
+    """Return the signature with a k that the caller chose: for vectors and worthless keys."""
     cdef bytes out = PyBytes_FromStringAndSize(NULL, 80)
-    cdef Scalar nonce = scalar(k, "nonce"), e
-    e = challenge(mul_generator(nonce), element(message, "message"))
+    cdef Scalar once = scalar(k, "k"), e
+    e = challenge(mul_generator(once), element(message, "message"))
     signature_store(
-        response(nonce, e, scalar_to_montgomery(scalar(private_key, "private key"))), e,
+        response(once, e, scalar_to_montgomery(scalar(private_key, "private key"))), e,
         <uint8_t *> PyBytes_AS_STRING(out),
     )
     return out

@@ -231,14 +231,14 @@ def harden():
 
 @cython.final
 cdef class Signer:
-    """One key of one account, with its nonces, its limits and its counters.
+    """One key of one account, with its pool of pairs, its limits and its counters.
 
     `key` is a bytearray of 40 bytes, which is wiped; `from_file` reads one without Python.
     `markets` maps a market to (largest size in lots, lowest and highest price in ticks) of an order;
     what it does not name is denied. `daily_notional` quanta may be signed in one UTC day, of which
     `spent_today` already are. `min_margin_fraction` is 10000 / the largest leverage that may be set;
     by default none may. `integrator` is the one account that fees may be granted to, 0 for none.
-    `pairs` is how many nonces `fill` keeps ready. `vmclock` is where the hypervisor tells of
+    `pairs` is how many signatures `fill` prepares at most. `vmclock` is where the hypervisor tells of
     disruptions. One thread at a time: another one is refused.
     """
 
@@ -314,7 +314,7 @@ cdef class Signer:
         return Signer(path=path, **settings)
 
     def close(self):
-        """Wipe the key and every nonce; nothing signs after this."""
+        """Wipe the key and every pair; nothing signs after this."""
         signer_close(self.state)
 
     cdef object sign(self, Tx *tx, bint form):
@@ -411,12 +411,12 @@ cdef class Signer:
         return (<bytes> out[:size]).decode()
 
     def fill(self, int want=PAIRS_MAX):
-        """Make up to `want` nonces ready, as far as there is room; return how many were made."""
+        """Make up to `want` pairs, as far as there is room; return how many were made."""
         return signer_fill(self.state, max(want, 0))
 
     @property
     def ready(self):
-        """Nonces in the pool, before any has been found dead."""
+        """Pairs in the pool, before any has been found dead."""
         return self.state.vault.count if self.state.vault != NULL else 0
 
     @property

@@ -145,7 +145,7 @@ def test_vectors_of_keys(shared: Shared) -> None:
         assert schnorr.public_key(bytes.fromhex(case["sk"])).hex() == case["pk"]
 
 
-def test_vectors_of_signatures_with_a_fixed_nonce(shared: Shared) -> None:
+def test_vectors_of_signatures_with_a_fixed_k(shared: Shared) -> None:
     cases = vectors(shared, "schnorr")["sign"]
     assert len(cases) == 20
     for case in cases:

@@ -1,4 +1,4 @@
-"""Transactions: hashes, text, limits, nonces and keys of the signer."""
+"""Transactions: hashes, text, limits, pairs and keys of the signer."""
 
 import base64
 import json
@@ -214,7 +214,7 @@ def test_any_transaction_verifies_in_both_forms_and_only_as_it_is() -> None:
     assert own.counters()["signed"] == 400
 
 
-def test_no_nonce_is_used_twice() -> None:
+def test_no_k_is_used_twice() -> None:
     """k = s + e sk, so a test that knows the key knows every k."""
     own, key = signer_of(pairs=64), int.from_bytes(key_of(1), "little")
     seen = set()
@@ -439,7 +439,7 @@ def test_a_disruption_kills_the_pool(tmp_path: Path) -> None:
     assert own.fill(3) == 3
 
 
-def test_deaths_of_nonces_by_age_and_by_clocks(tmp_path: Path) -> None:
+def test_deaths_of_pairs_by_age_and_by_clocks(tmp_path: Path) -> None:
     """In C, with clocks of the test's own: a pair of 60 s, a host that slept, a pool that is empty."""
     root = Path(__file__).resolve().parents[2]
     program = tmp_path / "deaths"

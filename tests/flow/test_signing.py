@@ -104,7 +104,7 @@ def test_what_the_official_signer_signs_verifies_here() -> None:
 
 @pytest.mark.parametrize("path", ["portable", "fastest"])
 def test_no_branch_and_no_address_depends_on_a_secret(path: str, tmp_path: Path) -> None:
-    """memcheck follows secrets marked uninitialized; a planted branch on the nonce is reported."""
+    """memcheck follows secrets marked uninitialized; a planted branch on k is reported."""
     if not shutil.which("valgrind") or not Path("/usr/include/valgrind/memcheck.h").exists():
         missing("valgrind is not installed (tools/packages.sh)")
     program = compiled(tmp_path, "sign_secret.c", "-O3", "-g")
@@ -138,7 +138,7 @@ def test_random_work_under_sanitizers(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_no_key_and_no_nonce_is_where_it_must_not_be(tmp_path: Path) -> None:
+def test_no_key_and_no_k_is_where_it_must_not_be(tmp_path: Path) -> None:
     folder = Path(subprocess.check_output(["mktemp", "-d"], text=True).strip())
     try:
         key_file(folder, 30)

@@ -1,5 +1,5 @@
 /*
- * Nonces die as they must, with clocks that this program sets; built and run by tests/core.
+ * Pairs die as they must, with clocks that this program sets; built and run by tests/core.
  * Leaves with the line of the first check that does not hold.
  */
 #define _GNU_SOURCE

@@ -1,8 +1,8 @@
-"""Looks for a key and its nonces where they must not be: `python tests/rig/sign_scan.py DIR`.
+"""Looks for a key and each k where they must not be: `python tests/rig/sign_scan.py DIR`.
 
 DIR holds a private key file, `key`. Started by root it first becomes nobody. A forked victim loads
 the key and signs; this process knows the key from the file afterwards, so from each signature it
-computes the nonce, k = s + e sk, and searches memory, files, /proc and a core dump for any 8 bytes
+computes k = s + e sk and searches memory, files, /proc and a core dump for any 8 bytes
 of them. Prints what it searched, one line each; leaves with 1 at the first find.
 """
 
@@ -134,8 +134,8 @@ def limbs(number: int) -> list[bytes]:
     return [data[at : at + 8] for at in range(0, 40, 8)]
 
 
-def nonces(key: int, texts: object) -> list[bytes]:
-    """Return the 8-byte parts of the nonces of signatures, and of their products with the key."""
+def ks(key: int, texts: object) -> list[bytes]:
+    """Return the 8-byte parts of the k of signatures, and of their products with the key."""
     found = []
     for text in texts:
         signature = base64.b64decode(json.loads(text)["Sig"])
@@ -193,16 +193,16 @@ def main() -> None:
     words = [text[at : at + 16].encode() for at in range(0, 80, 16)]
     words += [word.upper() for word in words] + [base64.b64encode(plain)[at : at + 12]
                                                 for at in range(0, 48, 12)]  # fmt: skip
-    secret = limbs(key) + inside + words + nonces(key, used + slow)
+    secret = limbs(key) + inside + words + ks(key, used + slow)
     # the search finds what is there
-    for needle in inside + [n for at, n in enumerate(nonces(key, later)) if at % 10 < 5]:
+    for needle in inside + [n for at, n in enumerate(ks(key, later)) if at % 10 < 5]:
         assert needle in vault, "the vault does not hold what it must"
-    absent("memory outside the vault", rest, secret + nonces(key, later))
-    absent("memory after a slow signature", rest_after, secret + nonces(key, later + last))
-    absent("the vault: a key in plain form, a used nonce", vault, limbs(key) + nonces(key, used))
-    absent("the vault after all were used", vault_after, nonces(key, used + later + slow))
+    absent("memory outside the vault", rest, secret + ks(key, later))
+    absent("memory after a slow signature", rest_after, secret + ks(key, later + last))
+    absent("the vault: a key in plain form, a used k", vault, limbs(key) + ks(key, used))
+    absent("the vault after all were used", vault_after, ks(key, used + later + slow))
     assert "has no key" in Path("forked").read_text(), Path("forked").read_text()
-    everything = secret + nonces(key, later + last)
+    everything = secret + ks(key, later + last)
     assert child_vault == b"", "a child inherits no lock, so its vault is among the rest"
     absent("a forked child", child_rest, everything)
     os.kill(child, signal.SIGKILL)

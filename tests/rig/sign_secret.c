@@ -1,10 +1,10 @@
 /*
- * Is the time of a signature free of the key and the nonce? Run under valgrind's memcheck.
+ * Is the time of a signature free of the key and of k? Run under valgrind's memcheck.
  *
  * Secrets are marked uninitialized; memcheck then reports every branch and every address that
  * depends on one. What the protocol publishes (public key, commitment, signature) and whether
  * random numbers had to be drawn again is declared public where it becomes so. PLANT compiles a
- * branch on a bit of the nonce, which must be reported. Argument: portable or fastest.
+ * branch on a bit of k, which must be reported. Argument: portable or fastest.
  */
 #define _GNU_SOURCE
 #include <stdio.h>

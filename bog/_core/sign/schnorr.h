@@ -34,7 +34,7 @@ static inline bog_scalar_t bog_challenge(bog_fp5_t r, bog_fp5_t m)
     return bog_scalar_reduce(bog_hash5(elements, 10).c);
 }
 
-/* s for nonce k, challenge e and the key in Montgomery form. */
+/* s for k, challenge e and the key in Montgomery form. */
 static inline bog_scalar_t bog_response(bog_scalar_t k, bog_scalar_t e, bog_scalar_t montgomery_key)
 {
     return bog_scalar_sub(k, bog_scalar_montgomery(e, montgomery_key));

@@ -1,5 +1,5 @@
 /*
- * A signer: one key of one account, its pool of nonces, its limits and its counters.
+ * A signer: one key of one account, its pool of pairs, its limits and its counters.
  *
  * Owner: one thread at a time; a second one is told BOG_FAIL_BUSY. Only transactions of tx.h and
  * auth tokens can be signed: there is no function here that signs a hash of the caller's.
@@ -13,7 +13,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 
-#include "nonces.h"
+#include "pairs.h"
 #include "policy.h"
 #include "tx_text.h"
 

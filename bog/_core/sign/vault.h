@@ -1,5 +1,5 @@
 /*
- * The one place where secrets live: a mapping of its own for the key and the nonces.
+ * The one place where secrets live: a mapping of its own for the key and the pairs.
  *
  * It is locked (never swapped), left out of core dumps, and zero in a forked child, where `alive`
  * is zero too and nothing signs. Nothing in it is ever copied to another heap; what the arithmetic
@@ -20,7 +20,7 @@
 #define BOG_VAULT_ALIVE 0x6B657920696E7369ULL
 #define BOG_PAIRS_MAX 512
 
-/* One nonce and its commitment, good for one signature. All zero when there is none. */
+/* The secret number of one signature and its commitment, good for that one. All zero when there is none. */
 typedef struct bog_pair {
     bog_scalar_t k;
     bog_fp5_t r;     /* encode(k G) */
@@ -30,7 +30,7 @@ typedef struct bog_pair {
 typedef struct bog_vault {
     uint64_t alive;   /* BOG_VAULT_ALIVE; zero after a fork */
     bog_scalar_t key; /* in Montgomery form */
-    uint64_t drawn;   /* nonces made so far; part of what makes them */
+    uint64_t drawn;   /* k made so far; part of what makes them */
     int64_t gap_low;  /* boot time minus monotonic time lies in [gap_low, gap_high] ns */
     int64_t gap_high;
     uint64_t marker;     /* the hypervisor's disruption marker; 0 where there is none */

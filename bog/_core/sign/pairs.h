@@ -1,5 +1,5 @@
 /*
- * The pool of nonces: pairs (k, encode(k G)) made in idle time, each used once or never.
+ * The pool of pairs (k, encode(k G)): made in idle time, each used for one signature or none.
  *
  * A pair dies 60 s after it was made, and all die when the boot clock and the monotonic clock have
  * drifted apart (the host slept) or the hypervisor's disruption marker changed (the machine was
@@ -11,8 +11,8 @@
  * counter, the clocks and the process, so k stays secret and new even where getrandom does not.
  * h does not depend on u, so the sum is exactly as uniform as u.
  */
-#ifndef BOG_SIGN_NONCES_H
-#define BOG_SIGN_NONCES_H
+#ifndef BOG_SIGN_PAIRS_H
+#define BOG_SIGN_PAIRS_H
 
 #include <errno.h>
 #include <fcntl.h>
@@ -120,7 +120,7 @@ static inline uint32_t bog_pool_tend(bog_vault_t *vault, const bog_instant_t *no
     return died;
 }
 
-/* The hedge h of one nonce. */
+/* The hedge h of one k. */
 static inline bog_scalar_t bog_pair_hedge(const bog_vault_t *vault, const bog_instant_t *now)
 {
     bog_gl_t e[15] = { 0x6E6F6E6365ULL, vault->drawn, (bog_gl_t)now->boot_ns,
@@ -150,7 +150,7 @@ static inline int bog_pair_draw(bog_vault_t *vault, const bog_instant_t *now, bo
     return (int)good;
 }
 
-/* Fill `pair` with a fresh nonce; 0, or BOG_FAIL_RANDOM when the kernel gives no randomness. */
+/* Fill `pair` with a fresh k; 0, or 1 when the kernel gives no randomness. */
 static __attribute__((noinline)) int bog_pair_make(bog_vault_t *vault, const bog_instant_t *now,
                                                    bog_pair_t *pair)
 {
