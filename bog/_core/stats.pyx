@@ -35,17 +35,26 @@ cdef class StatsPage:
 
     @staticmethod
     def create(str path, int market):
-        """Return a new writable page at `path`; FileExistsError when something is there."""
+        """Return a new writable page at `path`; FileExistsError when something is there.
+
+        The name appears when the page is whole: nobody finds half of one.
+        """
         cdef StatsPage page = StatsPage()
-        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        folder, name = os.path.split(path)
+        unnamed = os.path.join(folder, f".{name}.new")
+        fd = os.open(
+            unnamed, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600
+        )
         try:
             os.ftruncate(fd, sizeof(Stats))
             page.attach(fd, path, True)
+            page.stats.magic = STATS_MAGIC
+            page.stats.version = STATS_VERSION
+            page.stats.market = market
+            os.link(unnamed, path)
         finally:
             os.close(fd)
-        page.stats.magic = STATS_MAGIC
-        page.stats.version = STATS_VERSION
-        page.stats.market = market
+            os.unlink(unnamed)
         return page
 
     @staticmethod

@@ -36,7 +36,7 @@ from tests.rig.canary import Canary
 from tests.rig.fault import Repeats
 from tests.rig.herd import CANCEL_NS, Herd, Pair
 from tests.rig.kill_engine import core_spec, make_tape
-from tests.rig.live import Bot, one_error, runs
+from tests.rig.live import PATIENCE_S, Bot, one_error, runs
 
 MS = 1_000_000
 RAW = 1_000_001
@@ -75,14 +75,18 @@ def with_disk(pair: Pair, shim: Path) -> Pair:
     return pair.begin(LD_PRELOAD=str(shim), DISK_FAULT=str(disk))
 
 
-def stopped(pair: Pair, failed_ns: int) -> None:
-    """A bot whose journal failed pulls its quotes, sends nothing that is not journaled, and ends."""
-    code = pair.bot.process.wait(30)
-    page_gone = time.monotonic_ns()
-    pair.within(failed_ns, page_gone, 2_000 * MS, "until the bot had ended")
-    assert code == 1, pair.bot.said
+def stopped(pair: Pair, failed_ns: int) -> np.ndarray[Any, Any]:
+    """A bot whose journal failed halts, pulls its quotes, sends nothing unjournaled, and ends.
+
+    Return what was recovered.
+    """
+    assert pair.bot.process.wait(PATIENCE_S) == 1, pair.bot.said
     assert "the journal failed: its disk is full or refuses writes" in pair.bot.said
     assert pair.bot.said.count("error: ") == 1 and "Traceback" not in pair.bot.said
+    records = recovered(pair)
+    halted = int(records[records["kind"] == K.J_HALT]["time_ns"][0])
+    pair.within(failed_ns, halted, 2_000 * MS, "from the failure to the halt")
+    return records
 
 
 def recovered(pair: Pair) -> np.ndarray[Any, Any]:
@@ -122,8 +126,7 @@ def test_fault_50_a_full_disk_halts_and_pulls(herd: Herd, repeats: Repeats) -> N
         resource.prlimit(pair.bot.engine(), resource.RLIMIT_FSIZE, (most, most))
         full = time.monotonic_ns()
         told = pair.until(lambda: path.stat().st_size >= most - most % 64 and time.monotonic_ns())
-        stopped(pair, told)
-        records = recovered(pair)
+        records = stopped(pair, told)
         halt = records[records["kind"] == K.J_HALT][0]
         assert int(halt["val"]) == errno.EFBIG
         last = records[np.isin(records["kind"], (K.J_CANCELED, K.J_FILL))][-1]
@@ -152,8 +155,7 @@ def test_fault_51_a_failed_write_or_sync_is_final(herd: Herd, repeats: Repeats, 
             pair.quoting()
             pair.sound()
             return
-        stopped(pair, begun)
-        records = recovered(pair)
+        records = stopped(pair, begun)
         halt = records[records["kind"] == K.J_HALT][0]
         assert int(halt["val"]) == error
         last = records[np.isin(records["kind"], (K.J_CANCELED, K.J_FILL))][-1]
