@@ -106,19 +106,40 @@ cdef int put_attributes(Tx *tx, attributes) except -1:
     return 0
 
 
+cdef int64_t whole(dict fields, str name) except? -1:
+    """Return a field that must be an int64: no float is cut to one, no text or bool is read as one."""
+    value = fields[name]
+    if not isinstance(value, int) or isinstance(value, bool) or value.bit_length() > 63:
+        raise TypeError(f"{name} {value!r}")
+    return value
+
+
 cdef int put_order(TxOrder *o, dict fields) except -1:
     """Take the ten fields of an order by the venue's names."""
-    o.market = fields["MarketIndex"]
-    o.client_index = fields["ClientOrderIndex"]
-    o.size = fields["BaseAmount"]
-    o.px = fields["Price"]
-    o.is_ask = fields["IsAsk"]
-    o.type = fields["Type"]
-    o.time_in_force = fields["TimeInForce"]
-    o.reduce_only = fields["ReduceOnly"]
-    o.trigger_px = fields["TriggerPrice"]
-    o.expiry_ms = fields["OrderExpiry"]
+    o.market = whole(fields, "MarketIndex")
+    o.client_index = whole(fields, "ClientOrderIndex")
+    o.size = whole(fields, "BaseAmount")
+    o.px = whole(fields, "Price")
+    o.is_ask = whole(fields, "IsAsk")
+    o.type = whole(fields, "Type")
+    o.time_in_force = whole(fields, "TimeInForce")
+    o.reduce_only = whole(fields, "ReduceOnly")
+    o.trigger_px = whole(fields, "TriggerPrice")
+    o.expiry_ms = whole(fields, "OrderExpiry")
     return 0
+
+
+cdef dict attributes_of(dict info):
+    """Return the attributes of the venue's JSON by number; null and none at all are the same."""
+    found = info.get("L2TxAttributes")
+    if found is None:
+        return {}
+    if not isinstance(found, dict) or any(not kind.isascii() or not kind.isdecimal() for kind in found):
+        raise TypeError(f"L2TxAttributes {found!r}")
+    try:
+        return {int(kind): whole(found, kind) for kind in found}
+    except TypeError:
+        raise TypeError(f"L2TxAttributes {found!r}") from None
 
 
 cdef int read_info(Tx *tx, TxAccount *who, int64_t kind, dict info) except -1:
@@ -126,32 +147,32 @@ cdef int read_info(Tx *tx, TxAccount *who, int64_t kind, dict info) except -1:
     cdef int i
     wipe(tx, sizeof(Tx))
     tx.type = kind
-    tx.nonce = info["Nonce"]
-    tx.expired_at_ms = info["ExpiredAt"]
-    who.account_index = info["AccountIndex"]
-    who.key_index = info["ApiKeyIndex"]
+    tx.nonce = whole(info, "Nonce")
+    tx.expired_at_ms = whole(info, "ExpiredAt")
+    who.account_index = whole(info, "AccountIndex")
+    who.key_index = whole(info, "ApiKeyIndex")
     if kind == CREATE:
         put_order(&tx.order[0], info)
     elif kind == GROUP:
-        tx.grouping = info["GroupingType"]
+        tx.grouping = whole(info, "GroupingType")
         tx.n_orders = len(info["Orders"])
         for i in range(min(tx.n_orders, TX_ORDERS)):
             put_order(&tx.order[i], info["Orders"][i])
     elif kind == CANCEL_ALL:
-        tx.time_in_force = info["TimeInForce"]
-        tx.time_ms = info["Time"]
+        tx.time_in_force = whole(info, "TimeInForce")
+        tx.time_ms = whole(info, "Time")
     else:
-        tx.order[0].market = info["MarketIndex"]
+        tx.order[0].market = whole(info, "MarketIndex")
         if kind == LEVERAGE:
-            tx.margin_fraction = info["InitialMarginFraction"]
-            tx.margin_mode = info["MarginMode"]
+            tx.margin_fraction = whole(info, "InitialMarginFraction")
+            tx.margin_mode = whole(info, "MarginMode")
         else:
-            tx.index = info["Index"]
+            tx.index = whole(info, "Index")
         if kind == MODIFY:
-            tx.order[0].size = info["BaseAmount"]
-            tx.order[0].px = info["Price"]
-            tx.order[0].trigger_px = info["TriggerPrice"]
-    put_attributes(tx, {int(k): v for k, v in (info.get("L2TxAttributes") or {}).items()})
+            tx.order[0].size = whole(info, "BaseAmount")
+            tx.order[0].px = whole(info, "Price")
+            tx.order[0].trigger_px = whole(info, "TriggerPrice")
+    put_attributes(tx, attributes_of(info))
     return 0
 
 

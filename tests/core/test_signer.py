@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from bog._core import schnorr, signer
 from bog._core.signer import NotSigned, Signer, SignReason
@@ -212,6 +214,51 @@ def test_any_transaction_verifies_in_both_forms_and_only_as_it_is() -> None:
         info["Nonce"] += 1
         assert not signer.verify_transaction(own.public_key, CHAIN, made.type, json.dumps(info))
     assert own.counters()["signed"] == 400
+
+
+FIELDS = st.sampled_from(
+    ["AccountIndex", "ApiKeyIndex", "Nonce", "ExpiredAt", "MarketIndex", "Index", "BaseAmount",
+     "Price", "TriggerPrice", "TimeInForce", "Time", "GroupingType", "Orders", "L2TxAttributes",
+     "Sig", "InitialMarginFraction", "MarginMode", "ClientOrderIndex", "IsAsk", "OrderExpiry"]
+)  # fmt: skip
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(FIELDS | st.text(), inner),
+)
+
+
+@given(st.sampled_from([14, 15, 16, 17, 20, 28]), st.integers(0, 2**32), FIELDS, JSON)
+def test_law_whatever_stands_in_a_field_is_refused_and_breaks_nothing(
+    kind: int, seed: int, name: str, value: Any
+) -> None:
+    own, rng = signer_of(), random.Random(seed)
+    made = next(tx for tx in iter(lambda: random_signed(own, rng), None) if tx.type == kind)
+    info = json.loads(made.text)
+    changed = info | {name: value}
+    # attributes have several ways to say nothing; all hash alike
+    alike = name not in info or info[name] == value or name == "L2TxAttributes"
+    text = json.dumps(changed)
+    assert signer.verify_transaction(own.public_key, CHAIN, kind, text) <= alike
+    assert not signer.verify_transaction(own.public_key, CHAIN, kind, json.dumps(value))
+    assert not signer.verify_transaction(own.public_key, CHAIN, kind, text[:-1])
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("Index", 42.5), ("Index", 42.0), ("Index", "42"), ("Index", 2**64 + 42), ("Nonce", True),
+     ("AccountIndex", 123456.0), ("L2TxAttributes", {"4": 1.5}), ("L2TxAttributes", {"+4": 1}),
+     ("L2TxAttributes", False)],
+)  # fmt: skip
+def test_a_number_that_is_no_integer_is_not_cut_to_one(name: str, value: Any) -> None:
+    own = signer_of()
+    info = json.loads(
+        own.cancel_order(1, EXPIRED, 1, 42, {4: 1} if "4" in str(value) else None).text
+    )
+    with pytest.raises(ValueError, match=f"tx_info of type 15 has no right {name}"):
+        signer.transaction_hash(CHAIN, 15, json.dumps(info | {name: value}))
+    assert not signer.verify_transaction(
+        own.public_key, CHAIN, 15, json.dumps(info | {name: value})
+    )
 
 
 def test_no_k_is_used_twice() -> None:
