@@ -8,7 +8,7 @@ ARGS ?=
 # cython-lint starts pycodestyle by its name
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 CORE := bog/_core
-C_FILES := $(wildcard $(CORE)/*.h $(CORE)/sign/*.h tests/fuzz/*.[ch] tests/rig/sign_*.c)
+C_FILES := $(wildcard $(CORE)/*.h $(CORE)/sign/*.h tests/fuzz/*.[ch] tests/rig/sign_*.c benchmarks/*.c)
 CYTHON_FILES := $(wildcard $(CORE)/*.pyx) $(wildcard $(CORE)/*.pxd)
 
 .PHONY: help setup run test check lint cover asan ubsan fuzz fuzzsign signall soak bench count compare clean
@@ -61,7 +61,7 @@ compare: setup ## every strategy on every recording, on two tiers: the table of 
 	@PYTHONPATH=. $(PY) benchmarks/compare.py $(ARGS)
 
 RUNS ?= 10000000
-fuzzsign: ## random work for the signer under sanitizers, millions of runs; gives up after 600 s
+fuzzsign: ## ten million random runs of the signer under sanitizers; fails when it takes over 600 s
 	@mkdir -p build && gcc -std=gnu11 -O1 -g -fsanitize=address,undefined \
 		-fno-sanitize-recover=all -Wno-unused-function -I$(CORE) -o build/sign_fuzz tests/rig/sign_fuzz.c
 	@echo "fuzzsign: $(RUNS) runs, at most 600 s"
