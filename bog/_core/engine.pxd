@@ -9,6 +9,7 @@ from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 from libc.string cimport memcpy, memset
 
 from bog._core.book cimport BOOK_BAD_PX, BOOK_SOUND, book_check, book_same_touch
+from bog._core.engine_grid cimport engine_grid
 from bog._core.engine_side cimport engine_crowded, engine_side
 from bog._core.engine_state cimport (
     EVENT_CLEAR_HALT, EVENT_CONNECTION, EVENT_EPOCH, EVENT_GAP, EVENT_LEVEL, EVENT_MODEL, EVENT_RECORD,
@@ -174,7 +175,10 @@ cdef inline void engine_decide(Engine *e, Out *out) noexcept nogil:
         verdict = standing
         if verdict == ALLOW and e.over:
             verdict = engine_crowded(e, side, &m)
-        engine_side(e, side, &m, verdict, out)
+        if e.params.grid_orders > 1:
+            engine_grid(e, side, &m, verdict, out)
+        else:
+            engine_side(e, side, &m, verdict, out)
 
 
 cdef inline void engine_step(Engine *e, const Event *event, Out *out) noexcept nogil:

@@ -155,7 +155,7 @@ def test_a_silent_connection_gives_no_sign_of_life_and_is_replaced(
     shared: Shared, feed: Callable[..., Feed]
 ) -> None:
     with local(shared, faults=[{"do": "silence", "at": 100, "away": 1}]) as venue:
-        run = feed("--market", 1, "--url", venue.url)
+        run = feed("--market", 1, "--url", venue.url, BOG_FEED__LIGHTER__SILENCE_SEC="1")
         reader = run.reader()
         wait_for(lambda: venue.counts["fault_silence"])
         # nothing comes for a second: the heart must have stood still for most of it
@@ -174,8 +174,7 @@ def test_a_silent_connection_gives_no_sign_of_life_and_is_replaced(
 
 def test_a_quiet_venue_stays_alive_by_pings(shared: Shared, feed: Callable[..., Feed]) -> None:
     with local(shared, "eth-chain") as venue:
-        # longer than a loaded machine may keep this venue's own thread from answering
-        run = feed("--market", 0, "--url", venue.url, BOG_FEED__LIGHTER__SILENCE_SEC="10")
+        run = feed("--market", 0, "--url", venue.url)
         reader = run.reader(0)
         wait_for(lambda: venue.over and venue.counts["ping"] >= 3)
         before = reader.header()["heartbeat_ns"]

@@ -23,11 +23,11 @@ ROOMS = {
     "repeats", "risk",
 }  # fmt: skip
 # what we want resting is a house of its own, each room on top of those before it
-STRATEGY = ["quota", "lifecycle", "volatility", "signals", "strategy", "inventory"]
+STRATEGY = ["quota", "lifecycle", "volatility", "signals", "strategy", "grid", "inventory"]
 # the paper venue is four rooms, each on top of those before it; `paper` is its plug
 PAPER = ["paper_state", "paper_fills", "paper_orders", "paper"]
 # the step: what it remembers, what it watches, the act on a side, and the turn itself
-STEP = {"engine", "engine_side", "engine_state", "engine_strategy", "engine_watch"}
+STEP = {"engine", "engine_grid", "engine_side", "engine_state", "engine_strategy", "engine_watch"}
 # the built-in market is one house of its own behind the plug `market`
 MARKET = {
     "market", "market_flow", "market_match", "market_out", "market_send", "market_step",
@@ -40,8 +40,8 @@ WORLD = {
 }  # fmt: skip
 # numbers in double for the loop, between two turns; the step never reaches them
 COLD = ["calibrate", "coefficients"]
-# what a lane shows, the lane, and the loop that turns over lanes: each on those before it
-LOOP = ["show", "lane", "loop"]
+# what a lane shows, what it times, the lane, and the loop that turns over lanes: each on those before it
+LOOP = ["show", "stages", "lane", "loop"]
 # cold drivers of rooms, for tests, recovery and backtests; nothing imports them but Python
 DRIVERS = {"adversary", "backtest", "fold"}
 # keys and signatures: bytes in, bytes out; knows the venue's transactions and nothing of trading
@@ -72,7 +72,7 @@ MAY_REACH = {
         | set(LOOP[:at])
         for at, name in enumerate(LOOP)
     },
-    **dict.fromkeys(DRIVERS, NOUNS | ROOMS | {"paper", "paper_state", "source"}),
+    **dict.fromkeys(DRIVERS, NOUNS | ROOMS | set(STRATEGY) | {"paper", "paper_state", "source"}),
 }
 # each with its reason
 EXCEPTIONS = {

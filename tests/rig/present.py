@@ -16,7 +16,8 @@ METADATA_S = 0.2
 QUICK = {
     "BOG_FEED__LIGHTER__METADATA_INTERVAL_SEC": str(METADATA_S),
     "BOG_FEED__LIGHTER__BACKOFF_FIRST_MS": "50",
-    "BOG_FEED__LIGHTER__SILENCE_SEC": "1",
+    # longer than a loaded machine may keep this venue's own thread from answering
+    "BOG_FEED__LIGHTER__SILENCE_SEC": "10",
 }
 
 
