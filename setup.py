@@ -54,17 +54,22 @@ if os.environ.get("BOG_WERROR") == "1":
     WARNINGS.append("-Werror")
 
 core = Path("bog/_core")
-headers = [str(p) for p in sorted(core.rglob("*.h"))] + [str(p) for p in sorted(core.glob("*.pxd"))]
+headers = [str(p) for p in [*sorted(core.glob("*.h")), *sorted(core.glob("*.pxd"))]]
+# the signer's headers stand alone: only these two modules see them
+sign_headers = [str(p) for p in sorted(core.glob("sign/*.h"))]
+SIGNING = {"schnorr", "signer"}
 extensions = [
     Extension(
         "bog._core." + pyx.stem,
         [str(pyx)],
         include_dirs=[str(core)],
-        depends=headers,
+        depends=sign_headers if pyx.stem in SIGNING else headers,
         define_macros=CAPS[caps],
         extra_compile_args=[
             "-std=gnu11",
             *flags,
+            # arithmetic in long straight lines: see docs/signing.md for what -O3 is worth
+            *(["-O3"] if build == "release" and pyx.stem in SIGNING else []),
             *WARNINGS,
             *([f"-march={march}"] if march else []),
         ],

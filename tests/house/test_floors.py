@@ -44,8 +44,11 @@ COLD = ["calibrate", "coefficients"]
 LOOP = ["show", "stages", "lane", "loop"]
 # cold drivers of rooms, for tests, recovery and backtests; nothing imports them but Python
 DRIVERS = {"adversary", "backtest", "fold"}
+# keys and signatures: bytes in, bytes out; knows the venue's transactions and nothing of trading
+SIGN = {"schnorr", "signer"}
 FLOORS = [
     NOUNS, ROOMS, set(STRATEGY), set(PAPER), STEP, MARKET, WORLD, set(COLD), set(LOOP), DRIVERS,
+    SIGN,
 ]  # fmt: skip
 
 # what a module of each floor may cimport, itself apart
@@ -58,6 +61,7 @@ MAY_REACH = {
     **dict.fromkeys(STEP, NOUNS | ROOMS | set(STRATEGY) | STEP),
     **dict.fromkeys(MARKET, NOUNS | MARKET),
     **dict.fromkeys(WORLD, NOUNS | WORLD),
+    **dict.fromkeys(SIGN, SIGN | {"memory"}),
     **{
         name: NOUNS
         | ROOMS
@@ -123,6 +127,14 @@ def test_every_exception_is_in_use() -> None:
 def test_headers_include_libc_and_each_other() -> None:
     names = {path.name for path in CORE.glob("*.h")}
     for path in CORE.glob("*.h"):
+        assert set(re.findall(r'^#include "([^"]+)"', path.read_text(), flags=re.M)) <= names
+
+
+def test_the_signers_headers_include_libc_and_each_other() -> None:
+    """What can be read without the rest of the house can be judged without it."""
+    names = {path.name for path in CORE.glob("sign/*.h")}
+    assert names
+    for path in CORE.glob("sign/*.h"):
         assert set(re.findall(r'^#include "([^"]+)"', path.read_text(), flags=re.M)) <= names
 
 
