@@ -107,12 +107,7 @@ static inline int bog_frame_book(bog_frames_t *f, bog_json_t *j, bog_frame_draft
     return more;
 }
 
-/*
- * The rows of a book frame, bids first, after the chain allowed it.
- *
- * The venue lists the best level first and a book keeps it last: a snapshot's levels go out from the
- * last to the first, so that each is appended to the book and none moves the others.
- */
+/* The rows of a book frame, bids first, after the chain allowed it. */
 static inline int bog_frame_book_rows(bog_frames_t *f, bog_json_t *j, const bog_frame_draft_t *d,
                                       int snapshot, bog_row_t *out, int cap)
 {
@@ -170,12 +165,10 @@ static inline int bog_frame_book_rows(bog_frames_t *f, bog_json_t *j, const bog_
     }
     for (int side = BOG_BID; side <= BOG_ASK; side++) {
         for (int32_t i = 0; i < f->n_levels[side]; i++, n++) {
-            const bog_frame_level_t *level =
-                &f->levels[side][snapshot ? f->n_levels[side] - 1 - i : i];
             bog_frame_row(f, out + n, BOG_ROW_LEVEL, exch_ns);
             out[n].side = (uint8_t)side;
-            out[n].px = level->px;
-            out[n].qty = level->qty;
+            out[n].px = f->levels[side][i].px;
+            out[n].qty = f->levels[side][i].qty;
             out[n].id = id;
             out[n].flags = flags;
         }

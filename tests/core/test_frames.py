@@ -94,7 +94,7 @@ def refused(frame, error, probe_=None):
     return str(caught.value)
 
 
-def test_snapshot_becomes_a_reset_then_bids_then_asks_best_last():
+def test_snapshot_becomes_a_reset_then_bids_then_asks():
     frame = book(
         "subscribed",
         offset=41,
@@ -104,8 +104,8 @@ def test_snapshot_becomes_a_reset_then_bids_then_asks_best_last():
     rows = probe().parse(text(frame), recv_ns=5)
     assert fields(rows) == [
         ("R", 0, 0, 0, 41, 0),
-        ("L", 0, 999, 2000, 41, 0),
         ("L", 0, 1000, 1000, 41, 0),
+        ("L", 0, 999, 2000, 41, 0),
         ("L", 1, 1001, 125, 41, 1),
     ]
     assert {r.recv_ns for r in rows} == {5}
@@ -549,8 +549,6 @@ def model(data):
         if number < 0 and wanted:
             raise Refused
         rows = [("R", 0, 0, 0, number)]
-        if verb == "subscribed":  # the best level last, as a book keeps it
-            bids, asks = bids[::-1], asks[::-1]
         rows += [("L", 0, px, qty, number) for px, qty in bids]
         rows += [("L", 1, px, qty, number) for px, qty in asks]
     elif family == "trade" and ours:
