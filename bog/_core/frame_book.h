@@ -13,12 +13,19 @@
 /* A level in the venue's own spelling: 1 when taken, 0 to read it the general way. */
 static inline int bog_frame_plain(const bog_frames_t *f, bog_json_t *j, int64_t *px, int64_t *qty)
 {
-    const char *here = j->p;
-    if (BOG_LITERAL(j, "{\"price\":") && !bog_json_decimal(j, f->price_decimals, px) &&
-        BOG_LITERAL(j, ",\"size\":") && !bog_json_decimal(j, f->size_decimals, qty) &&
-        BOG_LITERAL(j, "}") && *px > 0 && *px < BOG_PX_MAX && *qty >= 0 && *qty < BOG_QTY_MAX)
-        return 1;
-    j->p = here;
+    static const char price[] = "{\"price\":", size[] = ",\"size\":";
+    const char *p = j->p;
+    if (j->end - p >= 2 * BOG_JSON_SHORT + 24 && memcmp(p, price, sizeof(price) - 1) == 0) {
+        p += sizeof(price) - 1;
+        if (bog_json_short(&p, f->price_decimals, px) && memcmp(p, size, sizeof(size) - 1) == 0) {
+            p += sizeof(size) - 1;
+            if (bog_json_short(&p, f->size_decimals, qty) && *p == '}' && *px > 0 &&
+                *px < BOG_PX_MAX && *qty < BOG_QTY_MAX) {
+                j->p = p + 1;
+                return 1;
+            }
+        }
+    }
     *px = *qty = -1;
     return 0;
 }

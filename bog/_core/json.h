@@ -68,6 +68,8 @@ static inline int bog_text_is(bog_text_t t, const char *word, size_t n)
 
 static inline void bog_json_space(bog_json_t *j)
 {
+    if (j->p < j->end && *j->p > ' ') /* the venue writes none */
+        return;
     while (j->p < j->end && (*j->p == ' ' || *j->p == '\n' || *j->p == '\r' || *j->p == '\t'))
         j->p++;
 }
@@ -115,11 +117,33 @@ static const uint8_t bog_json_plain[256] = {
     [']' ... 0x7f] = 1,
 };
 
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "the first byte of a word is its lowest");
+
+#define BOG_EACH_BYTE(b) (0x0101010101010101ULL * (b))
+
+/* Return `p`, or how far behind it the text is plain, eight bytes at a time. */
+static inline const char *bog_json_plain8(const char *p, const char *end)
+{
+    for (; end - p >= 8; p += 8) {
+        uint64_t word, quote, slash, other;
+        memcpy(&word, p, sizeof(word));
+        quote = word ^ BOG_EACH_BYTE('"');
+        slash = word ^ BOG_EACH_BYTE('\\');
+        /* the high bit of the first byte that is not plain, and perhaps of some above it */
+        other = ((word - BOG_EACH_BYTE(' ')) | (quote - BOG_EACH_BYTE(1)) |
+                 (slash - BOG_EACH_BYTE(1)) | word) &
+                BOG_EACH_BYTE(0x80);
+        if (other)
+            return p + (__builtin_ctzll(other) >> 3);
+    }
+    return p;
+}
+
 /* Step over the rest of a text whose opening quote is behind us; *escaped is set if it has escapes. */
 static inline int bog_json_text(bog_json_t *j, bog_text_t *out, int *escaped, const char *what)
 {
-    const char *p = j->p, *end = j->end;
-    out->s = p;
+    const char *p = bog_json_plain8(j->p, j->end), *end = j->end;
+    out->s = j->p;
     *escaped = 0;
     while (p < end) {
         unsigned char c = (unsigned char)*p;
@@ -231,6 +255,37 @@ static inline int bog_is_digit(const char *p, const char *end)
     return p < end && *p >= '0' && *p <= '9';
 }
 
+static const int64_t bog_tens[BOG_DECIMALS_MAX + 1] = {
+    1LL,
+    10LL,
+    100LL,
+    1000LL,
+    10000LL,
+    100000LL,
+    1000000LL,
+    10000000LL,
+    100000000LL,
+    1000000000LL,
+    10000000000LL,
+    100000000000LL,
+    1000000000000LL,
+    10000000000000LL,
+    100000000000000LL,
+    1000000000000000LL,
+    10000000000000000LL,
+    100000000000000000LL,
+    1000000000000000000LL,
+};
+
+/* The value of eight digits, each in a byte of its own, the first one lowest. */
+static inline uint64_t bog_json_eight(uint64_t digits)
+{
+    digits = digits * 10 + (digits >> 8); /* pairs, in every second byte */
+    return ((digits & 0x000000ff000000ffULL) * (100 + (1000000ULL << 32)) +
+            ((digits >> 16) & 0x000000ff000000ffULL) * (1 + (10000ULL << 32))) >>
+           32;
+}
+
 /*
  * The value of digits [p, end) with at most one point, times 10**shift, for what the short way
  * cannot hold: an exponent, or more than 18 digits. The text is a valid number.
@@ -279,27 +334,6 @@ static inline int bog_json_long_decimal(const char *p, const char *end, int64_t 
  */
 static inline int bog_json_decimal(bog_json_t *j, int decimals, int64_t *out)
 {
-    static const int64_t tens[BOG_DECIMALS_MAX + 1] = {
-        1LL,
-        10LL,
-        100LL,
-        1000LL,
-        10000LL,
-        100000LL,
-        1000000LL,
-        10000000LL,
-        100000000LL,
-        1000000000LL,
-        10000000000LL,
-        100000000000LL,
-        1000000000000LL,
-        10000000000000LL,
-        100000000000000LL,
-        1000000000000000LL,
-        10000000000000000LL,
-        100000000000000000LL,
-        1000000000000000000LL,
-    };
     const char *p = j->p, *end = j->end, *digits;
     int quoted = p < end && *p == '"', negative, bad = 0, taken = 0, exponent = 0;
     int64_t value = 0, shift = decimals;
@@ -311,6 +345,14 @@ static inline int bog_json_decimal(bog_json_t *j, int decimals, int64_t *out)
     digits = p;
     if (!bog_is_digit(p, end))
         return BOG_BAD_VALUE;
+    for (; end - p >= 8; p += 8) {
+        uint64_t word;
+        memcpy(&word, p, sizeof(word));
+        word ^= BOG_EACH_BYTE('0');
+        if (((word + BOG_EACH_BYTE(0x76)) | word) & BOG_EACH_BYTE(0x80))
+            break;
+        sum = sum * 100000000 + (uint32_t)bog_json_eight(word);
+    }
     for (; bog_is_digit(p, end); p++)
         sum = sum * 10 + (unsigned)(*p - '0'); /* may wrap past 18 digits: then the long way */
     if (*digits == '0' && p - digits > 1)
@@ -350,7 +392,7 @@ static inline int bog_json_decimal(bog_json_t *j, int decimals, int64_t *out)
     }
     if (exponent || n + (size_t)taken > 18) {
         bad = bog_json_long_decimal(digits, tail, shift, &value);
-    } else if (!bad && __builtin_mul_overflow((int64_t)sum, tens[decimals - taken], &value)) {
+    } else if (!bad && __builtin_mul_overflow((int64_t)sum, bog_tens[decimals - taken], &value)) {
         bad = BOG_BAD_RANGE;
     }
     j->p = p;
@@ -358,6 +400,38 @@ static inline int bog_json_decimal(bog_json_t *j, int decimals, int64_t *out)
         return bad;
     *out = negative ? -value : value;
     return 0;
+}
+
+/*
+ * Step over the decimal text at *at as the venue writes prices and sizes, and give its count of
+ * 10**-decimals: 1, or 0 for whatever bog_json_decimal has to look at. BOG_JSON_SHORT bytes are there.
+ */
+#define BOG_JSON_SHORT 24
+static inline int bog_json_short(const char **at, int decimals, int64_t *out)
+{
+    const char *p = *at + 1, *first = p, *stop = p + 18;
+    uint64_t sum = 0;
+    unsigned c;
+    if (**at != '"')
+        return 0;
+    for (; (c = (unsigned)*p - '0') <= 9 && p < stop; p++)
+        sum = sum * 10 + c;
+    if (p == first || (*first == '0' && p - first > 1) || p - first + decimals > 18)
+        return 0;
+    if (*p == '.') {
+        const char *point = p;
+        for (stop = p + decimals; (c = (unsigned)p[1] - '0') <= 9 && p < stop; p++)
+            sum = sum * 10 + c;
+        if (p == point)
+            return 0;
+        decimals = (int)(stop - p);
+        p++;
+    }
+    if (*p != '"')
+        return 0;
+    *out = (int64_t)sum * bog_tens[decimals];
+    *at = p + 1;
+    return 1;
 }
 
 /* Read a number as bog_json_decimal does, refuse it outside [low, high], and record the error. */
