@@ -17,10 +17,23 @@ from bog._core.types cimport (
 )
 from bog._core.volatility cimport volatility_sample
 
+ctypedef void (*quote_fn)(Engine *e) noexcept nogil
+
+cdef extern from "atomic.h" nogil:
+    quote_fn far_quote "bog_far"(quote_fn f)
+
 
 cdef inline void engine_quote(Engine *e) noexcept nogil:
     """Write what the strategy wants at this book and position into the engine's quote."""
-    cdef int n = highest_bit(e.orders.live) + 1
+    if e.params.kind == STRATEGY_INVENTORY or e.params.own_in_book:
+        far_quote(engine_quote_else)(e)
+    else:
+        strategy_quote(&e.params, &e.book, e.orders.slot, 0, e.position.pos, &e.quote)
+
+
+cdef inline void engine_quote_else(Engine *e) noexcept nogil:
+    """Do the same for a strategy with a memory, and on a book in which our own orders stand."""
+    cdef int n = highest_bit(e.orders.live) + 1 if e.params.own_in_book else 0
     if e.params.kind == STRATEGY_INVENTORY:
         inventory_quote(
             &e.params, &e.memory, &e.book, e.orders.slot, n, e.position.pos, &e.quote

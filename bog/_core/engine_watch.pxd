@@ -9,7 +9,7 @@ from bog._core.engine_state cimport Engine, Out, engine_halt, engine_mark2, engi
 from bog._core.fixed cimport apart, floor_div, mul_overflows
 from bog._core.freshness cimport freshness_doubt, freshness_good, freshness_verdict
 from bog._core.position cimport (
-    position_daily2, position_equity2, position_roll, position_sample_peak,
+    position_equity2, position_roll, position_sample_peak, position_today2,
 )
 from bog._core.repeats cimport repeats_note
 from bog._core.risk cimport Moment, risk_clear_halt
@@ -18,6 +18,13 @@ from bog._core.types cimport (
     HALT_REJECTS, J_BREAKER, J_CLEAR_HALT, J_CONNECTION, J_DAY, J_PEAK, J_STALE, VIOLATION_NONE,
     VIOLATION_PRICE, JournalRec, Record, px_t, qty_t, quanta_t,
 )
+
+ctypedef void (*stale_fn)(Engine *e, uint8_t stale, Out *out) noexcept nogil
+ctypedef void (*violation_fn)(Engine *e, int violation, px_t mid2, Out *out) noexcept nogil
+
+cdef extern from "atomic.h" nogil:
+    stale_fn far_stale "bog_far"(stale_fn f)
+    violation_fn far_violation "bog_far"(violation_fn f)
 
 
 cdef inline void engine_sample(Engine *e, Out *out) noexcept nogil:
@@ -51,10 +58,14 @@ cdef inline void engine_freshness(Engine *e, Out *out) noexcept nogil:
 
     A sign of life far ahead of the event is none: another clock, or an engine that fell behind.
     """
-    cdef JournalRec *rec
     cdef uint8_t stale = apart(e.now_ns, e.alive_ns, e.limits.stale_after_ns)
-    if stale == e.stale:
-        return
+    if stale != e.stale:
+        far_stale(engine_stale)(e, stale, out)
+
+
+cdef inline void engine_stale(Engine *e, uint8_t stale, Out *out) noexcept nogil:
+    """Journal that the feed has gone stale or is back."""
+    cdef JournalRec *rec
     e.stale = stale
     rec = engine_record(e, out, J_STALE)
     rec.state = stale
@@ -92,7 +103,7 @@ cdef inline void engine_judge_book(Engine *e, px_t bid, px_t ask, Out *out) noex
     cdef int64_t before = e.breaker.count
     cdef int violation = breaker_look(&e.breaker, &e.limits, bid, ask)
     if violation != VIOLATION_NONE or before > 0:
-        engine_violation(e, violation, bid + ask, out)
+        far_violation(engine_violation)(e, violation, bid + ask, out)
     if violation == VIOLATION_NONE:
         e.mid2 = bid + ask
         if not e.freshness.warm and not e.freshness.delayed:
@@ -178,7 +189,7 @@ cdef inline void engine_moment(Engine *e, Moment *m, Out *out) noexcept nogil:
     m.now = e.now_ns
     m.alive_ns = e.alive_ns
     m.equity2 = position_equity2(&e.position, mark2)
-    m.daily2 = position_daily2(&e.position, mark2)
+    m.daily2 = position_today2(&e.position, m.equity2)
     m.peak2 = e.position.peak
     m.pos = e.position.pos
     m.level = e.level
