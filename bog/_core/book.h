@@ -66,7 +66,9 @@ __attribute__((target("avx2"))) static inline int bog_book_full_avx2(const bog_r
     const __m256i ones = _mm256_set1_epi64x(-1);
     const __m256i *bids = (const __m256i *)r->bids_qty, *asks = (const __m256i *)r->asks_qty;
     __m256i any, less, size, order, touch, tails;
-    if (r->kind != BOG_REC_BOOK || r->n_bids != BOG_DEPTH || r->n_asks != BOG_DEPTH)
+    uint32_t kind; /* with flags and counts: one word */
+    memcpy(&kind, &r->kind, sizeof kind);
+    if ((kind & 0xFFFF00FFU) != (BOG_REC_BOOK | BOG_DEPTH << 16 | BOG_DEPTH << 24))
         return 0;
     /* a size and the size less one, both within its bits: 1 to BOG_QTY_MAX - 1 */
     size = _mm256_inserti128_si256(_mm256_castsi128_si256(*(const __m128i *)r->bids_qty_tail),
@@ -90,12 +92,13 @@ __attribute__((target("avx2"))) static inline int bog_book_full_avx2(const bog_r
         _mm_cmpgt_epi64(*(const __m128i *)r->asks_px_tail,
                         BOG_PAIR(&r->asks_px[7], &r->asks_px_tail[0])),
         1);
-    touch = _mm256_inserti128_si256(
-                _mm256_castsi128_si256(BOG_PAIR(&r->bids_px[0], &r->bids_qty[0])),
-                BOG_PAIR(&r->asks_px[0], &r->asks_qty[0]), 1) ^
-            _mm256_loadu_si256((const __m256i *)&r->bid);
+    touch =
+        _mm256_inserti128_si256(_mm256_castsi128_si256(BOG_PAIR(&r->bids_px[0], &r->bids_qty[0])),
+                                BOG_PAIR(&r->asks_px[0], &r->asks_qty[0]), 1) ^
+        _mm256_loadu_si256((const __m256i *)&r->bid);
     /* bids fall to their last, asks rise from their first: both above 0, and the others bounded */
-    return _mm256_testc_si256(order & tails, ones) && _mm256_testz_si256(any | touch, any | touch) &&
+    return _mm256_testc_si256(order & tails, ones) &&
+           _mm256_testz_si256(any | touch, any | touch) &&
            (((uint64_t)r->bids_px[0] | (uint64_t)r->asks_px_tail[1] |
              ((uint64_t)r->bids_px_tail[1] - 1) | ((uint64_t)r->asks_px[0] - 1)) < BOG_PX_MAX);
 }
@@ -117,8 +120,8 @@ static inline int bog_book_full(const bog_record_t *record)
 static inline int bog_book_same_touch(const bog_record_t *a, const bog_record_t *b)
 {
 #if defined(__AVX2__)
-    __m256i off = _mm256_loadu_si256((const __m256i *)&a->bid) ^
-                  _mm256_loadu_si256((const __m256i *)&b->bid);
+    __m256i off =
+        _mm256_loadu_si256((const __m256i *)&a->bid) ^ _mm256_loadu_si256((const __m256i *)&b->bid);
     return _mm256_testz_si256(off, off);
 #else
     return a->bid == b->bid && a->bid_qty == b->bid_qty && a->ask == b->ask &&

@@ -36,9 +36,8 @@ static uint32_t bog_crc32c_table(uint32_t crc, const void *data, size_t size)
 #if defined(__x86_64__)
 #include <nmmintrin.h>
 
-__attribute__((target("sse4.2"))) static inline uint32_t bog_crc32c_sse42(uint32_t crc,
-                                                                          const void *data,
-                                                                          size_t size)
+__attribute__((target("sse4.2"))) static inline uint32_t
+bog_crc32c_sse42(uint32_t crc, const void *data, size_t size)
 {
     const uint8_t *bytes = (const uint8_t *)data;
     uint64_t wide = (uint32_t)~crc;

@@ -23,7 +23,7 @@ from bog._core.types cimport (
 )
 
 ctypedef void (*move_fn)(
-    Engine *e, const Moment *m, int64_t slot, int move, Out *out
+    Engine *e, const Moment *m, uint32_t slot, int move, Out *out
 ) noexcept nogil
 ctypedef void (*side_fn)(
     Engine *e, int side, const Moment *m, int standing, Out *out
@@ -151,7 +151,7 @@ cdef inline void engine_act(
 
 
 cdef inline void engine_move(
-    Engine *e, int side, const Moment *m, int64_t slot, int move, Out *out
+    Engine *e, int side, const Moment *m, uint32_t slot, int move, Out *out
 ) noexcept nogil:
     """Do what engine_act does where one order rests that should stand elsewhere: amend it."""
     cdef const Order *order = &e.orders.slot[slot]
@@ -168,14 +168,14 @@ cdef inline void engine_move(
 
 
 cdef inline void engine_move_bid(
-    Engine *e, const Moment *m, int64_t slot, int move, Out *out
+    Engine *e, const Moment *m, uint32_t slot, int move, Out *out
 ) noexcept nogil:
     """Move our one bid."""
     engine_move(e, BID, m, slot, move, out)
 
 
 cdef inline void engine_move_ask(
-    Engine *e, const Moment *m, int64_t slot, int move, Out *out
+    Engine *e, const Moment *m, uint32_t slot, int move, Out *out
 ) noexcept nogil:
     """Move our one ask."""
     engine_move(e, ASK, m, slot, move, out)
@@ -205,7 +205,7 @@ cdef inline void engine_side(Engine *e, int side, const Moment *m, int standing,
     cdef qty_t qty = e.quote.bid_qty if side == BID else e.quote.ask_qty
     cdef uint32_t mine = orders_on(&e.orders, side, e.orders.live)
     cdef const Order *order
-    cdef int64_t slot
+    cdef uint32_t slot
     cdef int move
     e.why[side] = e.quote.why[side]
     if standing == ALLOW and qty > 0 and mine and mine & (mine - 1) == 0:
