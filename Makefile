@@ -8,10 +8,10 @@ ARGS ?=
 # cython-lint starts pycodestyle by its name
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 CORE := bog/_core
-C_FILES := $(wildcard $(CORE)/*.h tests/fuzz/*.[ch])
+C_FILES := $(wildcard $(CORE)/*.h $(CORE)/sign/*.h tests/fuzz/*.[ch] tests/rig/sign_*.c benchmarks/*.c)
 CYTHON_FILES := $(wildcard $(CORE)/*.pyx) $(wildcard $(CORE)/*.pxd)
 
-.PHONY: help setup run test check lint cover asan ubsan fuzz soak bench count compare clean
+.PHONY: help setup run test check lint cover asan ubsan fuzz fuzzsign signall soak bench count compare clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
@@ -59,6 +59,16 @@ count: setup ## exact instructions a turn, by callgrind
 
 compare: setup ## every strategy on every recording, on two tiers: the table of docs/strategies.md
 	@PYTHONPATH=. $(PY) benchmarks/compare.py $(ARGS)
+
+RUNS ?= 10000000
+fuzzsign: ## ten million random runs of the signer under sanitizers; fails when it takes over 600 s
+	@mkdir -p build && gcc -std=gnu11 -O1 -g -fsanitize=address,undefined \
+		-fno-sanitize-recover=all -Wno-unused-function -I$(CORE) -o build/sign_fuzz tests/rig/sign_fuzz.c
+	@echo "fuzzsign: $(RUNS) runs, at most 600 s"
+	@timeout 600 build/sign_fuzz $(RUNS)
+
+signall: setup ## 10,000 transactions each way against the other implementations of signing
+	@BOG_SIGN_FULL=1 $(PYTEST) -n 2 tests/flow/test_signing.py -k "independent or official" $(ARGS)
 
 clean: ## everything that was built; .venv stays
 	@rm -rf build dist *.egg-info .mypy_cache .ruff_cache .hypothesis .benchmarks .coverage*

@@ -34,7 +34,7 @@ BUILDS = {
         {},
     ),
 }
-# the step is one function where these compile it: what is seldom done says so itself (bog_far)
+# the step is one function where these compile it: what is seldom done says so itself (apart.h)
 HOT = {"engine", "lane"}
 WHOLE = [
     f"--param={name}"
@@ -66,17 +66,22 @@ if os.environ.get("BOG_WERROR") == "1":
 core = Path("bog/_core")
 rooms = os.environ.get("BOG_ROOMS", "")
 sources = [core / f"{room}.pyx" for room in rooms.split(",")] if rooms else core.glob("*.pyx")
-headers = [str(p) for p in sorted(core.rglob("*.h"))] + [str(p) for p in sorted(core.glob("*.pxd"))]
+headers = [str(p) for p in [*sorted(core.glob("*.h")), *sorted(core.glob("*.pxd"))]]
+# the signer's headers stand alone: only these two modules see them
+sign_headers = [str(p) for p in sorted(core.glob("sign/*.h"))]
+SIGNING = {"schnorr", "signer"}
 extensions = [
     Extension(
         "bog._core." + pyx.stem,
         [str(pyx)],
         include_dirs=[str(core)],
-        depends=headers,
+        depends=sign_headers if pyx.stem in SIGNING else headers,
         define_macros=CAPS[caps],
         extra_compile_args=[
             "-std=gnu11",
             *flags,
+            # arithmetic in long straight lines: see docs/signing.md for what -O3 is worth
+            *(["-O3"] if build == "release" and pyx.stem in SIGNING else []),
             *WARNINGS,
             *([f"-march={march}"] if march else []),
             *(WHOLE if build == "release" and pyx.stem in HOT else []),

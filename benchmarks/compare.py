@@ -62,6 +62,7 @@ STRATEGIES = {
     "GLFT": {"model": "glft"},
     "GLFT, imbalance": {"model": "glft", "lean": "1"},
     "grid, one order": {"model": "grid"},
+    "grid, three orders": {"model": "grid", "orders": "3"},
 }
 
 
@@ -138,7 +139,12 @@ def variables(recording: Recording, fitted: Fitted, change: dict[str, str]) -> d
         "model": change.get("model", "glft"),
         "imbalance_ticks": text(fitted.lean / float(tick), 3) if "lean" in change else "0",
     }  # fmt: skip
-    return {f"BOG_STRATEGY__INVENTORY__{key.upper()}": value for key, value in keys.items()}
+    orders = change.get("orders", "1")
+    keys["grid_orders"] = orders
+    found = {f"BOG_STRATEGY__INVENTORY__{key.upper()}": value for key, value in keys.items()}
+    if orders != "1":
+        found["BOG_RISK__MAX_OPEN_ORDERS"] = str(2 * int(orders))
+    return found
 
 
 def command(recording: Recording, strategy: str, tier: str) -> list[str]:

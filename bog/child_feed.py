@@ -1,7 +1,8 @@
 """The feed that `bog-live --feed lighter` brings along: a bog-feed of its own, for as long as it runs.
 
-The child is in a process group of its own, takes no Ctrl-C, and ends when its parent does. Readers of
-other processes may follow it as any other feed.
+The child is in a process group of its own, takes no Ctrl-C, and ends when its parent does. One that
+dies while the bot trades is started again: until then the feed is stale and nothing is quoted. Readers
+of other processes may follow it as any other feed.
 """
 
 from __future__ import annotations
@@ -26,6 +27,8 @@ from bog.settings import Settings
 
 START_S = 30.0  # for the venue's description of the markets and the first data
 STOP_S = 5.0
+AGAIN_S = (1.0, 30.0)  # wait before a new start: the first, doubled each time up to the longest
+WELL_S = 60.0  # a child that lived so long begins anew with the first
 POLL_S = 0.02
 ERRORS = {e.exit_code: e for e in (DataError, UsageError, ConfigError)}
 PASSED_ON = ("feed.lighter.", "markets.")
@@ -67,30 +70,61 @@ class ChildFeed:
                     "trade on it with --feed huginn"
                 )
         chosen = [word for market in markets for word in ("--market", str(market))]
+        self.command = [
+            *(sys.executable, "-m", "bog.cli.feed", "--source", "lighter", *chosen),
+            *("--dir", self.directory, "--parent", str(os.getpid())),
+        ]
+        self.environ = environment(settings)
         self.last = ""
-        self.ending = False
-        self.process = subprocess.Popen(
-            [
-                *(sys.executable, "-m", "bog.cli.feed", "--source", "lighter", *chosen),
-                *("--dir", self.directory, "--parent", str(os.getpid())),
-            ],
-            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
-            process_group=0, env=environment(settings), text=True, errors="replace",
-        )  # fmt: skip
-        self.ear = threading.Thread(target=self._listen, daemon=True, name="bog-feed-ear")
-        self.ear.start()
+        self.trading = False  # before that, a child that dies ends the start
+        self.ending = threading.Event()
+        self.process = self._start()
+        self.keeper = threading.Thread(target=self._keep, daemon=True, name="bog-feed-keeper")
+        self.keeper.start()
 
-    def _listen(self) -> None:
+    def _start(self) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            self.command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE, process_group=0, env=self.environ, text=True, errors="replace",
+        )  # fmt: skip
+
+    def _keep(self) -> None:
+        """Pass on what the child says; start it again when it dies while the bot trades."""
+        wait_s = AGAIN_S[0]
+        while True:
+            began = time.monotonic()
+            code = self._listen()
+            if self.ending.is_set() or not self.trading:
+                return
+            if code in ERRORS:
+                # what it was refused for stays: an operator has to look
+                self._say("ERROR", f"the feed ended with exit code {code}: {self.last}")
+                return
+            if time.monotonic() - began > WELL_S:
+                wait_s = AGAIN_S[0]
+            self._say(
+                "ERROR",
+                f"the feed ended with exit code {code}: {self.last}; a new one in {wait_s:.0f} s",
+            )
+            if self.ending.wait(wait_s):
+                return
+            wait_s = min(2 * wait_s, AGAIN_S[1])
+            self.process = self._start()
+
+    def _listen(self) -> int:
+        """Pass on what the child says until it has ended; return its exit code."""
         assert self.process.stderr is not None
-        for line in self.process.stderr:
-            self.last = one_line(line.rstrip("\n")).removeprefix("bog-feed: ")
-            if log.is_open():  # the screen has the terminal
-                log.emit("INFO", "feed", self.last)
-            elif not self.ending:
-                click.echo(f"bog-feed: {self.last}", err=True)
-        code = self.process.wait()
-        if log.is_open() and not self.ending:
-            log.emit("ERROR", "feed", f"the feed ended with exit code {code}: {self.last}")
+        with self.process.stderr as lines:
+            for line in lines:
+                self.last = one_line(line.rstrip("\n")).removeprefix("bog-feed: ")
+                self._say("INFO", self.last)
+        return self.process.wait()
+
+    def _say(self, level: str, text: str) -> None:
+        if log.is_open():  # the screen has the terminal
+            log.emit(level, "feed", text)
+        elif not self.ending.is_set():
+            click.echo(f"bog-feed: {text}", err=True)
 
     def wait_ready(self) -> None:
         """Return when every market is published and the venue has spoken; DataError after 30 s."""
@@ -102,7 +136,7 @@ class ChildFeed:
         while not all(self._is_ready(market) for market in self.markets):
             code = self.process.poll()
             if code is not None:
-                self.ear.join(STOP_S)
+                self.keeper.join(STOP_S)
                 said = self.last.removeprefix("error: ")
                 raise ERRORS.get(code, BogError)(f"--feed lighter: {said or f'exit code {code}'}")
             if time.monotonic() > until:
@@ -110,6 +144,7 @@ class ChildFeed:
                     f"--feed lighter: no data from the venue within {START_S:.0f} s: {self.last}"
                 )
             time.sleep(POLL_S)
+        self.trading = True
 
     def _is_ready(self, market: int) -> bool:
         """Whether the child publishes this market: its heart beats with the venue's frames."""
@@ -122,14 +157,12 @@ class ChildFeed:
 
     def close(self) -> None:
         """Stop the child; one that does not stop is killed."""
-        self.ending = True
+        self.ending.set()
         self.process.terminate()
-        try:
-            self.process.wait(STOP_S)
-        except subprocess.TimeoutExpired:
+        self.keeper.join(STOP_S)
+        if self.keeper.is_alive():
             self.process.kill()
-            self.process.wait()
-        self.ear.join(STOP_S)
+            self.keeper.join()
 
 
 @contextlib.contextmanager

@@ -152,6 +152,8 @@ class Page(TypedDict):
 
     run: int
     state: int
+    beat_mono: int  # CLOCK_MONOTONIC when the engine last showed itself, ns
+    turns: int
     now_ns: int
     start_ns: int
     alive_ns: int
@@ -177,13 +179,20 @@ class Page(TypedDict):
     unrealized2: int
     position: Position
     orders: list[Order]
+    order_states: list[int]  # orders that may still fill, by OrderState
+    reports_due: int
+    creates: list[list[int]]  # by side and Tif
+    amends: list[int]
     recent_fills: list[Fill]
     denied: list[int]
     rejected: list[int]
     turn: Latency
     order_turn: Latency
     measure: Measure
+    rows: int
     books: int
+    invalid: int
+    crossed: int
     trades: int
     gaps: int
     laps: int
@@ -191,6 +200,7 @@ class Page(TypedDict):
     amended: int
     canceled: int
     cancel_all: int
+    cancels_done: int
     rejects: int
     fills: int
     expired: int
@@ -200,6 +210,7 @@ class Page(TypedDict):
     pessimistic: int
     journal_seq: int
     journal_durable: int
+    journal_waits: int
     progress: int
     progress_of: int
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from decimal import Decimal
+from ipaddress import ip_address
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
@@ -126,6 +127,14 @@ def _webhook(value: SecretStr) -> SecretStr:
     return value
 
 
+def _address(value: object) -> str:
+    """Return the number of a host in its one spelling: names would have to be looked up."""
+    try:
+        return str(ip_address(value if isinstance(value, str) else ""))
+    except ValueError:
+        raise ValueError("want an IP address, such as 127.0.0.1 or ::1") from None
+
+
 def _market_id(value: str) -> str:
     if not (
         value.isascii()
@@ -167,7 +176,8 @@ Repeats = Annotated[
 ]  # BOG_REPEATS keeps one more
 Ticks = Annotated[int, BeforeValidator(Range("0", "1000000000", whole=True))]
 Fee = Annotated[int, BeforeValidator(Range("-1000", "100000", whole=True))]
-Port = Annotated[int, BeforeValidator(Range("1", "65535", whole=True))]
+Port = Annotated[int, BeforeValidator(Range("0", "65535", whole=True))]
+Address = Annotated[str, BeforeValidator(_address)]
 Decimals = Annotated[int, BeforeValidator(Range("0", "12", whole=True))]
 Seed = Annotated[int, BeforeValidator(Range("0", str(2**64 - 1), whole=True))]
 Ns = Annotated[int, BeforeValidator(Range("1", "60000000000", whole=True))]
@@ -178,6 +188,7 @@ Arrivals = Annotated[Decimal, BeforeValidator(Range("0", "1000", above=True))]
 Decay = Annotated[Decimal, BeforeValidator(Range("0", "100", above=True))]
 ModelMs = Annotated[Decimal, BeforeValidator(Range("100", "60000"))]
 Shift = Annotated[int, BeforeValidator(Range("4", "12", whole=True))]
+GridOrders = Annotated[int, BeforeValidator(Range("1", "8", whole=True))]  # BOG_GRID_ORDERS
 Samples = Annotated[int, BeforeValidator(Range("1", "1024", whole=True))]
 WarmSamples = Annotated[int, BeforeValidator(Range("1", "36000", whole=True))]
 SignedTicks = Annotated[Decimal, BeforeValidator(Range("-1000000", "1000000"))]
@@ -268,6 +279,7 @@ class Inventory(Quoting):
     """[strategy.inventory]"""
 
     model: Literal["as_infinite", "as_tau", "glft", "grid"]
+    grid_orders: GridOrders
     gamma: Gamma
     tau_sec: TauSec
     arrivals: Arrivals
@@ -389,6 +401,8 @@ class Monitoring(Section):
     """[monitoring]"""
 
     prometheus_port: Port
+    prometheus_host: Address
+    prometheus_required: Switch
     metrics_interval_sec: PeriodSec
     log_file: FreeText
     log_level: Literal["debug", "info", "warning", "error"]

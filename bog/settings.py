@@ -263,6 +263,15 @@ class Settings(BaseSettings):
         if self.strategy.name == "inventory" and params["max_pos"] < params["order_qty"]:
             one = units.text(params["order_qty"], m.size_decimals)
             self.refuse(own + "max_inventory_base", f"want at least {one}, one order")
+        if self.strategy.name == "inventory" and params["grid_orders"] > 1:
+            # each one may rest, and be canceled at once
+            for key, most in (
+                ("risk.max_open_orders", limits["max_open_orders"] // 2),
+                ("risk.rate_limit_burst", (limits["rate_burst"] - 1) // 2),
+            ):
+                if params["grid_orders"] > most:
+                    why = f"want at most {max(most, 1)}: two sides within {key} and the tier"
+                    self.refuse(own + "grid_orders", why)
         if 0 < params["quota_start"] <= params["quota_reserve"]:
             self.refuse(
                 own + "quota_reserve", f"want less than {tier}volume_quota, {params['quota_start']}"
@@ -275,6 +284,7 @@ class Settings(BaseSettings):
         table = [int(cell) for cell in s.microprice.replace("/", " ").split()]
         return {
             "model": _NUMBERS[s.model],
+            "grid_orders": s.grid_orders if s.model == "grid" else 1,
             "gamma_e9": self.steps(own + "gamma", 9),
             "tau_ns": self.steps(own + "tau_sec", 9),
             "arrivals_e6": self.steps(own + "arrivals", 6),

@@ -120,7 +120,9 @@ def line(status: Status) -> str:
     money = about["price_decimals"] + about["size_decimals"]
     position = text(page["position"]["pos"], about["size_decimals"])
     quotes = "/".join(
-        text(ours["px"], about["price_decimals"]) if ours else quiet(page, side)
+        text(ours["px"], about["price_decimals"]) + count_text(page, side)
+        if ours
+        else quiet(page, side)
         for side in (0, 1)
         for ours in [best_order(page, side)]
     )
@@ -137,10 +139,21 @@ def requests(page: Page) -> int:
     return page["placed"] + page["amended"] + page["canceled"] + page["cancel_all"]
 
 
-def best_order(page: Page, side: int) -> Order | None:
-    """Return the order of ours that is nearest to a fill, dead ones aside; None without one."""
+def own_orders(page: Page, side: int) -> list[Order]:
+    """Return our orders on a side, the nearest to a fill first, dead ones aside."""
     alive = [o for o in page["orders"] if o["side"] == side and facts.is_alive(o["state"])]
-    return min(alive, key=lambda o: o["px"] if side else -o["px"], default=None)
+    return sorted(alive, key=lambda o: o["px"] if side else -o["px"])
+
+
+def best_order(page: Page, side: int) -> Order | None:
+    """Return the order of ours that is nearest to a fill; None without one."""
+    return next(iter(own_orders(page, side)), None)
+
+
+def count_text(page: Page, side: int) -> str:
+    """Return " x 3" for three orders of ours on a side, nothing for one."""
+    n = len(own_orders(page, side))
+    return f" x {n}" if n > 1 else ""
 
 
 def quiet(page: Page, side: int) -> str:
@@ -169,15 +182,17 @@ def _strategy(about: About, page: Page) -> str:
 def screen(status: Status) -> Group:
     """Return the whole screen, at most 23 lines of 79 columns."""
     about, page = status["about"], status["page"]
+    quotes = _quotes(about, page)
     lines = [
         *_head(status),
         Text(_strategy(about, page), style="dim"),
         *_money(about, page),
         Text(),
-        *_quotes(about, page),
+        *quotes,
         Text(),
     ]
-    lines += [*_fills(about, page), *_health(status), Text(status["note"], style="dim")]
+    fills = FILLS + 3 - len(quotes)  # a grid's further orders take their lines from the fills
+    lines += [*_fills(about, page, fills), *_health(status), Text(status["note"], style="dim")]
     for one in lines:
         one.no_wrap, one.overflow = True, "crop"
         one.truncate(WIDTH)
@@ -291,13 +306,25 @@ def _quotes(about: About, page: Page) -> list[Text]:
         else:
             row.append(f"{'none:':>12} {quiet(page, side)}", style="yellow")
         rows.append(row)
+        behind = own_orders(page, side)[1:]
+        if behind:
+            size = text(sum(o["qty"] - o["filled"] for o in behind), qty_decimals)
+            prices = [text(o["px"], px_decimals) for o in behind]
+            head, all_of_them = f"     and {len(behind)} more, {size}: ", " ".join(prices)
+            if len(head + all_of_them) > WIDTH:
+                all_of_them = f"{prices[0]} to {prices[-1]}"
+            row = Text(head + all_of_them, style=color)
+            if side:
+                rows.insert(1, row)  # above the ask, as in a book
+            else:
+                rows.append(row)
     return rows
 
 
-def _fills(about: About, page: Page) -> list[Text]:
+def _fills(about: About, page: Page, count: int) -> list[Text]:
     px_decimals, qty_decimals = about["price_decimals"], about["size_decimals"]
     rows = [Text(f"last fills (model: {about['fill_model']})", style="dim")]
-    for fill in page["recent_fills"][: -FILLS - 1 : -1]:
+    for fill in page["recent_fills"][: -count - 1 : -1]:
         ago = duration((page["now_ns"] - fill["time_ns"]) / 1e9)
         row = Text(f"  {ago} ago  ")
         row.append(f"{facts.side_name(fill['side']):4}", style="red" if fill["side"] else "green")
@@ -305,7 +332,7 @@ def _fills(about: About, page: Page) -> list[Text]:
         fee = text(fill["fee"], px_decimals + qty_decimals)
         row.append(f"  {facts.fill_reason(fill['reason'])}  fee {fee}")
         rows.append(row)
-    return rows + [Text() for _ in range(FILLS + 1 - len(rows))]
+    return rows + [Text() for _ in range(count + 1 - len(rows))]
 
 
 def _percentiles(name: str, h: Latency) -> str:

@@ -23,4 +23,6 @@ class Why(IntEnum):
     WHY_COUNT = 9
     WHY_WATCH = 10
 
-def play(seed: int, schedules: int, length: int, plant: int = ...) -> dict[str, Any]: ...
+def play(
+    seed: int, schedules: int, length: int, plant: int = ..., grid: int = 0
+) -> dict[str, Any]: ...

@@ -11,6 +11,9 @@ from libc.stdlib cimport free
 from libc.string cimport memset
 
 from bog._core.exposure cimport Exposure
+from bog._core.grid cimport (
+    GRID_AMEND, GRID_CANCEL, GRID_ORDERS, GRID_PLACE, GridStep, Ladder, grid_plan, grid_want,
+)
 from bog._core.memory cimport lines
 from bog._core.orders cimport (
     CHANGE_KEEP, CHANGE_REPLACE, EFFECT_DUPLICATE, FAULT_NONE, ORDERS_CAP,
@@ -21,15 +24,17 @@ from bog._core.orders cimport (
 from bog._core.position cimport (
     position_daily2, position_equity2, position_fill, position_holds,
 )
+from bog._core.quota cimport Quota
 from bog._core.risk cimport (
     TOKEN, Moment, Risk, risk_check, risk_init, risk_refill, risk_take,
 )
+from bog._core.strategy cimport Quote
 from bog._core.types cimport (
     ALLOW, ASK, BID, CMD_AMEND, CMD_PLACE, LEVEL_RUN, NEVER, ORDER_AMEND_SENT,
     ORDER_CANCEL_SENT, ORDER_FILLED, ORDER_FREE, ORDER_UNKNOWN, PX_MAX, REJ_NOT_FOUND,
     REJ_POST_ONLY, REP_ACK, REP_AMENDED, REP_AMEND_REJECT, REP_CANCELED, REP_CANCEL_REJECT,
     REP_EXPIRED, REP_FILL, REP_REJECT, REP_UNKNOWN, VERDICTS, Command, Limits, Position, Record, Report,
-    ns_t, px_t, qty_t, quanta_t,
+    StrategyParams, ns_t, px_t, qty_t, quanta_t,
 )
 
 cdef enum:
@@ -82,6 +87,9 @@ ctypedef struct World:
     Risk risk
     Limits limits
     Record book
+    Quote quote
+    StrategyParams params
+    Quota quota
     Parcel mail[512]
     Command wire[512]
     Truth truth[4096]
@@ -90,6 +98,8 @@ ctypedef struct World:
     int n_mail
     int n_wire
     int plant
+    int grid
+    px_t interval
     uint64_t rng
     ns_t now
     uint64_t trade
@@ -124,6 +134,7 @@ ctypedef struct World:
     int64_t late_fills
     int64_t duplicates
     int64_t unknowns
+    int64_t full  # ladders after which a side had all its orders
 
 
 cpdef enum Why:
@@ -138,7 +149,7 @@ cpdef enum Why:
     WHY_SELF_MATCH = 6   # two true orders of ours would meet
     WHY_TOKENS = 7       # too few tokens to cancel what lives
     WHY_TRUTH = 8        # at rest, our position or cash is not the true one
-    WHY_COUNT = 9        # more orders than allowed
+    WHY_COUNT = 9        # more orders than allowed, in all or on a side of a grid
     WHY_WATCH = 10       # an order while feed, market or connection was suspected
 
 
@@ -436,6 +447,53 @@ cdef void decide(World *w) noexcept nogil:
         send(w, <int>p.kind, p.slot, side, p.px, p.qty)
 
 
+cdef void decide_grid(World *w) noexcept nogil:
+    """Want a ladder on one side, now and then another one, and take its steps as the engine does."""
+    cdef int side = <int>draw(w, 2)
+    cdef int64_t live[2]
+    cdef Ladder ladder
+    cdef GridStep step
+    cdef int i, sent
+    if w.params.order_qty == 0 or odds(w, 24):
+        w.params.order_qty = 1 + <qty_t>draw(w, 2 + 20 // <uint64_t>w.grid)
+        w.quote.bid_px = 985 + <px_t>draw(w, 31)
+        w.quote.ask_px = 985 + <px_t>draw(w, 31)
+        w.quote.fair2 = 1990 + <px_t>draw(w, 21)
+        w.interval = 1 + <px_t>draw(w, 6)
+    w.quote.bid_qty = w.quote.ask_qty = 0 if odds(w, 8) else w.params.order_qty
+    grid_want(&w.params, &w.quote, side, w.interval, w.position.pos, &ladder)
+    ladder.paced = odds(w, 160)
+    ladder.refused = <uint32_t>1 << draw(w, GRID_ORDERS) if odds(w, 40) else 0
+    while True:
+        grid_plan(
+            &ladder, &w.params, &w.quota, &w.quote, w.orders.slot, w.orders.live, w.now,
+            w.orders.retry_ns, &step,
+        )
+        sent = w.n_wire
+        if step.kind == GRID_PLACE:
+            send(w, PLAN_PLACE, -1, side, step.px, step.qty)
+        elif step.kind == GRID_AMEND:
+            send(w, PLAN_AMEND, step.slot, side, step.px,
+                 w.orders.slot[step.slot].filled + step.qty)
+        elif step.kind == GRID_CANCEL:
+            send(w, PLAN_CANCEL, step.slot, side, 0, 0)
+        if w.n_wire > sent:
+            continue
+        if step.kind != GRID_PLACE and step.kind != GRID_AMEND:
+            break
+        ladder.refused |= <uint32_t>1 << step.level
+        if step.kind == GRID_AMEND:
+            send(w, PLAN_CANCEL, step.slot, side, 0, 0)
+    live[0] = live[1] = 0
+    for i in range(ORDERS_CAP):
+        if w.orders.live >> i & 1:
+            live[w.orders.slot[i].side] += 1
+    if live[0] > w.grid or live[1] > w.grid:
+        violated(w, WHY_COUNT)
+    if live[0] == w.grid or live[1] == w.grid:
+        w.full += 1
+
+
 cdef void judge(World *w) noexcept nogil:
     """Compare the god view with the limits and with what we believe."""
     cdef qty_t worst[2]
@@ -504,12 +562,14 @@ cdef void turn(World *w) noexcept nogil:
         arrive(w)
     elif w.n_mail > 0 and odds(w, 80):
         hear(w, <int>draw(w, w.n_mail))
+    elif w.grid > 0:
+        decide_grid(w)
     else:
         decide(w)
     judge(w)
 
 
-cdef void begin(World *w, uint64_t seed, int plant) noexcept nogil:
+cdef void begin(World *w, uint64_t seed, int plant, int grid) noexcept nogil:
     """Begin a schedule; the counters of what happened go on."""
     memset(&w.orders, 0, sizeof(Orders))
     memset(&w.position, 0, sizeof(Position))
@@ -517,6 +577,7 @@ cdef void begin(World *w, uint64_t seed, int plant) noexcept nogil:
     memset(w.truth, 0, sizeof(w.truth))
     w.n_active = w.n_mail = w.n_wire = 0
     w.plant = plant
+    w.grid = grid
     w.rng = seed
     w.now = 1
     w.trade = 0
@@ -552,6 +613,16 @@ cdef void begin(World *w, uint64_t seed, int plant) noexcept nogil:
     w.book.ask = BOOK_ASK
     w.book.bid_qty = w.book.ask_qty = 1
     risk_init(&w.risk, &w.limits, 1, 5, w.now)
+    if grid > 0:
+        # as wide as the limit, so that it is the gate that holds
+        w.limits.max_open_orders = 1 + <int64_t>draw(w, 2 * <uint64_t>grid)
+        w.limits.rate_burst = 4 + <int64_t>draw(w, 2 * <uint64_t>grid + 20)
+        w.params.grid_orders = grid
+        w.params.order_qty = 0
+        w.params.max_pos = 5 + <qty_t>draw(w, 80)
+        w.params.min_order = 1
+        w.params.requote_ticks = 1 + <px_t>draw(w, 4)
+        w.params.size_off_ppm = 250_000
 
 
 cdef void settle(World *w) noexcept nogil:
@@ -574,23 +645,26 @@ cdef void settle(World *w) noexcept nogil:
     w.self_matches += <int64_t>w.risk.denied[16]
 
 
-def play(uint64_t seed, int schedules, int length, int plant=PLANT_NONE):
+def play(uint64_t seed, int schedules, int length, int plant=PLANT_NONE, int grid=0):
     """Play `schedules` schedules of `length` events and return what happened, by name.
 
     `violations` counts every event after which something did not hold; `why` (enum Why) and
-    `first` say what the first one was. The same arguments give the same answer.
+    `first` say what the first one was. With `grid`, all that is wanted are ladders of so many orders a
+    side. The same arguments give the same answer.
     """
     cdef World *w
     cdef int i, _
     if length < 1 or length > 2 * TRUTHS or schedules < 1:
         raise ValueError(f"{schedules} schedules of {length} events: 1 to {2 * TRUTHS} events each")
+    if not 0 <= grid <= GRID_ORDERS:
+        raise ValueError(f"{grid} orders a side: want 0 to {GRID_ORDERS}")
     w = <World *> lines(sizeof(World))
     if w == NULL:
         raise MemoryError("no memory for a venue")
     try:
         with nogil:
             for i in range(schedules):
-                begin(w, seed + <uint64_t>i * 1_000_003, plant)
+                begin(w, seed + <uint64_t>i * 1_000_003, plant, grid)
                 for _ in range(length):
                     turn(w)
                 settle(w)
@@ -600,7 +674,7 @@ def play(uint64_t seed, int schedules, int length, int plant=PLANT_NONE):
             "places": w.places, "amends": w.amends,
             "cancels": w.cancels, "fills": w.fills, "allowed": w.allowed, "refused": w.refused,
             "at_limit": w.at_limit, "self_matches": w.self_matches, "late_fills": w.late_fills,
-            "duplicates": w.duplicates, "unknowns": w.unknowns,
+            "duplicates": w.duplicates, "unknowns": w.unknowns, "full": w.full,
         }
     finally:
         free(w)

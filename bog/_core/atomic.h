@@ -50,15 +50,4 @@ static inline void bog_pause(void)
 #endif
 }
 
-/*
- * A function of its own, called by a pointer that the compiler cannot see through: what is seldom done
- * stays out of line, so that the usual path is short and keeps its registers.
- */
-#define bog_far(function)                                                                          \
-    ({                                                                                             \
-        __typeof__(&function) bog_far_at = &function;                                              \
-        __asm__("" : "+r"(bog_far_at));                                                            \
-        bog_far_at;                                                                                \
-    })
-
 #endif

@@ -6,16 +6,12 @@ no sum or product here can overflow. `side` is the side of the book that is read
 
 from libc.stdint cimport int64_t
 
+from bog._core.apart cimport apart_int
 from bog._core.fixed cimport i128, mul_div
 from bog._core.record cimport level_count, level_px, level_qty
 from bog._core.types cimport (
     ASK, BID, DEPTH, F_PARTIAL, PX_MAX, QTY_MAX, REC_BOOK, Record, ppm_t, px_t, qty_t,
 )
-
-ctypedef int (*check_fn)(const Record *record) noexcept nogil
-
-cdef extern from "atomic.h" nogil:
-    check_fn far_check "bog_far"(check_fn f)
 
 cdef extern from "book.h" nogil:
     cpdef enum BookClass "bog_book_class":
@@ -81,7 +77,7 @@ cdef inline int book_check_side(const Record *record, int side) noexcept nogil:
     return BOOK_SOUND
 
 
-cdef inline int book_fault(const Record *record) noexcept nogil:
+cdef inline apart_int book_fault(const Record *record) noexcept nogil:
     """Return what book_check returns, level by level."""
     cdef int fault
     if record.kind != REC_BOOK:
@@ -102,7 +98,7 @@ cdef inline int book_check(const Record *record) noexcept nogil:
 
     A locked or crossed touch is no fault of the record: book_class says that.
     """
-    return BOOK_SOUND if book_full(record) else far_check(book_fault)(record)
+    return BOOK_SOUND if book_full(record) else book_fault(record)
 
 
 cdef inline px_t book_mid2(const Record *record) noexcept nogil:

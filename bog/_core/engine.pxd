@@ -8,10 +8,12 @@ engine_watch.pxd what speaks against quoting, engine_side.pxd the act.
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 from libc.string cimport memcpy, memset
 
+from bog._core.apart cimport apart_void
 from bog._core.book cimport (
     BOOK_BAD_PX, BOOK_SOUND, book_check, book_copy_touch, book_same_touch,
 )
-from bog._core.engine_side cimport engine_side, engine_sides_crowded
+from bog._core.engine_grid cimport engine_grid
+from bog._core.engine_side cimport engine_crowded, engine_side
 from bog._core.engine_state cimport (
     EVENT_CLEAR_HALT, EVENT_CONNECTION, EVENT_EPOCH, EVENT_GAP, EVENT_LEVEL, EVENT_MODEL, EVENT_RECORD,
     EVENT_REPORT, EVENT_TIMER, Engine, Event, Out, engine_halt, engine_mark2, engine_record,
@@ -37,26 +39,8 @@ from bog._core.types cimport (
     J_CANCEL_REJECT, J_EPOCH, J_EXPIRED, J_FILL, J_FUNDING, J_GAP, J_LEVEL, J_REJECT, J_UNKNOWN,
     LEVEL_DRAIN, LEVEL_KILLED, REC_BOOK, REC_STATS, REC_STATUS, REP_ACK, REP_AMENDED, REP_AMEND_REJECT,
     REP_CANCELED, REP_CANCEL_REJECT, REP_EXPIRED, REP_FILL, REP_FUNDING, REP_REJECT, STATUS_HALTED,
-    STATUS_UP, JournalRec, Limits, Record, Report, StrategyParams, ns_t,
+    STATUS_UP, JournalRec, Limits, Record, Report, StrategyParams, half_t, ns_t,
 )
-
-ctypedef void (*watch_fn)(Engine *e, Out *out) noexcept nogil
-ctypedef void (*think_fn)(Engine *e, uint64_t kind, Out *out) noexcept nogil
-ctypedef void (*crowd_fn)(Engine *e, const Moment *m, Out *out) noexcept nogil
-ctypedef void (*halt_fn)(Engine *e, Out *out, int reason, int64_t evidence) noexcept nogil
-ctypedef void (*event_fn)(Engine *e, const Event *event, Out *out) noexcept nogil
-ctypedef void (*book_fn)(Engine *e, const Record *record, Out *out) noexcept nogil
-ctypedef void (*book_fault_fn)(Engine *e, int fault, Out *out) noexcept nogil
-
-cdef extern from "atomic.h" nogil:
-    watch_fn far_watch "bog_far"(watch_fn f)
-    think_fn far_think "bog_far"(think_fn f)
-    crowd_fn far_crowd "bog_far"(crowd_fn f)
-    halt_fn far_halt "bog_far"(halt_fn f)
-    event_fn far_event "bog_far"(event_fn f)
-    book_fn far_book "bog_far"(book_fn f)
-    book_fault_fn far_book_fault "bog_far"(book_fault_fn f)
-
 
 cdef inline int engine_report_record(int kind) noexcept nogil:
     """Return the journal kind of a report kind; an unknown one reads as an unknown outcome."""
@@ -136,6 +120,26 @@ cdef inline void engine_on_level(Engine *e, uint64_t level, Out *out) noexcept n
         engine_halt(e, out, HALT_KILLED, 0)
 
 
+cdef inline apart_void engine_loss(Engine *e, int verdict, half_t daily2, Out *out) noexcept nogil:
+    """Halt for a loss past its limit."""
+    engine_halt(e, out, HALT_DAILY_LOSS if verdict == DENY_DAILY_LOSS else HALT_DRAWDOWN, daily2)
+
+
+cdef inline apart_void engine_sides(
+    Engine *e, const Moment *m, int standing, Out *out
+) noexcept nogil:
+    """Act on both sides of a grid, or where all markets together hold too much."""
+    cdef int side, verdict
+    for side in range(2):
+        verdict = standing
+        if verdict == ALLOW and e.over:
+            verdict = engine_crowded(e, side, m)
+        if e.params.grid_orders > 1:
+            engine_grid(e, side, m, verdict, out)
+        else:
+            engine_side(e, side, m, verdict, out)
+
+
 cdef inline void engine_decide(Engine *e, Out *out) noexcept nogil:
     """Think about both sides, each judged by itself; a loss past its limit halts first."""
     cdef Moment m
@@ -145,19 +149,17 @@ cdef inline void engine_decide(Engine *e, Out *out) noexcept nogil:
     e.pending = m.watch != ALLOW
     standing = risk_standing(&e.limits, &e.risk, &e.book, &m)
     if standing == DENY_DAILY_LOSS or standing == DENY_DRAWDOWN:
-        far_halt(engine_halt)(
-            e, out, HALT_DAILY_LOSS if standing == DENY_DAILY_LOSS else HALT_DRAWDOWN, m.daily2
-        )
+        engine_loss(e, standing, m.daily2, out)
     engine_quote(e)
-    if standing == ALLOW and e.over:
-        far_crowd(engine_sides_crowded)(e, &m, out)
+    if e.over or e.params.grid_orders > 1:
+        engine_sides(e, &m, standing, out)
         return
     # once each, so that the side is a constant in both
     engine_side(e, BID, &m, standing, out)
     engine_side(e, ASK, &m, standing, out)
 
 
-cdef inline void engine_second(Engine *e, Out *out) noexcept nogil:
+cdef inline apart_void engine_second(Engine *e, Out *out) noexcept nogil:
     """Take what is due at whole seconds of the engine's clock, however far time jumped."""
     e.sample_ns = e.now_ns - e.now_ns % 1_000_000_000LL + 1_000_000_000LL
     engine_sample(e, out)
@@ -168,9 +170,9 @@ cdef inline void engine_think(Engine *e, uint64_t kind, Out *out) noexcept nogil
     """Watch the clocks, then decide: after an event of `kind` that left something to think about."""
     engine_freshness(e, out)
     if kind != EVENT_RECORD and (kind != EVENT_REPORT or e.level >= LEVEL_DRAIN):
-        far_watch(engine_lifecycle)(e, out)
+        engine_lifecycle(e, out)
     if e.now_ns >= e.sample_ns:
-        far_watch(engine_second)(e, out)
+        engine_second(e, out)
     engine_decide(e, out)
 
 
@@ -190,17 +192,17 @@ cdef inline int engine_on_record(Engine *e, const Record *record, Out *out) noex
     return 0
 
 
-cdef inline void engine_on_bad_book(Engine *e, int fault, Out *out) noexcept nogil:
+cdef inline apart_void engine_on_bad_book(Engine *e, int fault, Out *out) noexcept nogil:
     """Take a book that cannot be: quotes must not rest on the last good one."""
     e.refused += 1
     e.invalid = <uint8_t>fault
     engine_doubt(e)
     if fault == BOOK_BAD_PX:
         engine_garbage(e, out)
-    far_think(engine_think)(e, EVENT_RECORD, out)
+    engine_think(e, EVENT_RECORD, out)
 
 
-cdef inline void engine_on_new_book(Engine *e, const Record *record, Out *out) noexcept nogil:
+cdef inline apart_void engine_on_new_book(Engine *e, const Record *record, Out *out) noexcept nogil:
     """Take a sound book whose touch is not the last one's, or that was waited for."""
     if e.params.own_in_book:
         memcpy(&e.book, record, sizeof(Record))
@@ -223,14 +225,14 @@ cdef inline void engine_on_book(Engine *e, const Record *record, Out *out) noexc
     late = freshness_book(&e.freshness, &e.limits, e.now_ns, record.exch_ns)
     fault = book_check(record)
     if fault != BOOK_SOUND:
-        far_book_fault(engine_on_bad_book)(e, fault, out)
+        engine_on_bad_book(e, fault, out)
     elif e.book_ok and not e.pending and not late and book_same_touch(record, &e.book):
         e.unchanged += 1
     else:
-        far_book(engine_on_new_book)(e, record, out)
+        engine_on_new_book(e, record, out)
 
 
-cdef inline void engine_on_other(Engine *e, const Event *event, Out *out) noexcept nogil:
+cdef inline apart_void engine_on_other(Engine *e, const Event *event, Out *out) noexcept nogil:
     """Take an event that is no book."""
     cdef JournalRec *rec
     if event.kind == EVENT_RECORD:
@@ -256,7 +258,7 @@ cdef inline void engine_on_other(Engine *e, const Event *event, Out *out) noexce
         engine_clear_halt(e, event.arg, out)
     elif event.kind == EVENT_CONNECTION:
         engine_on_connection(e, event.arg, out)
-    far_think(engine_think)(e, event.kind, out)
+    engine_think(e, event.kind, out)
 
 
 cdef inline void engine_step(Engine *e, const Event *event, Out *out) noexcept nogil:
@@ -276,7 +278,7 @@ cdef inline void engine_step(Engine *e, const Event *event, Out *out) noexcept n
     if event.kind == EVENT_RECORD and event.record.kind == REC_BOOK:
         engine_on_book(e, event.record, out)
     else:
-        far_event(engine_on_other)(e, event, out)
+        engine_on_other(e, event, out)
 
 
 cdef inline int engine_init(

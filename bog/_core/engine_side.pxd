@@ -2,6 +2,7 @@
 
 from libc.stdint cimport int64_t, uint8_t, uint32_t
 
+from bog._core.apart cimport apart_void
 from bog._core.engine_state cimport (
     Engine, Out, engine_command, engine_record, engine_say,
 )
@@ -21,21 +22,6 @@ from bog._core.types cimport (
     ALLOW, ASK, BID, DENY_RATE, J_AMEND, J_CANCEL, J_PLACE, NEVER, ORDER_PARTIAL, ORDER_RESTING, Command,
     JournalRec, Order, ns_t, px_t, qty_t,
 )
-
-ctypedef void (*move_fn)(
-    Engine *e, const Moment *m, uint32_t slot, int move, Out *out
-) noexcept nogil
-ctypedef void (*side_fn)(
-    Engine *e, int side, const Moment *m, int standing, Out *out
-) noexcept nogil
-ctypedef void (*say_fn)(
-    Engine *e, int side, int verdict, px_t px, qty_t qty, Out *out
-) noexcept nogil
-
-cdef extern from "atomic.h" nogil:
-    move_fn far_move "bog_far"(move_fn f)
-    side_fn far_side "bog_far"(side_fn f)
-    say_fn far_say "bog_far"(say_fn f)
 
 
 cdef inline void engine_sent(Engine *e, Out *out) noexcept nogil:
@@ -93,7 +79,7 @@ cdef inline void engine_change(
             engine_cancel(e, slot, out)
         return
     if e.denied[side] != ALLOW:
-        far_say(engine_say)(e, side, ALLOW, px, qty, out)
+        engine_say(e, side, ALLOW, px, qty, out)
     if slot < 0:
         if e.params.order_life_ns > 0:
             expiry = e.now_ns + e.params.order_life_ns
@@ -167,21 +153,21 @@ cdef inline void engine_move(
         engine_change(e, side, m, slot, px, order.filled + qty, move, out)
 
 
-cdef inline void engine_move_bid(
+cdef inline apart_void engine_move_bid(
     Engine *e, const Moment *m, uint32_t slot, int move, Out *out
 ) noexcept nogil:
     """Move our one bid."""
     engine_move(e, BID, m, slot, move, out)
 
 
-cdef inline void engine_move_ask(
+cdef inline apart_void engine_move_ask(
     Engine *e, const Moment *m, uint32_t slot, int move, Out *out
 ) noexcept nogil:
     """Move our one ask."""
     engine_move(e, ASK, m, slot, move, out)
 
 
-cdef inline void engine_side_else(
+cdef inline apart_void engine_side_else(
     Engine *e, int side, const Moment *m, int standing, Out *out
 ) noexcept nogil:
     """Do what engine_side does where not one order stands, or nothing may."""
@@ -216,21 +202,14 @@ cdef inline void engine_side(Engine *e, int side, const Moment *m, int standing,
             move = strategy_moves(&e.params, &e.memory.quota, &e.quote, side, order, e.now_ns)
             if move == MOVE_KEEP:
                 if e.denied[side] != ALLOW:
-                    far_say(engine_say)(
+                    engine_say(
                         e, side, ALLOW, e.quote.bid_px if side == BID else e.quote.ask_px, qty, out
                     )
                 return
             if move != MOVE_RENEW:
                 if side == BID:
-                    far_move(engine_move_bid)(e, m, slot, move, out)
+                    engine_move_bid(e, m, slot, move, out)
                 else:
-                    far_move(engine_move_ask)(e, m, slot, move, out)
+                    engine_move_ask(e, m, slot, move, out)
                 return
-    far_side(engine_side_else)(e, side, m, standing, out)
-
-
-cdef inline void engine_sides_crowded(Engine *e, const Moment *m, Out *out) noexcept nogil:
-    """Let a side only be where all markets together may hold what rests on it."""
-    cdef int side
-    for side in range(2):
-        far_side(engine_side)(e, side, m, engine_crowded(e, side, m), out)
+    engine_side_else(e, side, m, standing, out)

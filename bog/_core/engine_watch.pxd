@@ -3,6 +3,7 @@
 from libc.stdint cimport INT64_MAX, int64_t, uint8_t, uint32_t, uint64_t
 from libc.string cimport memset
 
+from bog._core.apart cimport apart_void
 from bog._core.breaker cimport breaker_look, breaker_reset, breaker_tripped, breaker_violated
 from bog._core.connection cimport connection_on, connection_time
 from bog._core.engine_state cimport Engine, Out, engine_halt, engine_mark2, engine_record
@@ -18,13 +19,6 @@ from bog._core.types cimport (
     HALT_REJECTS, J_BREAKER, J_CLEAR_HALT, J_CONNECTION, J_DAY, J_PEAK, J_STALE, VIOLATION_NONE,
     VIOLATION_PRICE, JournalRec, Record, px_t, qty_t, quanta_t,
 )
-
-ctypedef void (*stale_fn)(Engine *e, uint8_t stale, Out *out) noexcept nogil
-ctypedef void (*violation_fn)(Engine *e, int violation, px_t mid2, Out *out) noexcept nogil
-
-cdef extern from "atomic.h" nogil:
-    stale_fn far_stale "bog_far"(stale_fn f)
-    violation_fn far_violation "bog_far"(violation_fn f)
 
 
 cdef inline void engine_sample(Engine *e, Out *out) noexcept nogil:
@@ -60,10 +54,10 @@ cdef inline void engine_freshness(Engine *e, Out *out) noexcept nogil:
     """
     cdef uint8_t stale = apart(e.now_ns, e.alive_ns, e.limits.stale_after_ns)
     if stale != e.stale:
-        far_stale(engine_stale)(e, stale, out)
+        engine_stale(e, stale, out)
 
 
-cdef inline void engine_stale(Engine *e, uint8_t stale, Out *out) noexcept nogil:
+cdef inline apart_void engine_stale(Engine *e, uint8_t stale, Out *out) noexcept nogil:
     """Journal that the feed has gone stale or is back."""
     cdef JournalRec *rec
     e.stale = stale
@@ -74,7 +68,7 @@ cdef inline void engine_stale(Engine *e, uint8_t stale, Out *out) noexcept nogil
         engine_doubt(e)
 
 
-cdef inline void engine_violation(Engine *e, int violation, px_t mid2, Out *out) noexcept nogil:
+cdef inline apart_void engine_violation(Engine *e, int violation, px_t mid2, Out *out) noexcept nogil:
     """Journal a violation of the market breaker, or the end of a row of them; too many halt."""
     cdef JournalRec *rec
     if violation != VIOLATION_NONE:
@@ -103,7 +97,7 @@ cdef inline void engine_judge_book(Engine *e, px_t bid, px_t ask, Out *out) noex
     cdef int64_t before = e.breaker.count
     cdef int violation = breaker_look(&e.breaker, &e.limits, bid, ask)
     if violation != VIOLATION_NONE or before > 0:
-        far_violation(engine_violation)(e, violation, bid + ask, out)
+        engine_violation(e, violation, bid + ask, out)
     if violation == VIOLATION_NONE:
         e.mid2 = bid + ask
         if not e.freshness.warm and not e.freshness.delayed:

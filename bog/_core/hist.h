@@ -13,6 +13,7 @@
 typedef struct bog_hist {
     uint64_t count;
     uint64_t max_ns;
+    uint64_t sum_ns;
     uint64_t bucket[BOG_HIST_BUCKETS];
 } bog_hist_t;
 
@@ -41,6 +42,7 @@ static inline void bog_hist_add(bog_hist_t *hist, int64_t ns)
     uint64_t v = ns > 0 ? (uint64_t)ns : 0;
     hist->bucket[bog_hist_index(v)]++;
     hist->count++;
+    hist->sum_ns += v;
     if (v > hist->max_ns)
         hist->max_ns = v;
 }

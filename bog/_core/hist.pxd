@@ -8,6 +8,7 @@ cdef extern from "hist.h" nogil:
     ctypedef struct Hist "bog_hist_t":
         uint64_t count
         uint64_t max_ns
+        uint64_t sum_ns
         uint64_t bucket[496]
 
     int hist_index "bog_hist_index"(uint64_t v)

@@ -31,7 +31,8 @@ typedef struct bog_strategy_memory {
     bog_quota_t quota;
     bog_model_t model;
     bog_volatility_t volatility;
-    uint64_t state; /* enum bog_strategy_state */
+    uint64_t state;    /* enum bog_strategy_state */
+    bog_px_t interval; /* of a grid of several orders, ticks; 0 before its first quote */
 } bog_strategy_memory_t;
 
 #endif

@@ -7,10 +7,11 @@ numbers alone: a half spread, and a shift of both quotes by what is held.
 from libc.stdint cimport int64_t, uint64_t
 
 from bog._core.fixed cimport i128
+from bog._core.grid cimport grid_interval
 from bog._core.quota cimport Quota
 from bog._core.signals cimport signals_shift_q16
 from bog._core.strategy cimport (
-    QUIET_NONE, QUIET_WARMING, Look, Quote, strategy_look, strategy_set,
+    QUIET_NONE, QUIET_WARMING, Look, Quote, strategy_look, strategy_set, strategy_threshold,
 )
 from bog._core.types cimport (
     MODEL_GRID, STRATEGY_ACTIVE, Order, Record, StrategyParams, px_t, qty_t,
@@ -32,6 +33,7 @@ cdef extern from "inventory.h" nogil:
         Model model
         Volatility volatility
         uint64_t state
+        px_t interval
 
 
 cdef inline int64_t inventory_shift_q16(
@@ -69,8 +71,9 @@ cdef inline void inventory_quote(
     Around fair = mid + signals, moved by the shift of the inventory, both sides stand the model's
     half spread out, never less than the fee floor; the bid rounded down, the ask up. On a grid, both
     go outwards to the next multiple of the half spread, so that an order stays where it is while the
-    fair price moves inside a cell. Then the bid goes no higher than a tick below the best ask, the
-    ask no lower than a tick above the best bid. Nothing is quoted before the strategy is active.
+    fair price moves inside a cell. Before that the bid goes no higher than a tick below the best ask,
+    the ask no lower than a tick above the best bid. Nothing is quoted before the strategy is active.
+    Of a grid of several orders the quote is the nearest level.
     """
     cdef const Model *model = &memory.model
     cdef int64_t fair_q16, half_q16 = model.half_q16, centre
@@ -105,6 +108,10 @@ cdef inline void inventory_quote(
         ask = look.bid + 1
     if params.model == MODEL_GRID:
         interval = (half_q16 + 0x8000) >> 16
+        if params.grid_orders > 1:
+            interval = memory.interval = grid_interval(
+                memory.interval, interval, strategy_threshold(params, &memory.quota, out)
+            )
         if interval > 1:
             bid = inventory_snap(bid, interval)
             ask = -inventory_snap(-ask, interval)

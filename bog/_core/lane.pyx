@@ -47,8 +47,10 @@ from bog._core.reader cimport Reader
 from bog._core.risk cimport CAP_DAILY_LOSS, CAP_DECIMALS, CAP_LONG, CAP_ORDER, CAP_SHORT
 from bog._core.show cimport show_engine, show_time
 from bog._core.source cimport Source
+from bog._core.stages cimport stages_add, stages_commands_due, stages_due, stages_think
 from bog._core.stats cimport (
-    RUN_DONE, RUN_DRAINING, RUN_TRADING, STATS_FILLS, StatsPage,
+    RUN_DONE, RUN_DRAINING, RUN_TRADING, STAGE_BOOK, STAGE_EXECUTION, STAGE_READ, STATS_FILLS,
+    StatsPage,
 )
 from bog._core.types cimport (
     CMD_AMEND, CMD_CANCEL, CMD_PLACE, HALT_JOURNAL, J_AMEND, J_CANCELED, J_END, J_ORDER, J_PLACE,
@@ -258,6 +260,7 @@ cdef class Lane:
 
     cdef ns_t peek(self) noexcept nogil:
         """Return the time of the next row, NEVER when there is none yet or none any more."""
+        cdef ns_t begun = 0
         cdef int got
         if self.have_row:
             return self.row.recv_ns
@@ -265,8 +268,12 @@ cdef class Lane:
             return self.market.peek()
         if self.source is not None:
             return self.source.peek()
+        if stages_due(self.turns):
+            begun = mono_ns()
         got = self.reader.next_row(self.row)
         if got == READ_ROW:
+            if begun:
+                stages_add(self.stats, STAGE_READ, begun)
             self.have_row = True
             return self.row.recv_ns
         if got != READ_NOTHING:
@@ -360,6 +367,7 @@ cdef class Lane:
 
     cdef void step(self, Event *event) noexcept nogil:
         """Let the engine take one event, then journal, then act."""
+        cdef ns_t begun = 0
         if self.live:
             event.alive_ns = self.reader.heartbeat()
         elif self.market is not None:
@@ -378,7 +386,11 @@ cdef class Lane:
             self.out.n_records or self.engine.mid2 != self.held_mid2 or event.kind == EVENT_TIMER
         ):
             self.hold()
+        if self.out.n_commands and stages_commands_due(self.engine.commands, self.out.n_commands):
+            begun = mono_ns()
         self.emit()
+        if begun:
+            stages_add(self.stats, STAGE_EXECUTION, begun)
 
     cdef void hold(self) noexcept nogil:
         """Count in the portfolio what this lane may come to hold at worst.
@@ -428,9 +440,11 @@ cdef class Lane:
                 continue
             if command.kind == CMD_PLACE:
                 self.stats.placed += 1
+                self.stats.creates[command.side & 1][command.tif & 3] += 1
                 self.stats.measure.sent[command.side] += command.qty
             elif command.kind == CMD_AMEND:
                 self.stats.amended += 1
+                self.stats.amends[command.side & 1] += 1
             elif command.kind == CMD_CANCEL:
                 self.stats.canceled += 1
             else:
@@ -619,7 +633,8 @@ cdef class Lane:
     cdef void on_book(self, const Row *row, ns_t begun) noexcept nogil:
         """Show the engine the ten best levels after a message."""
         cdef Event event
-        cdef ns_t took
+        cdef ns_t took, sample
+        cdef bint sampled = stages_due(self.turns)
         memset(&event, 0, sizeof(Event))
         memset(self.record, 0, sizeof(Record))
         self.record.flags = self.book_flags
@@ -628,7 +643,10 @@ cdef class Lane:
         if self.live and begun - row.recv_ns > self.engine.limits.max_feed_delay_ns:
             # received long ago is as late as sent long ago
             self.record.exch_ns = row.recv_ns + self.engine.limits.unix_offset_ns
+        sample = mono_ns() if sampled else 0
         depth_top(self.depth, self.record)
+        if sampled:
+            stages_add(self.stats, STAGE_BOOK, sample)
         self.book_moved = False
         self.book_flags = 0
         if self.record.bid > 0 and self.record.ask > self.record.bid:
@@ -644,6 +662,8 @@ cdef class Lane:
         hist_add(&self.stats.turn, took)
         if self.out.n_commands > 0:
             hist_add(&self.stats.order_turn, took)
+        if sampled:
+            stages_think(self.engine, self.stats)
 
     # what the loop asks
 
@@ -797,6 +817,7 @@ cdef class Lane:
         s.no_prints = s.trades == 0
         if self.paper != NULL:
             s.pessimistic = self.paper.counts.unknown_ahead
+        s.reports_due = self.market.sim.n_report if self.market is not None else self.paper.n_reports
         if self.source is not None:
             s.progress = self.source.lines.at
             s.progress_of = self.source.lines.size

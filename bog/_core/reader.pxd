@@ -22,6 +22,8 @@ cdef class Reader:
     cdef int back                        # the writer's count went back: next means nothing
     cdef int holed                       # a row that is counted stands nowhere
     cdef int wary                        # it did once: slots hold rows that are not yet written
+    cdef uint64_t behind                 # the writer's count was seen behind this number,
+    cdef ns_t behind_beat                # when this was its sign of life
     cdef uint64_t ended                  # rows up to the end of the last message delivered
     cdef readonly uint64_t next          # number of the row that next_row delivers next
     cdef readonly uint64_t next_seq      # number of the record that next_record delivers next

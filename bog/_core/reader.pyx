@@ -116,7 +116,7 @@ cdef class Reader:
         self.want.px_decimals = self.page.header.price_decimals
         self.want.qty_decimals = self.page.header.size_decimals
         self.fresh = 1
-        self.next = self.ended = self.back = self.wary = self.holed = 0
+        self.next = self.ended = self.back = self.wary = self.holed = self.behind = 0
         self.next_seq = load_acquire(&self.page.header.seq)
         if self.next_seq - self.page.header.first_seq > <uint64_t> INT64_MAX:
             self.next_seq = self.page.header.first_seq
@@ -149,18 +149,26 @@ cdef class Reader:
     cdef int quiet(self, uint64_t last, const uint64_t *published) noexcept nogil:
         """Say why nothing is new after number `last`: NOTHING, GONE when closed, or BACKWARDS.
 
-        The writer's count is looked at now and then only: each look takes its cache line away.
+        The writer's count is looked at now and then only: each look takes its cache line away. A
+        writer stores what it counts, then the count, then its next sign of life: a count that is
+        still behind after that went back, and before that the writer may have been put to sleep.
         """
         cdef uint64_t missing
+        cdef ns_t beat
         if self.page.header.state == HG_CLOSED:
             return READ_GONE
         self.idle += 1
         if self.idle < IDLE:
             return READ_NOTHING
         self.idle = 0
-        if hg_step(last, load_acquire(published), &missing) == STEP_BACK:
-            return READ_GONE if self.truncated else READ_BACKWARDS
-        return READ_NOTHING
+        beat = self.heartbeat()
+        if hg_step(last, load_acquire(published), &missing) != STEP_BACK:
+            return READ_NOTHING
+        if self.behind != last or self.behind_beat == beat:
+            self.behind = last
+            self.behind_beat = beat
+            return READ_NOTHING
+        return READ_GONE if self.truncated else READ_BACKWARDS
 
     cdef int counted(self) noexcept nogil:
         """Return 1 when the writer counts the next row as published."""

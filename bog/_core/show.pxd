@@ -9,7 +9,7 @@ from bog._core.engine_state cimport Engine, engine_mark2
 from bog._core.measure cimport Measure, measure_time
 from bog._core.orders cimport ORDERS_CAP
 from bog._core.position cimport position_daily2, position_equity2, position_unrealized2
-from bog._core.stats cimport STATS_ORDERS, Stats
+from bog._core.stats cimport STATS_ORDERS, STATS_STATES, Stats
 from bog._core.types cimport BID, VERDICTS, Order, ns_t, px_t
 from bog._core.volatility cimport volatility_sigma_q8
 
@@ -37,8 +37,12 @@ cdef inline void show_engine(const Engine *e, ns_t now, ns_t mono, Stats *s) noe
     memcpy(s.number_q16, e.memory.model.number_q16, sizeof(s.number_q16))
     memcpy(&s.position, &e.position, sizeof(e.position))
     memset(s.order, 0, sizeof(s.order))
+    memset(s.order_states, 0, sizeof(s.order_states))
     for i in range(ORDERS_CAP):
-        if e.orders.live >> i & 1 and n < STATS_ORDERS:
+        if not e.orders.live >> i & 1:
+            continue
+        s.order_states[e.orders.slot[i].state if e.orders.slot[i].state < STATS_STATES else 0] += 1
+        if n < STATS_ORDERS:
             memcpy(&s.order[n], &e.orders.slot[i], sizeof(Order))
             n += 1
     s.books, s.unchanged, s.crossed, s.invalid = e.books, e.unchanged, e.crossed, e.refused

@@ -14,15 +14,27 @@
 #include "types.h"
 
 #define BOG_STATS_MAGIC 0x736d6174736f6762ULL
-#define BOG_STATS_VERSION 1
-#define BOG_STATS_ORDERS 8
+#define BOG_STATS_VERSION 2
+#define BOG_STATS_ORDERS 16 /* both sides of the largest grid */
 #define BOG_STATS_FILLS 16
+#define BOG_STATS_STATES 12 /* enum bog_order_state */
+#define BOG_STATS_TIFS 4    /* enum bog_tif */
 
 enum bog_run_state {
     BOG_RUN_STARTING = 0,
     BOG_RUN_TRADING = 1,
     BOG_RUN_DRAINING = 2,
     BOG_RUN_DONE = 3,
+};
+
+/* The parts of a turn that are timed now and then. Owner: stages. */
+enum bog_stage {
+    BOG_STAGE_READ = 0,      /* a row out of the feed's ring; of a feed in shared memory alone */
+    BOG_STAGE_BOOK = 1,      /* the ten best levels into the record that the engine is shown */
+    BOG_STAGE_STRATEGY = 2,  /* the quote */
+    BOG_STAGE_RISK = 3,      /* the gate on one side of it */
+    BOG_STAGE_EXECUTION = 4, /* a turn's records into the journal, its commands to the executor */
+    BOG_STAGES = 5,
 };
 
 typedef struct bog_stats {
@@ -58,12 +70,16 @@ typedef struct bog_stats {
     bog_half_t equity2, daily2, peak2, unrealized2;
     bog_position_t position;
     bog_order_t order[BOG_STATS_ORDERS];
+    uint64_t order_states[BOG_STATS_STATES]; /* orders that may still fill, by state */
+    uint64_t reports_due;               /* reports that the executor holds until their time comes */
     bog_report_t fill[BOG_STATS_FILLS]; /* ring; the newest is (fills - 1) mod 16 */
 
     /* counters, each written by plain stores */
     uint64_t rows, books, unchanged, trades, stats, statuses, gaps, laps, crossed, invalid;
     uint64_t turns, reports, timers;
     uint64_t placed, amended, canceled, cancel_all;
+    uint64_t creates[2][BOG_STATS_TIFS]; /* creates sent, by side and enum bog_tif */
+    uint64_t amends[2];                  /* amends sent, by side */
     uint64_t acks, rejects, fills, cancels_done, expired, unknown, violations;
     uint64_t journal_seq, journal_durable, journal_waits;
     uint64_t no_prints;   /* 1 while the feed has shown no print */
@@ -72,8 +88,9 @@ typedef struct bog_stats {
     uint64_t rejected[16];          /* by enum bog_reject */
     uint64_t progress, progress_of; /* bytes of a recording */
 
-    bog_hist_t turn;       /* a book message, seen to done */
-    bog_hist_t order_turn; /* a book message that led to commands, seen to commands stored */
+    bog_hist_t turn;              /* a book message, seen to done */
+    bog_hist_t order_turn;        /* a book message that led to commands, seen to commands stored */
+    bog_hist_t stage[BOG_STAGES]; /* sampled parts of a turn, by enum bog_stage */
     bog_measure_t measure;
 } bog_stats_t;
 

@@ -12,6 +12,15 @@ cdef extern from "stats.h" nogil:
     const uint64_t STATS_VERSION "BOG_STATS_VERSION"
     enum: STATS_ORDERS "BOG_STATS_ORDERS"
     enum: STATS_FILLS "BOG_STATS_FILLS"
+    enum: STATS_STATES "BOG_STATS_STATES"
+
+    cpdef enum Stage "bog_stage":
+        STAGE_READ "BOG_STAGE_READ"
+        STAGE_BOOK "BOG_STAGE_BOOK"
+        STAGE_STRATEGY "BOG_STAGE_STRATEGY"
+        STAGE_RISK "BOG_STAGE_RISK"
+        STAGE_EXECUTION "BOG_STAGE_EXECUTION"
+        STAGES "BOG_STAGES"
 
     cpdef enum RunState "bog_run_state":
         RUN_STARTING "BOG_RUN_STARTING"
@@ -53,7 +62,9 @@ cdef extern from "stats.h" nogil:
         half_t peak2
         half_t unrealized2
         Position position
-        Order order[8]
+        Order order[16]
+        uint64_t order_states[12]
+        uint64_t reports_due
         Report fill[16]
         uint64_t rows
         uint64_t books
@@ -72,6 +83,8 @@ cdef extern from "stats.h" nogil:
         uint64_t amended
         uint64_t canceled
         uint64_t cancel_all
+        uint64_t creates[2][4]
+        uint64_t amends[2]
         uint64_t acks
         uint64_t rejects
         uint64_t fills
@@ -90,6 +103,7 @@ cdef extern from "stats.h" nogil:
         uint64_t progress_of
         Hist turn
         Hist order_turn
+        Hist stage[5]
         Measure measure
 
 

@@ -7,6 +7,16 @@ class RunState(IntEnum):
     RUN_DRAINING = 2
     RUN_DONE = 3
 
+class Stage(IntEnum):
+    STAGE_READ = 0
+    STAGE_BOOK = 1
+    STAGE_STRATEGY = 2
+    STAGE_RISK = 3
+    STAGE_EXECUTION = 4
+    STAGES = 5
+
+STAGE_NAMES: tuple[str, ...]
+
 def name_process(name: str) -> None: ...
 
 @final
@@ -25,3 +35,5 @@ class StatsPage:
     @property
     def level(self) -> int: ...
     def snapshot(self) -> dict[str, Any]: ...
+    def histograms(self) -> dict[str, dict[str, Any]]: ...
+    def samples(self, name: str) -> dict[int, int]: ...

@@ -9,15 +9,18 @@ cimport cython
 from cpython.ref cimport Py_INCREF
 from libc.string cimport memcpy
 
-from bog._core.hist cimport Hist, hist_quantile
+from bog._core.hist cimport HIST_BUCKETS, Hist, hist_floor, hist_index, hist_quantile
 from bog._core.level cimport (
     level_ask_clear, level_get, level_install, level_raise, level_resume, level_toggle, process_name,
 )
 from bog._core.measure cimport HORIZONS, REASONS, WHYS, measure_horizon
 from bog._core.stats cimport (
-    STATS_FILLS, STATS_MAGIC, STATS_ORDERS, STATS_VERSION, Stats,
+    STAGES, STATS_FILLS, STATS_MAGIC, STATS_ORDERS, STATS_VERSION, Stats,
 )
 from bog._core.types cimport ORDER_FREE, Order, Position, Report
+
+
+STAGE_NAMES = ("read", "book", "strategy", "risk", "execution")  # by enum Stage
 
 
 def name_process(str name):
@@ -35,17 +38,26 @@ cdef class StatsPage:
 
     @staticmethod
     def create(str path, int market):
-        """Return a new writable page at `path`; FileExistsError when something is there."""
+        """Return a new writable page at `path`; FileExistsError when something is there.
+
+        The name appears when the page is whole: nobody finds half of one.
+        """
         cdef StatsPage page = StatsPage()
-        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        folder, name = os.path.split(path)
+        unnamed = os.path.join(folder, f".{name}.new")
+        fd = os.open(
+            unnamed, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600
+        )
         try:
             os.ftruncate(fd, sizeof(Stats))
             page.attach(fd, path, True)
+            page.stats.magic = STATS_MAGIC
+            page.stats.version = STATS_VERSION
+            page.stats.market = market
+            os.link(unnamed, path)
         finally:
             os.close(fd)
-        page.stats.magic = STATS_MAGIC
-        page.stats.version = STATS_VERSION
-        page.stats.market = market
+            os.unlink(unnamed)
         return page
 
     @staticmethod
@@ -119,13 +131,68 @@ cdef class StatsPage:
         """Return everything on the page as a dict of integers, lists and dicts, in the core's units."""
         cdef Stats copy
         cdef unsigned long long beat
+        # what is behind is of plain stores, and too long to be copied between two beats
+        cdef size_t whole = <char *> &copy.turn - <char *> &copy
         cdef int _
         for _ in range(1000):
             beat = (<volatile Stats *> self.stats).beat
-            memcpy(&copy, self.stats, sizeof(Stats))
+            memcpy(&copy, self.stats, whole)
             if beat == (<volatile Stats *> self.stats).beat and not beat & 1:
                 break
+        memcpy(&copy.turn, &self.stats.turn, sizeof(Stats) - whole)
         return stats_dict(&copy)
+
+    def histograms(self):
+        """Return the latency histograms by name: turn, order_turn, and the sampled stages.
+
+        Each is a dict: `sum`, `max` and the quantiles p50, p95, p99, p999 in ns, and `below`, for each
+        power of two from 2**4 to 2**34 ns how many samples were shorter, then how many there are.
+        """
+        cdef int i
+        out = {
+            "turn": buckets_dict(&self.stats.turn), "order_turn": buckets_dict(&self.stats.order_turn),
+        }
+        for i in range(STAGES):
+            out[STAGE_NAMES[i]] = buckets_dict(&self.stats.stage[i])
+        return out
+
+    def samples(self, str name):
+        """Return the samples of one of those histograms by the least ns of their bucket, which is at
+        most an eighth wider than that; KeyError for another name."""
+        cdef Hist hist
+        cdef int i
+        if name == "turn" or name == "order_turn":
+            memcpy(&hist, &self.stats.turn if name == "turn" else &self.stats.order_turn, sizeof(Hist))
+        elif name in STAGE_NAMES:
+            i = STAGE_NAMES.index(name)
+            memcpy(&hist, &self.stats.stage[i], sizeof(Hist))
+        else:
+            raise KeyError(name)
+        return {hist_floor(i): hist.bucket[i] for i in range(HIST_BUCKETS) if hist.bucket[i]}
+
+
+cdef dict buckets_dict(const Hist *shown):
+    # a copy: a writer goes on while it is added up, and the count must be that of the buckets
+    cdef Hist hist
+    cdef unsigned long long seen = 0
+    cdef int octave, i = 0
+    memcpy(&hist, shown, sizeof(Hist))
+    below = []
+    for octave in range(4, 35):
+        while i < hist_index(1ULL << octave):
+            seen += hist.bucket[i]
+            i += 1
+        below.append(seen)
+    while i < HIST_BUCKETS:
+        seen += hist.bucket[i]
+        i += 1
+    below.append(seen)
+    hist.count = seen
+    return {
+        "below": below, "sum": hist.sum_ns, "max": hist.max_ns,
+        "p50": hist_quantile(&hist, 500_000), "p95": hist_quantile(&hist, 950_000),
+        "p99": hist_quantile(&hist, 990_000), "p999": hist_quantile(&hist, 999_000),
+    }
 
 
 cdef dict order_dict(const Order *order):
@@ -183,6 +250,8 @@ cdef dict stats_dict(Stats *stats):
             if stats.order[i].state != ORDER_FREE
         ],
         "recent_fills": [fill_dict(&stats.fill[i % STATS_FILLS]) for i in range(first, newest)],
+        "order_states": list(stats.order_states), "reports_due": stats.reports_due,
+        "creates": [list(stats.creates[0]), list(stats.creates[1])], "amends": list(stats.amends),
         "denied": list(stats.denied), "rejected": list(stats.rejected),
         "turn": hist_dict(&stats.turn), "order_turn": hist_dict(&stats.order_turn),
     }

@@ -453,6 +453,7 @@ typedef struct bog_strategy_params {
 
     int64_t kind;        /* enum bog_strategy_kind; what follows is for BOG_STRATEGY_INVENTORY */
     int64_t model;       /* enum bog_model_kind */
+    int64_t grid_orders; /* of BOG_MODEL_GRID: orders a side, up to BOG_GRID_ORDERS; 0 is 1 */
     int64_t gamma_e9;    /* risk aversion per tick and order held, 1e-9 */
     bog_ns_t tau_ns;     /* time left, of BOG_MODEL_AS_TAU */
     int64_t arrivals_e6; /* A, 1e-6 per second and side */

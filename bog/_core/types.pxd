@@ -430,6 +430,7 @@ cdef extern from "types.h" nogil:
         ns_t quota_free_ns
         int64_t kind
         int64_t model
+        int64_t grid_orders
         int64_t gamma_e9
         ns_t tau_ns
         int64_t arrivals_e6

@@ -10,6 +10,7 @@ from typing import Any
 import click
 import numpy as np
 
+from bog import signed
 from bog._core.fold import Fold
 from bog._core.journal import PAGE
 from bog._core.types import JournalKind, StateWord
@@ -28,7 +29,7 @@ EXAMPLES = """\b
 Examples:
   bog-journal show journal/ --kind fill | jq -r '[.time_ns,.side,.price,.size]|@tsv'
   bog-journal show journal/m1-r00000003.journal --order 17
-  bog-journal check journal/
+  bog-journal check journal/ --signatures
   bog-journal export journal/ --format parquet --out journal.parquet
 """
 
@@ -117,12 +118,16 @@ def show(
 @cli.command()
 @path_argument
 @market_option
-def check(path: Path, market: int | None) -> None:
+@click.option("--signatures", is_flag=True, help="Verify what was signed in each run, too.")
+def check(path: Path, market: int | None, *, signatures: bool) -> None:
     """Verify seals and numbers, replay every record, and say what does not add up.
 
     After each record: cash = realized - cost - fees + funding, exactly; each order moves only as
     an order can; a run starts with what the run before it left. One closing line; exit code 75
     when anything is wrong.
+
+    With --signatures each signed transaction beside a run (m<market>-r<run>.signed) is hashed again
+    and its signature verified; a line says how many there are and whose. On paper nothing is signed.
     """
     files = records = torn = 0
     findings = []
@@ -145,12 +150,37 @@ def check(path: Path, market: int | None) -> None:
                 findings.append(f"{whole.path}: record {number}: {doubt}")
         if fold.ready:
             before[whole.header.market] = fold
+        if signatures:
+            findings += check_signed(whole)
     for finding in findings[:20]:
         click.echo(finding, err=True)
     summary = f"{files} runs, {records} records, {torn} torn bytes"
     if findings:
         raise JournalDamaged(f"{summary}: {len(findings)} findings")
     click.echo(f"{path}: sound: {summary}")
+
+
+def check_signed(whole: Run) -> list[str]:
+    """Verify the signed transactions of a run, say whose they are, and return what is wrong."""
+    path = signed.beside(whole.path)
+    if not path.exists():
+        click.echo(f"{whole.path}: nothing was signed")
+        return []
+    found = signed.read(path)
+    if found.torn:
+        click.echo(f"{path}: torn tail of {found.torn} bytes passed over", err=True)
+    owner = found.owner
+    if owner is None:
+        click.echo(f"{path}: nothing was signed")
+        return []
+    click.echo(
+        f"{path}: {found.count} transactions, {len(found.findings)} findings; key "
+        f"{owner.key_index} of account {owner.account} on chain {owner.chain_id}, public key "
+        f"{owner.public_key.hex()}"
+    )
+    if owner.account != whole.header.account:
+        return [f"{path}: it is of account {owner.account}, its journal of {whole.header.account}"]
+    return list(found.findings)
 
 
 def carried(before: Fold, now: Fold) -> str:

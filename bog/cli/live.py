@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -12,8 +13,10 @@ import click
 
 from bog import child_feed, config, control, errors, log, report, supervise
 from bog._core.types import Level
+from bog.endpoint import Endpoint
 from bog.errors import ConfigError, OrdersOpenError, UsageError
 from bog.facts import About
+from bog.glance import Rates, Traded
 from bog.out import tell
 from bog.settings import Settings
 from bog.speaker import JournalSpeaker
@@ -108,18 +111,22 @@ def trade(settings: Settings, values: dict[str, Any], name: str) -> int:
         monitoring.log_retention_files,
     )  # fmt: skip
     began = time.monotonic()
-    operator = control.Server(process["lanes"][0]["journal"], values["market"])
-    try:
+    with ExitStack() as opened:
+        operator = control.Server(process["lanes"][0]["journal"], values["market"])
+        opened.callback(operator.close)
+        endpoint = Endpoint(settings)
+        opened.callback(endpoint.close)
         engine = supervise.Engine(process)
-    except BaseException:
-        operator.close()
-        raise
+        opened.pop_all()
     try:
         operator.serve({lane.market: desk_of(engine, lane, abouts[lane.market])
                         for lane in engine.lanes})  # fmt: skip
+        endpoint.serve([traded_of(engine, lane, abouts[lane.market], settings)
+                        for lane in engine.lanes])  # fmt: skip
         # found by its name from here on, where every signal has its meaning
         supervise.name_me(name)
         engine.wait_ready()
+        engine.refused += endpoint.refused
         for lane in engine.lanes:
             say_start(lane.ready, abouts[lane.market])
         for remark in supervise.remarks(engine):
@@ -142,6 +149,7 @@ def trade(settings: Settings, values: dict[str, Any], name: str) -> int:
             show(last=True)
         results = [result_of(lane, abouts[lane.market], began) for lane in engine.lanes]
     finally:
+        endpoint.close()
         operator.close()
         engine.close()
         log.close()
@@ -167,6 +175,17 @@ def desk_of(engine: supervise.Engine, lane: supervise.Lane, about: About) -> con
     return control.Desk(
         lane.page, lambda: status(lane.page, about, lane.ready, supervise.remarks(engine))
     )
+
+
+def traded_of(
+    engine: supervise.Engine, lane: supervise.Lane, about: About, settings: Settings
+) -> Traded:
+    """Return what the metrics of one market are read from."""
+    return Traded(
+        page=lane.page, about=about, limits=lane.spec["limits"],
+        rates=Rates(float(settings.monitoring.metrics_interval_sec)),
+        refused=lambda: len(engine.refused),
+    )  # fmt: skip
 
 
 def say_start(ready: dict[str, Any], about: About) -> None:

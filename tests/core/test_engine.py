@@ -51,7 +51,7 @@ STRATEGY = {
 }  # fmt: skip
 # fields of a strategy that are 0 here unless a test says otherwise
 MORE = {
-    "kind", "model", "warm_samples", "volatility_shift", "quota_start", "quota_reserve",
+    "kind", "model", "grid_orders", "warm_samples", "volatility_shift", "quota_start", "quota_reserve",
 }  # fmt: skip
 
 
@@ -367,7 +367,7 @@ class Schedule:
     event.
     """
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, **more: int) -> None:
         self.rng = rng = random.Random(seed)
         self.changed = {
             "max_long": rng.choice((5, 12, 40)), "max_short": rng.choice((5, 12, 40)),
@@ -381,7 +381,7 @@ class Schedule:
             "max_fills": 20, "fills_window_ns": SECOND,
             "max_rejects": 10, "rejects_window_ns": SECOND,
             "order_life_ns": rng.choice((0, 5 * SECOND)), "expiry_margin_ns": SECOND,
-        }  # fmt: skip
+        } | more  # fmt: skip
         self.probe = engine(**self.changed)
         self.now = SECOND
         self.alive = SECOND

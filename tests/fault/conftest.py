@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from bog._core.reader import Reader
+from bog.errors import FeedError
 from tests.rig.canary import Canary
 from tests.rig.fault import KEY, Repeats
-from tests.rig.live import Bot, environment
+from tests.rig.live import Bot, environment, wait_for
 from tests.rig.shim import Shim
 
 
@@ -69,7 +71,10 @@ def bots() -> Iterator[Callable[..., Bot]]:
 
 @pytest.fixture
 def feeds() -> Iterator[Callable[..., "subprocess.Popen[str]"]]:
-    """Start feeds of market 1, `feeds(where, *arguments)`, that do not outlive the test."""
+    """Start feeds of market 1, `feeds(where, *arguments)`, that do not outlive the test.
+
+    A feed is returned when it is there to be read.
+    """
     started: list[subprocess.Popen[str]] = []
 
     def start(where: Path, *arguments: object) -> "subprocess.Popen[str]":
@@ -83,7 +88,17 @@ def feeds() -> Iterator[Callable[..., "subprocess.Popen[str]"]]:
                     [*map(str, line)], cwd=where, env=environment(), stderr=err, text=True
                 )
             )
-        return started[-1]
+        feed = started[-1]
+
+        def is_there() -> bool:
+            assert feed.poll() is None, (where / "feed.err").read_text()
+            try:
+                return bool(Reader(1, directory=folder).header()["pid"] == feed.pid)
+            except (FeedError, OSError):
+                return False
+
+        wait_for(is_there)
+        return feed
 
     yield start
     for feed in started:

@@ -10,7 +10,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -21,39 +20,12 @@ from bog._core.publisher import Publisher
 from bog._core.reader import Reader
 from bog._core.shm import object_path
 from bog._core.types import JournalKind, RowKind, Status
-from tests.rig import frames
-from tests.rig.frames import Event, packed
 from tests.rig.live import Bot, environment, of_kind, one_error, records, wait_for
-from tests.rig.venue import Stage, Venue
+from tests.rig.present import QUICK, bot, local
 
 STATUS = int(RowKind.ROW_STATUS)
 PATIENCE_S = 60.0
-QUICK = {
-    "BOG_FEED__LIGHTER__METADATA_INTERVAL_SEC": "0.2",
-    "BOG_FEED__LIGHTER__BACKOFF_FIRST_MS": "50",
-    "BOG_FEED__LIGHTER__SILENCE_SEC": "1",
-}
 Shared = Callable[[str], Path]
-
-
-class PresentVenue(Venue):
-    """A venue whose books carry the time at which they are sent: a bot quotes on no older ones."""
-
-    async def _step(self, stage: Stage, event: Event) -> None:
-        if event.family == "order_book":
-            now = time.time_ns()
-            stamp = {"last_updated_at": now // 1000}
-            book = {"order_book": event.frame["order_book"] | stamp}
-            frame = event.frame | stamp | book | {"timestamp": now // 1_000_000}
-            event = Event(event.at_ns, event.family, frame, packed(frame))
-        await super()._step(stage, event)
-
-
-def local(shared: Shared, *names: str, faults: list[dict[str, Any]] | None = None,
-          rate: float | None = 200.0) -> Venue:  # fmt: skip
-    """Return a venue of these recordings that plays so many updates a second."""
-    tapes = [frames.DATA[name](shared) for name in names or ["lighter-btc-nonces"]]
-    return PresentVenue(tapes, shared, faults, rate=rate)
 
 
 class Feed:
@@ -115,19 +87,6 @@ def feed(tmp_path: Path) -> Iterator[Callable[..., Feed]]:
     for each in started:
         each.process.kill()
         each.process.wait()
-
-
-@contextmanager
-def bot(where: Path, venue: Venue, *arguments: object, **environ: str) -> Iterator[Bot]:
-    """Run a bot that brings its own feed of a local venue."""
-    urls = {
-        "BOG_FEED__LIGHTER__URL": venue.url, "BOG_FEED__LIGHTER__REST_URL": venue.rest,
-    }  # fmt: skip
-    started = Bot(where, "--feed", "lighter", *arguments, **QUICK | urls | environ)
-    try:
-        yield started
-    finally:
-        started.kill()
 
 
 def statuses(reader: Reader) -> list[int]:
@@ -196,7 +155,7 @@ def test_a_silent_connection_gives_no_sign_of_life_and_is_replaced(
     shared: Shared, feed: Callable[..., Feed]
 ) -> None:
     with local(shared, faults=[{"do": "silence", "at": 100, "away": 1}]) as venue:
-        run = feed("--market", 1, "--url", venue.url)
+        run = feed("--market", 1, "--url", venue.url, BOG_FEED__LIGHTER__SILENCE_SEC="1")
         reader = run.reader()
         wait_for(lambda: venue.counts["fault_silence"])
         # nothing comes for a second: the heart must have stood still for most of it
@@ -420,6 +379,30 @@ def test_the_feed_dies_with_its_bot(shared: Shared, tmp_path: Path) -> None:
         run.signal(signal.SIGKILL)
         run.process.wait()
         wait_for(lambda: all(is_gone(pid) for pid in family.values()))
+
+
+def test_a_feed_that_dies_is_started_again(shared: Shared, tmp_path: Path) -> None:
+    with local(shared, rate=40.0) as venue, bot(tmp_path, venue) as run:
+        run.trading()
+        os.kill(children(run)["bog-feed"], signal.SIGKILL)
+        wait_for(lambda: not run.page()["orders"])
+        wait_for(lambda: any("a new one in 1 s" in line["message"] for line in run.log))
+        run.trading()
+        wait_for(lambda: len(of_kind(records(run.folder), JournalKind.J_EPOCH)) == 1)
+        run.stop()
+        assert "Traceback" not in run.said
+
+
+def test_a_feed_that_is_refused_is_not_started_again(shared: Shared, tmp_path: Path) -> None:
+    with local(shared, rate=40.0) as venue, bot(tmp_path, venue) as run:
+        run.trading()
+        venue.call(lambda: venue.stages[1].details.update(min_quote_amount="99.000000"))
+        os.kill(children(run)["bog-feed"], signal.SIGKILL)
+        wait_for(lambda: any("the feed ended with exit code 78" in line["message"]
+                             for line in run.log))  # fmt: skip
+        assert not run.page()["orders"]
+        assert set(children(run)) == {"bog-engine"}
+        run.stop()
 
 
 def test_a_feed_that_runs_already_is_named(shared: Shared, tmp_path: Path) -> None:

@@ -63,7 +63,7 @@ def test_a_wheel_carries_configuration_headers_and_stubs(tmp_path: Path) -> None
         p.name for p in (ROOT / "configs").glob("*.toml")
     }
     assert not (made / "configs").is_symlink()
-    for pattern in ("*.h", "*.pxd", "*.pyi"):
+    for pattern in ("*.h", "sign/*.h", "*.pxd", "*.pyi"):
         wanted = {p.name for p in (ROOT / "bog" / "_core").glob(pattern)}
         assert {p.name for p in (made / "_core").glob(pattern)} == wanted
     assert (made / "py.typed").exists()

@@ -14,7 +14,7 @@ CORE = ROOT / "bog" / "_core"
 
 # what things are; depth and notes are memory with the verbs that keep it whole, as a list has
 NOUNS = {
-    "atomic", "clock", "crc32c", "depth", "exposure", "fixed", "guard", "hist", "huginn", "level",
+    "apart", "atomic", "clock", "crc32c", "depth", "exposure", "fixed", "guard", "hist", "huginn", "level",
     "memory", "notes", "record", "rng", "types",
 }  # fmt: skip
 # what must be true in the market: verbs on structs that the engine, or the loop, hands them
@@ -23,11 +23,11 @@ ROOMS = {
     "repeats", "risk",
 }  # fmt: skip
 # what we want resting is a house of its own, each room on top of those before it
-STRATEGY = ["quota", "lifecycle", "volatility", "signals", "strategy", "inventory"]
+STRATEGY = ["quota", "lifecycle", "volatility", "signals", "strategy", "grid", "inventory"]
 # the paper venue is four rooms, each on top of those before it; `paper` is its plug
 PAPER = ["paper_state", "paper_fills", "paper_orders", "paper"]
 # the step: what it remembers, what it watches, the act on a side, and the turn itself
-STEP = {"engine", "engine_side", "engine_state", "engine_strategy", "engine_watch"}
+STEP = {"engine", "engine_grid", "engine_side", "engine_state", "engine_strategy", "engine_watch"}
 # the built-in market is one house of its own behind the plug `market`
 MARKET = {
     "market", "market_flow", "market_match", "market_out", "market_send", "market_step",
@@ -40,12 +40,15 @@ WORLD = {
 }  # fmt: skip
 # numbers in double for the loop, between two turns; the step never reaches them
 COLD = ["calibrate", "coefficients"]
-# what a lane shows, the lane, and the loop that turns over lanes: each on those before it
-LOOP = ["show", "lane", "loop"]
+# what a lane shows, what it times, the lane, and the loop that turns over lanes: each on those before it
+LOOP = ["show", "stages", "lane", "loop"]
 # cold drivers of rooms, for tests, recovery and backtests; nothing imports them but Python
 DRIVERS = {"adversary", "backtest", "fold"}
+# keys and signatures: bytes in, bytes out; knows the venue's transactions and nothing of trading
+SIGN = {"schnorr", "signer"}
 FLOORS = [
     NOUNS, ROOMS, set(STRATEGY), set(PAPER), STEP, MARKET, WORLD, set(COLD), set(LOOP), DRIVERS,
+    SIGN,
 ]  # fmt: skip
 
 # what a module of each floor may cimport, itself apart
@@ -58,6 +61,7 @@ MAY_REACH = {
     **dict.fromkeys(STEP, NOUNS | ROOMS | set(STRATEGY) | STEP),
     **dict.fromkeys(MARKET, NOUNS | MARKET),
     **dict.fromkeys(WORLD, NOUNS | WORLD),
+    **dict.fromkeys(SIGN, SIGN | {"memory"}),
     **{
         name: NOUNS
         | ROOMS
@@ -68,7 +72,7 @@ MAY_REACH = {
         | set(LOOP[:at])
         for at, name in enumerate(LOOP)
     },
-    **dict.fromkeys(DRIVERS, NOUNS | ROOMS | {"paper", "paper_state", "source"}),
+    **dict.fromkeys(DRIVERS, NOUNS | ROOMS | set(STRATEGY) | {"paper", "paper_state", "source"}),
 }
 # each with its reason
 EXCEPTIONS = {
@@ -123,6 +127,14 @@ def test_every_exception_is_in_use() -> None:
 def test_headers_include_libc_and_each_other() -> None:
     names = {path.name for path in CORE.glob("*.h")}
     for path in CORE.glob("*.h"):
+        assert set(re.findall(r'^#include "([^"]+)"', path.read_text(), flags=re.M)) <= names
+
+
+def test_the_signers_headers_include_libc_and_each_other() -> None:
+    """What can be read without the rest of the house can be judged without it."""
+    names = {path.name for path in CORE.glob("sign/*.h")}
+    assert names
+    for path in CORE.glob("sign/*.h"):
         assert set(re.findall(r'^#include "([^"]+)"', path.read_text(), flags=re.M)) <= names
 
 

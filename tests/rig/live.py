@@ -29,7 +29,8 @@ SPELLINGS = {"bog-live": "main", "bog-simple-spread-simulated": "simulated"}
 def environment(**more: str) -> dict[str, str]:
     """Return an environment without settings of bog, in which the project can be imported."""
     clean = {name: value for name, value in os.environ.items() if not name.startswith("BOG_")}
-    return clean | {"PYTHONPATH": str(ROOT)} | more
+    # bots of tests that run beside each other would dispute the port
+    return clean | {"PYTHONPATH": str(ROOT), "BOG_MONITORING__PROMETHEUS_PORT": "0"} | more
 
 
 def command(*arguments: object, name: str = "bog-live") -> list[str]:

@@ -8,8 +8,8 @@ of JSON, serves until SIGTERM, and prints its counts:
 
     python -m tests.rig.venue --data lighter-btc --faults faults.json
 
-A fault is `{"do": NAME, "market": M, "at": N, ...}`: before update N (from 0) of market M's tape. `FAULTS`
-lists the names and what each may say besides.
+A fault is `{"do": NAME, "market": M, "at": N, ...}`: before update N (from 0) of market M's tape
+(tests/rig/venue_faults.py).
 """
 
 from __future__ import annotations
@@ -39,7 +39,9 @@ from websockets.server import ServerProtocol
 from tests.rig import frames
 from tests.rig.frames import Event, Tape, packed
 from tests.rig.hostile import HOSTILE
-from tests.rig.reference import SIDES, ReferenceBook, chain_of
+from tests.rig.reference import chain_of
+from tests.rig.stage import Stage
+from tests.rig.venue_faults import BOOK_ONLY, check_faults
 
 # what `orderBooks` says of a market; `orderBookDetails` says more
 ROW = (
@@ -48,45 +50,7 @@ ROW = (
     "min_base_amount", "min_quote_amount", "order_quote_limit", "supported_size_decimals",
     "supported_price_decimals", "supported_quote_decimals", "created_at", "multiplier",
 )  # fmt: skip
-PAST_TRADES = 50  # in the replay that answers a subscription
 HEAD_MAX = 1 << 14
-
-# name: what it may say besides `market` and `at`
-FAULTS: dict[str, tuple[str, ...]] = {
-    "drop": ("count",),  # lose this update and count - 1 more
-    "duplicate": (),  # send it twice
-    "older": ("back",),  # send the update `back` before it once more, after it
-    "nonce": ("by",),  # its link to the one before is off by `by`
-    "hostile": ("name",),  # send what HOSTILE makes of it in its place
-    "inject": ("name",),  # send that before it
-    "text": ("text",),  # send this text before it
-    "cut_wire": (),  # its WebSocket frame ends in the middle, and so does the connection
-    "loris": ("delay_ms", "bytes"),  # its first bytes one at a time
-    "disconnect": ("how", "away"),  # fin, rst, close or shutdown; `away` updates pass meanwhile
-    "silence": ("away",),  # this connection gets nothing any more, not even a pong
-    "late": ("away",),  # the next snapshot comes `away` updates after its subscription
-    "offset": ("by",),  # offsets jump by this from here on, as those of another server
-    "ping": ("how",),  # json or frame
-    "door": ("how", "count"),  # the next connections meet: rst, 503, hang, or no_greeting
-    "details": ("set",),  # orderBookDetails says this of the market from here on
-    "rest": ("status", "body", "count"),  # the next requests get this answer; status 0: none ever
-}
-# done to a book update: the next one, when update N is of another channel
-BOOK_ONLY = ("drop", "duplicate", "older", "nonce", "hostile", "cut_wire", "loris")
-
-
-def check_faults(faults: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return the script; ValueError for a name or a word that is not in FAULTS."""
-    for fault in faults:
-        do = fault.get("do")
-        if do not in FAULTS:
-            raise ValueError(f"fault {do!r} is not one of {', '.join(FAULTS)}")
-        for word in fault.keys() - {"do", "market", "at"}:
-            if word not in FAULTS[do]:
-                raise ValueError(f"fault {do} does not know {word!r}: want {FAULTS[do]}")
-        if do in ("hostile", "inject") and fault["name"] not in HOSTILE:
-            raise ValueError(f"hostile frame {fault['name']!r} is not one of {', '.join(HOSTILE)}")
-    return faults
 
 
 @dataclass
@@ -98,70 +62,6 @@ class Subscription:
     broken: bool = False
     since: int = 0  # updates sent while broken
     late: int = 0
-
-
-class Stage:
-    """A market at this venue: its tape, the book so far, and where the tape stands."""
-
-    def __init__(self, tape: Tape, details: dict[str, Any]) -> None:
-        self.tape = tape
-        self.details = details
-        self.book = ReferenceBook()
-        self.book.apply(tape.snapshot)
-        self.last_frame = tape.snapshot
-        self.trades: deque[Any] = deque(tape.history[:PAST_TRADES], PAST_TRADES)
-        self.stats = tape.stats
-        self.at = 0
-        self.passing = 0  # updates that go by without anybody to send them to
-        self.lost = 0  # updates still to be dropped
-        self.offset_by = 0
-
-    @property
-    def over(self) -> bool:
-        """Whether the tape has been played to its end."""
-        return self.at >= len(self.tape.events)
-
-    def snapshot(self) -> dict[str, Any]:
-        """Return the book of this moment as a `subscribed/order_book` frame."""
-        last, book = self.last_frame, self.last_frame["order_book"]
-        levels = {
-            side: [{"price": str(p), "size": str(q)} for p, q in self.book.levels(side)]
-            for side in SIDES
-        }
-        head = {"offset": book["offset"] + self.offset_by} if "offset" in book else {}
-        chain = {"nonce": book["nonce"], "begin_nonce": 0} if "nonce" in book else {}
-        inner = {k: book[k] for k in ("last_updated_at",) if k in book}
-        outer = {k: last[k] for k in ("last_updated_at",) if k in last}
-        content = {"code": 0, "asks": levels["asks"], "bids": levels["bids"]} | head | chain | inner
-        return (
-            {"channel": f"order_book:{self.tape.market}"} | outer | head | {"order_book": content}
-            | {"timestamp": last["timestamp"], "type": "subscribed/order_book"}
-        )  # fmt: skip
-
-    def take(self, event: Event) -> None:
-        """Let one update happen."""
-        if event.family == "order_book":
-            self.book.apply(event.frame)
-            self.last_frame = event.frame
-        elif event.family == "trade":
-            self.trades.extendleft(reversed(event.frame["trades"] or []))
-        elif event.family == "market_stats":
-            stats = event.frame["market_stats"]
-            own = stats.get(str(self.tape.market), stats if "mark_price" in stats else None)
-            self.stats = own or self.stats
-
-    def answer(self, family: str, whole: bool) -> dict[str, Any]:
-        """Return the frame that answers a subscription; `whole` is for market_stats/all."""
-        if family == "order_book":
-            return self.snapshot()
-        market = self.tape.market
-        head = {"channel": f"{family}:{'all' if whole else market}"}
-        if family == "trade":
-            body = {"liquidation_trades": [], "trades": list(self.trades)}
-        else:
-            stats = self.stats or {"market_id": market, "mark_price": "", "index_price": ""}
-            body = {"market_stats": {str(market): stats} if whole else stats}
-        return head | body | {"type": f"subscribed/{family}"}
 
 
 class Client:
@@ -518,10 +418,10 @@ class Venue:
     def _snapshot(self, client: Client, sub: Subscription, stage: Stage) -> None:
         """Answer a subscription with the state of this moment."""
         family = sub.channel.partition("/")[0]
-        client.put(packed(stage.answer(family, sub.channel.endswith("/all"))))
         if family == "order_book":
             sub.last, sub.broken, sub.since, sub.late = stage.book.id, False, 0, 0
-            self.counts["snapshots"] += 1
+            self.counts["snapshots"] += 1  # before anybody can have received it
+        client.put(packed(stage.answer(family, sub.channel.endswith("/all"))))
 
     # ---- the tape ----
 

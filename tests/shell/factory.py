@@ -76,7 +76,8 @@ def page(**changed: Any) -> Page:
     denied, rejected = [0] * len(Verdict.__members__), [0] * 16
     denied[int(Verdict.ALLOW)], denied[int(Verdict.DENY_RATE)], rejected[1] = 500, 12, 3
     base: dict[str, Any] = {
-        "run": 3, "state": 1, "now_ns": 60_000_000_000, "start_ns": 0, "alive_ns": 59_990_000_000,
+        "run": 3, "state": 1, "beat_mono": 1, "turns": 5000,
+        "now_ns": 60_000_000_000, "start_ns": 0, "alive_ns": 59_990_000_000,
         "bid": 1000, "bid_qty": 50, "ask": 1003, "ask_qty": 40, "mark2": 2003,
         "quote_px": [999, 0], "quote_qty": [10, 0], "why": [0, 8], "level": 0, "halt": 0,
         "halt_id": 0, "stale": 0, "strategy": 2,
@@ -86,9 +87,14 @@ def page(**changed: Any) -> Page:
         "orders": [order(px=998), order(state=3), order(px=1003, side=1, state=9)],
         "recent_fills": [fill(), fill(side=1, px=1002, reason=2, order_id=8)],
         "denied": denied, "rejected": rejected, "turn": latency(), "order_turn": latency(0),
-        "measure": measure(), "books": 4000, "trades": 300, "gaps": 1, "laps": 0,
-        "placed": 6, "amended": 4, "canceled": 2, "cancel_all": 0, "rejects": 3, "fills": 2,
+        "order_states": [0, 0, 0, 2, 0, 0, 0, 0, 0, 1, 0, 0], "reports_due": 1,
+        "creates": [[0, 4, 0, 0], [0, 2, 0, 0]], "amends": [3, 1],
+        "measure": measure(), "rows": 9000, "books": 4000, "invalid": 2, "crossed": 3,
+        "trades": 300, "gaps": 1, "laps": 0,
+        "placed": 6, "amended": 4, "canceled": 2, "cancel_all": 0, "cancels_done": 2,
+        "rejects": 3, "fills": 2,
         "expired": 0, "unknown": 0, "violations": 0, "no_prints": 0, "pessimistic": 0,
-        "journal_seq": 90, "journal_durable": 88, "progress": 0, "progress_of": 0,
+        "journal_seq": 90, "journal_durable": 88, "journal_waits": 0,
+        "progress": 0, "progress_of": 0,
     }  # fmt: skip
     return Page(**(base | changed))  # type: ignore[typeddict-item]

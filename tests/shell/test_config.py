@@ -68,6 +68,7 @@ ARRIVES: dict[str, tuple[object, str, dict[str, object]]] = {
     SPREAD + "expiry_margin_sec": ("30", "strategy", {"expiry_margin_ns": 30_000_000_000}),
     SPREAD + "quota_reserve": (200, "strategy", {"quota_reserve": 200}),
     INVENTORY + "model": ("as_tau", "strategy", {"model": 1}),
+    INVENTORY + "grid_orders": (2, "strategy", {"grid_orders": 2}),
     INVENTORY + "gamma": ("0.000000002", "strategy", {"gamma_e9": 2}),
     INVENTORY + "tau_sec": ("1.5", "strategy", {"tau_ns": 1_500_000_000}),
     INVENTORY + "arrivals": ("0.6", "strategy", {"arrivals_e6": 600_000}),
@@ -116,6 +117,8 @@ ARRIVES: dict[str, tuple[object, str, dict[str, object]]] = {
     "host.strict": ("true", "get", {"host.strict": True}),
     "journal.rotate_mb": (7, "get", {"journal.rotate_mb": 7}),
     "monitoring.prometheus_port": (9464, "get", {"monitoring.prometheus_port": 9464}),
+    "monitoring.prometheus_host": ("::1", "get", {"monitoring.prometheus_host": "::1"}),
+    "monitoring.prometheus_required": ("true", "get", {"monitoring.prometheus_required": True}),
     "monitoring.metrics_interval_sec": ("2", "get", {"monitoring.metrics_interval_sec": 2}),
     "monitoring.log_file": ("", "get", {"monitoring.log_file": ""}),
     "monitoring.log_level": ("debug", "get", {"monitoring.log_level": "debug"}),
@@ -181,6 +184,8 @@ def context(key: str) -> tuple[int, dict[str, Any]]:
     market = int(key.split(".")[1]) if key.startswith("markets.") else 1
     if key.startswith(INVENTORY):
         tier = tree("strategy.name", "inventory")
+    if key == INVENTORY + "grid_orders":
+        tier = merged(tier, tree(INVENTORY + "model", "grid"))  # the only model that has several
     if key == "risk.rate_limit_orders_per_sec":
         tier = tree("execution.tier", "plus")  # standard allows less than any value of this key
     return market, tier
@@ -259,7 +264,7 @@ ALERTS = "monitoring.alerts."
 LEGITIMATE: dict[str, set[str]] = {
     "bool": {
         INVENTORY + "calibrate", "host.strict", "execution.dry_run", "venue.through_full",
-        "venue.shrink_keeps_place",
+        "venue.shrink_keeps_place", "monitoring.prometheus_required",
     },
     "nan text": {*TEXTS, "markets.0.symbol", "markets.1.symbol"},
     "inf text": {*TEXTS, "markets.0.symbol", "markets.1.symbol"},
@@ -272,6 +277,7 @@ LEGITIMATE: dict[str, set[str]] = {
         INVENTORY + "imbalance_ticks",  # away from the heavier side
     },
     "zero": {
+        "monitoring.prometheus_port",  # no metrics
         "risk.rate_limit_reserve",  # nothing kept back
         "breaker.warm_up_ms",  # the good books alone
         SPREAD + "min_spread_bps", SPREAD + "skew_bps", SPREAD + "edge_bps",  # rule not wanted
@@ -467,6 +473,9 @@ def test_live_needs_every_limit_said_and_no_dry_run() -> None:
         assert refusal(merged(file, go)).endswith(f"set risk.{key}")
 
 
+GRID = merged(tree("strategy.name", "inventory"), tree(INVENTORY + "model", "grid"))
+
+
 @pytest.mark.parametrize(
     ("flags", "says"),
     [
@@ -485,6 +494,12 @@ def test_live_needs_every_limit_said_and_no_dry_run() -> None:
          "strategy.inventory.max_inventory_base = 0.005 (flag): want at least 0.01000, one order"),
         (tree(INVENTORY + "microprice", "1 2 3"), "want \"\", or 4 rows of 5 whole numbers"),
         (tree(INVENTORY + "model", "glfd"), "want 'as_infinite', 'as_tau', 'glft' or 'grid'"),
+        (merged(GRID, tree(INVENTORY + "grid_orders", 3)),
+         "grid_orders = 3 (flag): want at most 2: two sides within risk.max_open_orders"),
+        (merged(GRID, tree(INVENTORY + "grid_orders", 8), tree("risk.max_open_orders", 16),
+                tree("risk.rate_limit_burst", 16)),
+         "grid_orders = 8 (flag): want at most 7: two sides within risk.rate_limit_burst"),
+        (merged(GRID, tree(INVENTORY + "grid_orders", 9)), "want a whole number from 1 to 8"),
         (merged(tree("strategy.name", "inventory"), tree(INVENTORY + "order_size", "0.06")),
          "strategy.inventory.order_size = 0.06 (flag): want from 0.00020 to 0.05000"),
         (merged(tree("strategy.name", "inventory"), tree(INVENTORY + "min_spread_bps", "50")),

@@ -59,10 +59,34 @@ def test_the_screen_says_what_matters() -> None:
         assert part in text, (part, text)
 
 
+def ladder(n: int, px: int = 2000, interval: int = 10) -> list[dict[str, Any]]:
+    """Return n orders a side of a grid, in the order of their slots."""
+    return [
+        factory.order(px=px + sign * interval * (i + 1), side=side)
+        for i in reversed(range(n))
+        for side, sign in ((0, -1), (1, 1))
+    ]
+
+
+def test_a_grid_shows_all_its_orders() -> None:
+    text = drawn(status(orders=ladder(3)))
+    top = next(i for i, one in enumerate(text) if one.startswith("     and"))
+    assert text[top] == "     and 2 more, 0.00020: 202.0 203.0"
+    assert text[top + 1].split()[3:5] == ["201.0", "0.00010"]
+    assert text[top + 2].split()[3:5] == ["199.0", "0.00010"]
+    assert text[top + 3] == "     and 2 more, 0.00020: 198.0 197.0"
+    assert " quotes 199.0 x 3/201.0 x 3 " in view.line(status(orders=ladder(3)))
+    # too many for a line: the first and the last
+    many = drawn(status(orders=ladder(8, px=1_210_440_0)))
+    assert "     and 7 more, 0.00070: 1210442.0 to 1210448.0" in many
+
+
 def test_the_screen_fits_80_by_24_whatever_it_shows() -> None:
     big = 2**62
     pages = [
         status(),
+        status(orders=ladder(3)),
+        status(orders=ladder(8, px=2**40), recent_fills=[factory.fill()] * 16),
         status(
             equity2=-big, daily2=-big, unrealized2=-big, bid=2**40, ask=2**40, bid_qty=2**48,
             denied=[10**9] * 25,
@@ -126,7 +150,7 @@ def test_a_pipe_gets_one_plain_line_at_a_time() -> None:
     assert (
         lines
         == [
-            "1:02:03 BTC RUN position 0.00000 pnl +0.0000205 quotes 99.9/inventory fills 2 "
+            "1:02:03 BTC RUN position 0.00000 pnl +0.0000205 quotes 99.9 x 2/inventory fills 2 "
             "requests 12 feed 12 ms"
         ]
         * 2
