@@ -1,6 +1,6 @@
 /*
- * What is seldom done stays apart: a function that the compiler may not put into its caller, so that
- * the usual path stays short and keeps its registers.
+ * What is seldom done stays apart: the return type of a function that the compiler may not put into
+ * its caller, so that the usual path stays short and keeps its registers.
  */
 #ifndef BOG_APART_H
 #define BOG_APART_H
