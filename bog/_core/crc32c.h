@@ -36,28 +36,6 @@ static uint32_t bog_crc32c_table(uint32_t crc, const void *data, size_t size)
 #if defined(__x86_64__)
 #include <nmmintrin.h>
 
-__attribute__((target("sse4.2"))) static inline uint32_t
-bog_crc32c_sse42(uint32_t crc, const void *data, size_t size)
-{
-    const uint8_t *bytes = (const uint8_t *)data;
-    uint64_t wide = (uint32_t)~crc;
-    for (; size >= 8; size -= 8, bytes += 8) {
-        uint64_t word;
-        memcpy(&word, bytes, 8);
-        wide = _mm_crc32_u64(wide, word);
-    }
-    uint32_t narrow = (uint32_t)wide;
-    if (size >= 4) {
-        uint32_t word;
-        memcpy(&word, bytes, 4);
-        narrow = _mm_crc32_u32(narrow, word);
-        size -= 4, bytes += 4;
-    }
-    for (; size; size--, bytes++)
-        narrow = _mm_crc32_u8(narrow, *bytes);
-    return ~narrow;
-}
-
 /* Seven words and a half one: the 60 sealed bytes of a journal record, without a loop. */
 __attribute__((target("sse4.2"))) static inline uint32_t bog_crc32c_60_sse42(uint32_t crc,
                                                                              const void *data)
@@ -74,6 +52,30 @@ __attribute__((target("sse4.2"))) static inline uint32_t bog_crc32c_60_sse42(uin
     wide = _mm_crc32_u64(wide, word[5]);
     wide = _mm_crc32_u64(wide, word[6]);
     return ~_mm_crc32_u32((uint32_t)wide, half);
+}
+
+__attribute__((target("sse4.2"))) static inline uint32_t
+bog_crc32c_sse42(uint32_t crc, const void *data, size_t size)
+{
+    const uint8_t *bytes = (const uint8_t *)data;
+    uint64_t wide = (uint32_t)~crc;
+    if (size == 60)
+        return bog_crc32c_60_sse42(crc, data);
+    for (; size >= 8; size -= 8, bytes += 8) {
+        uint64_t word;
+        memcpy(&word, bytes, 8);
+        wide = _mm_crc32_u64(wide, word);
+    }
+    uint32_t narrow = (uint32_t)wide;
+    if (size >= 4) {
+        uint32_t word;
+        memcpy(&word, bytes, 4);
+        narrow = _mm_crc32_u32(narrow, word);
+        size -= 4, bytes += 4;
+    }
+    for (; size; size--, bytes++)
+        narrow = _mm_crc32_u8(narrow, *bytes);
+    return ~narrow;
 }
 #endif
 
