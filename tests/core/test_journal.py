@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -88,13 +89,19 @@ def wait_for(condition: Callable[[], bool]) -> None:
 
 def in_child(work: Callable[[], None]) -> int:
     """Run `work` in a forked process that then dies by SIGKILL; return its exit status."""
+    get, put = os.pipe()  # a file would meet the child's own limits
     pid = os.fork()
     if pid == 0:
         try:
             work()
             os.kill(os.getpid(), signal.SIGKILL)
+        except BaseException:
+            os.write(put, traceback.format_exc().encode())
         finally:
             os._exit(99)
+    os.close(put)
+    with open(get) as said:
+        print(said.read())
     return os.waitpid(pid, 0)[1]
 
 
@@ -302,8 +309,11 @@ def child_on_a_small_disk(make: Make, limit: int, records: int) -> None:
     journal = make(capacity=64)
     begin(journal)
     wait_for(lambda: journal.durable == journal.written)
-    for n in range(records):
-        journal.append(JournalKind.J_PLACE, time_ns=n, id=n + 1, px=100, qty=1)
+    orders = np.zeros(records, RECORD)
+    orders["kind"], orders["px"], orders["qty"] = JournalKind.J_PLACE, 100, 1
+    orders["id"] = orders["time_ns"] = np.arange(1, records + 1)
+    # in one call: the flusher meets the limit as soon as it wakes
+    assert journal.append_all(orders.view(np.uint8)) == records
     wait_for(lambda: journal.failed != 0)
     for refused in (lambda: journal.append(1), lambda: journal.append(1)):
         with pytest.raises(BogError, match="takes no records: File too large"):

@@ -67,3 +67,8 @@ def test_a_wheel_carries_configuration_headers_and_stubs(tmp_path: Path) -> None
         wanted = {p.name for p in (ROOT / "bog" / "_core").glob(pattern)}
         assert {p.name for p in (made / "_core").glob(pattern)} == wanted
     assert (made / "py.typed").exists()
+
+
+@pytest.mark.parametrize("script", [ROOT / ".ci" / "run", *sorted(ROOT.glob("tools/*.sh"))])
+def test_what_the_commands_start_may_be_executed(script: Path) -> None:
+    assert os.access(script, os.X_OK)

@@ -553,7 +553,7 @@ class Venue:
         sub = client.subscriptions.get(f"order_book/{market}")
         if sub is None or sub.last is None:
             return
-        raw, good, binary, sent = event.raw, True, False, False
+        raw, good, binary, slow = event.raw, True, False, None
         if stage.offset_by:
             raw = packed(self._shifted(event.frame, stage.offset_by))
         here, begin = chain_of(event.frame)
@@ -580,21 +580,23 @@ class Venue:
                 await client.end("fin")
                 return
             elif do == "loris":
-                await self._loris(client, raw, fault)
-                sent = True
-        if not sent:
-            client.put(raw, binary)
-        for more in again:
-            client.put(more)
+                slow = fault
+        # counted before anybody can have received it
         self.counts["updates"] += good
         book = event.frame["order_book"]
         if good and follows and not sub.broken:
             sub.last = here
             self.counts["chained"] += bool(book["asks"] or book["bids"])
-            return
-        self.counts["breaks"] += not sub.broken
-        sub.broken = True
-        sub.since += 1
+        else:
+            self.counts["breaks"] += not sub.broken
+            sub.broken = True
+            sub.since += 1
+        if slow is not None:
+            await self._loris(client, raw, slow)
+        else:
+            client.put(raw, binary)
+        for more in again:
+            client.put(more)
 
     def _deliver_other(self, client: Client, market: int, event: Event) -> None:
         own = f"{event.family}/{market}"
