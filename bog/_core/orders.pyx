@@ -7,9 +7,9 @@ from libc.string cimport memset
 from bog._core.exposure cimport Exposure
 from bog._core.memory cimport lines
 from bog._core.orders cimport (
-    CHANGE_AMEND, ORDERS_CAP, ORDER_EVENTS, Orders, OrderEffect, Plan, order_next,
-    orders_amend, orders_cancel, orders_drop, orders_exposure, orders_exposure_side, orders_init, orders_on_report,
-    orders_place, orders_plan, orders_sent,
+    CHANGE_AMEND, ORDERS_CAP, ORDER_EVENTS, Orders, OrderEffect, Plan, order_next, orders_amend,
+    orders_cancel, orders_drop, orders_exposure, orders_exposure_side, orders_init,
+    orders_on_report, orders_place, orders_plan, orders_sent,
 )
 from bog._core.types cimport (
     BID, NEVER, ORDER_FREE, REP_ACK, REP_FILL, Command, Order, Report, ns_t,
