@@ -4,6 +4,7 @@ BOG_BUILD selects one of four builds (release, trace, asan, ubsan), each in its 
 BOG_MARCH=native compiles for this machine only; the default runs on any x86-64 or aarch64.
 BOG_CAPS=conservative compiles hard limits that no configuration can exceed.
 BOG_ANNOTATE=1 writes Cython's HTML beside the generated C.
+BOG_ROOMS=engine,types compiles only these rooms, as benchmarks/count.py does.
 BOG_WERROR=1 makes every warning of the C compiler an error; BOG_JOBS is how many run at once.
 """
 
@@ -33,6 +34,15 @@ BUILDS = {
         {},
     ),
 }
+# the step is one function where these compile it: what is seldom done says so itself (apart.h)
+HOT = {"engine", "lane"}
+WHOLE = [
+    f"--param={name}"
+    for name in (
+        "max-inline-insns-single=1000", "max-inline-insns-auto=200", "large-function-growth=2000",
+        "inline-unit-growth=200",
+    )
+]  # fmt: skip
 CAPS = {"none": [], "conservative": [("BOG_CAPS_CONSERVATIVE", "1")]}
 
 build = os.environ.get("BOG_BUILD", "release")
@@ -44,16 +54,19 @@ if caps not in CAPS:
 march = os.environ.get("BOG_MARCH", "")
 
 flags, link, directives = BUILDS[build]
-# silenced: what Cython's own C trips over
+# silenced: what Cython's own C trips over; it writes inline also where apart.h says noinline
 WARNINGS = [
     *("-Wall", "-Wextra", "-Wno-unused-parameter", "-Wno-unused-function", "-Wno-sign-compare"),
     *("-Wno-missing-field-initializers", "-Wno-cast-function-type", "-Wno-unused-variable"),
     "-Wno-psabi",
+    "-Wno-attributes",
 ]
 if os.environ.get("BOG_WERROR") == "1":
     WARNINGS.append("-Werror")
 
 core = Path("bog/_core")
+rooms = os.environ.get("BOG_ROOMS", "")
+sources = [core / f"{room}.pyx" for room in rooms.split(",")] if rooms else core.glob("*.pyx")
 headers = [str(p) for p in [*sorted(core.glob("*.h")), *sorted(core.glob("*.pxd"))]]
 # the signer's headers stand alone: only these two modules see them
 sign_headers = [str(p) for p in sorted(core.glob("sign/*.h"))]
@@ -72,10 +85,11 @@ extensions = [
             *(["-O3"] if build == "release" and pyx.stem in SIGNING else []),
             *WARNINGS,
             *([f"-march={march}"] if march else []),
+            *(WHOLE if build == "release" and pyx.stem in HOT else []),
         ],
         extra_link_args=link,
     )
-    for pyx in sorted(core.glob("*.pyx"))
+    for pyx in sorted(sources)
 ]
 
 setup(

@@ -10,6 +10,8 @@ from typing import Any
 from bog._core.engine import EngineProbe
 from bog._core.types import Halt, Level, ReportKind, StateWord, Verdict
 
+Book = Callable[[int], tuple[list[tuple[int, int]], list[tuple[int, int]]]]
+
 MS = 1_000_000
 SECOND = 1000 * MS
 LIMITS = {
@@ -37,14 +39,35 @@ def around(mid: int) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
     return [(mid - 1 - i, 5 + i) for i in range(10)], [(mid + 1 + i, 5 + i) for i in range(10)]
 
 
+def touch(mid: int) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
+    """Return a book around `mid` of one level a side, two ticks wide."""
+    return [(mid - 1, 5)], [(mid + 1, 5)]
+
+
 def fresh(**limits: int) -> EngineProbe:
     """Return an engine that has seen nothing."""
     return EngineProbe(LIMITS | limits, STRATEGY)
 
 
-def quoting() -> EngineProbe:
+def quoting(book: Book = around, **strategy: int) -> EngineProbe:
     """Return an engine whose bid (order 1) and ask (order 2) rest."""
-    probe = fresh()
+    probe = EngineProbe(LIMITS, STRATEGY | strategy)
+    for c in probe.book(SECOND, *book(10_000))[1]:
+        probe.report(SECOND, ReportKind.REP_ACK, c["order_id"], c["side"], venue_id=c["order_id"])
+    return probe
+
+
+def one_sided() -> EngineProbe:
+    """Return an engine that holds all it may: its bid was filled, its ask rests."""
+    probe = quoting(max_pos=10)
+    fill(probe)
+    return probe
+
+
+def holding() -> EngineProbe:
+    """Return an engine that quotes with a shift: it holds 40 lots of at most 100."""
+    probe = EngineProbe(LIMITS, STRATEGY | {"skew_ppm": 100})
+    probe.restore(StateWord.W_POS, 40)
     for c in probe.book(SECOND, *around(10_000))[1]:
         probe.report(SECOND, ReportKind.REP_ACK, c["order_id"], c["side"], venue_id=c["order_id"])
     return probe
@@ -62,9 +85,11 @@ class Scenario:
     denied: int | None = None  # the one verdict that must be counted, beside ALLOW
 
 
-def books(first: int, second: int) -> Callable[[EngineProbe, int], tuple[int, int]]:
+def books(
+    first: int, second: int, book: Book = around
+) -> Callable[[EngineProbe, int], tuple[int, int]]:
     """Return a run over books around two mids in turn; every command is answered."""
-    return lambda probe, n: probe.alternate(n, SECOND, around(first), around(second))
+    return lambda probe, n: probe.alternate(n, SECOND, book(first), book(second))
 
 
 def again(event: Callable[[EngineProbe], Any]) -> Callable[[EngineProbe, int], tuple[int, int]]:
@@ -129,6 +154,12 @@ SCENARIOS = [
     Scenario("unchanged", quoting, books(10_000, 10_000), 0, 100),
     Scenario("hold", quoting, books(10_001, 10_000), 0, 320),
     Scenario("requote both", quoting, books(10_005, 10_000), 2, 600),
+    Scenario("requote one side", one_sided, books(10_005, 10_000), 1),
+    Scenario("unchanged, touch only", lambda: quoting(touch), books(10_000, 10_000, touch), 0),
+    Scenario("hold, touch only", lambda: quoting(touch), books(10_001, 10_000, touch), 0),
+    Scenario("requote both, touch only", lambda: quoting(touch), books(10_005, 10_000, touch), 2),
+    Scenario("hold, with a shift", holding, books(10_001, 10_000), 0),
+    Scenario("requote both, with a shift", holding, books(10_005, 10_000), 2),
     Scenario("place both", fresh, again(show), 2),
     Scenario("fill, and quote again", quoting, again(fill), 1),
     Scenario("cancel proven", paused_with_cancels, again(canceled), 0),

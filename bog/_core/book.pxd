@@ -6,6 +6,7 @@ no sum or product here can overflow. `side` is the side of the book that is read
 
 from libc.stdint cimport int64_t
 
+from bog._core.apart cimport apart_int
 from bog._core.fixed cimport i128, mul_div
 from bog._core.record cimport level_count, level_px, level_qty
 from bog._core.types cimport (
@@ -37,12 +38,9 @@ cdef extern from "book.h" nogil:
         px_t worst
         int64_t levels
 
-
-cdef inline int book_same_touch(const Record *a, const Record *b) noexcept nogil:
-    """Return 1 when best prices and sizes of two book records are equal: one cache line each."""
-    return (
-        a.bid == b.bid and a.ask == b.ask and a.bid_qty == b.bid_qty and a.ask_qty == b.ask_qty
-    )
+    int book_full "bog_book_full"(const Record *record)
+    int book_same_touch "bog_book_same_touch"(const Record *a, const Record *b)
+    void book_copy_touch "bog_book_copy_touch"(Record *to, const Record *from_)
 
 
 cdef inline int book_class(const Record *record) noexcept nogil:
@@ -79,11 +77,8 @@ cdef inline int book_check_side(const Record *record, int side) noexcept nogil:
     return BOOK_SOUND
 
 
-cdef inline int book_check(const Record *record) noexcept nogil:
-    """Return why the record cannot be believed (enum BookFault), BOOK_SOUND when it can.
-
-    A locked or crossed touch is no fault of the record: book_class says that.
-    """
+cdef inline apart_int book_fault(const Record *record) noexcept nogil:
+    """Return what book_check returns, level by level."""
     cdef int fault
     if record.kind != REC_BOOK:
         return BOOK_BAD_KIND
@@ -96,6 +91,14 @@ cdef inline int book_check(const Record *record) noexcept nogil:
     ):
         return BOOK_BAD_TOUCH
     return fault
+
+
+cdef inline int book_check(const Record *record) noexcept nogil:
+    """Return why the record cannot be believed (enum BookFault), BOOK_SOUND when it can.
+
+    A locked or crossed touch is no fault of the record: book_class says that.
+    """
+    return BOOK_SOUND if book_full(record) else book_fault(record)
 
 
 cdef inline px_t book_mid2(const Record *record) noexcept nogil:

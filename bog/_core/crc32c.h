@@ -36,11 +36,31 @@ static uint32_t bog_crc32c_table(uint32_t crc, const void *data, size_t size)
 #if defined(__x86_64__)
 #include <nmmintrin.h>
 
-__attribute__((target("sse4.2"))) static uint32_t bog_crc32c_sse42(uint32_t crc, const void *data,
-                                                                   size_t size)
+/* Seven words and a half one: the 60 sealed bytes of a journal record, without a loop. */
+__attribute__((target("sse4.2"))) static inline uint32_t bog_crc32c_60_sse42(uint32_t crc,
+                                                                             const void *data)
+{
+    uint64_t word[7], wide = (uint32_t)~crc;
+    uint32_t half;
+    memcpy(word, data, 56);
+    memcpy(&half, (const uint8_t *)data + 56, 4);
+    wide = _mm_crc32_u64(wide, word[0]);
+    wide = _mm_crc32_u64(wide, word[1]);
+    wide = _mm_crc32_u64(wide, word[2]);
+    wide = _mm_crc32_u64(wide, word[3]);
+    wide = _mm_crc32_u64(wide, word[4]);
+    wide = _mm_crc32_u64(wide, word[5]);
+    wide = _mm_crc32_u64(wide, word[6]);
+    return ~_mm_crc32_u32((uint32_t)wide, half);
+}
+
+__attribute__((target("sse4.2"))) static inline uint32_t
+bog_crc32c_sse42(uint32_t crc, const void *data, size_t size)
 {
     const uint8_t *bytes = (const uint8_t *)data;
     uint64_t wide = (uint32_t)~crc;
+    if (size == 60)
+        return bog_crc32c_60_sse42(crc, data);
     for (; size >= 8; size -= 8, bytes += 8) {
         uint64_t word;
         memcpy(&word, bytes, 8);

@@ -8,7 +8,10 @@ engine_watch.pxd what speaks against quoting, engine_side.pxd the act.
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 from libc.string cimport memcpy, memset
 
-from bog._core.book cimport BOOK_BAD_PX, BOOK_SOUND, book_check, book_same_touch
+from bog._core.apart cimport apart_void
+from bog._core.book cimport (
+    BOOK_BAD_PX, BOOK_SOUND, book_check, book_copy_touch, book_same_touch,
+)
 from bog._core.engine_grid cimport engine_grid
 from bog._core.engine_side cimport engine_crowded, engine_side
 from bog._core.engine_state cimport (
@@ -31,14 +34,13 @@ from bog._core.position cimport position_fill, position_funding
 from bog._core.quota cimport quota_init
 from bog._core.risk cimport Moment, risk_init, risk_standing
 from bog._core.types cimport (
-    ALLOW, DENY_DAILY_LOSS, DENY_DRAWDOWN, HALT_ACCOUNTING, HALT_DAILY_LOSS,
+    ALLOW, ASK, BID, DENY_DAILY_LOSS, DENY_DRAWDOWN, HALT_ACCOUNTING, HALT_DAILY_LOSS,
     HALT_DRAWDOWN, HALT_KILLED, HALT_VENUE, J_ACK, J_AMENDED, J_AMEND_REJECT, J_CANCELED,
     J_CANCEL_REJECT, J_EPOCH, J_EXPIRED, J_FILL, J_FUNDING, J_GAP, J_LEVEL, J_REJECT, J_UNKNOWN,
     LEVEL_DRAIN, LEVEL_KILLED, REC_BOOK, REC_STATS, REC_STATUS, REP_ACK, REP_AMENDED, REP_AMEND_REJECT,
     REP_CANCELED, REP_CANCEL_REJECT, REP_EXPIRED, REP_FILL, REP_FUNDING, REP_REJECT, STATUS_HALTED,
-    STATUS_UP, JournalRec, Limits, Record, Report, StrategyParams, ns_t,
+    STATUS_UP, JournalRec, Limits, Record, Report, StrategyParams, half_t, ns_t,
 )
-
 
 cdef inline int engine_report_record(int kind) noexcept nogil:
     """Return the journal kind of a report kind; an unknown one reads as an unknown outcome."""
@@ -118,9 +120,64 @@ cdef inline void engine_on_level(Engine *e, uint64_t level, Out *out) noexcept n
         engine_halt(e, out, HALT_KILLED, 0)
 
 
+cdef inline apart_void engine_loss(Engine *e, int verdict, half_t daily2, Out *out) noexcept nogil:
+    """Halt for a loss past its limit."""
+    engine_halt(e, out, HALT_DAILY_LOSS if verdict == DENY_DAILY_LOSS else HALT_DRAWDOWN, daily2)
+
+
+cdef inline apart_void engine_sides(
+    Engine *e, const Moment *m, int standing, Out *out
+) noexcept nogil:
+    """Act on both sides of a grid, or where all markets together hold too much."""
+    cdef int side, verdict
+    for side in range(2):
+        verdict = standing
+        if verdict == ALLOW and e.over:
+            verdict = engine_crowded(e, side, m)
+        if e.params.grid_orders > 1:
+            engine_grid(e, side, m, verdict, out)
+        else:
+            engine_side(e, side, m, verdict, out)
+
+
+cdef inline void engine_decide(Engine *e, Out *out) noexcept nogil:
+    """Think about both sides, each judged by itself; a loss past its limit halts first."""
+    cdef Moment m
+    cdef int standing
+    engine_moment(e, &m, out)
+    # a feed that warms up is looked at until it is warm, though nothing moves
+    e.pending = m.watch != ALLOW
+    standing = risk_standing(&e.limits, &e.risk, &e.book, &m)
+    if standing == DENY_DAILY_LOSS or standing == DENY_DRAWDOWN:
+        engine_loss(e, standing, m.daily2, out)
+    engine_quote(e)
+    if e.over or e.params.grid_orders > 1:
+        engine_sides(e, &m, standing, out)
+        return
+    # once each, so that the side is a constant in both
+    engine_side(e, BID, &m, standing, out)
+    engine_side(e, ASK, &m, standing, out)
+
+
+cdef inline apart_void engine_second(Engine *e, Out *out) noexcept nogil:
+    """Take what is due at whole seconds of the engine's clock, however far time jumped."""
+    e.sample_ns = e.now_ns - e.now_ns % 1_000_000_000LL + 1_000_000_000LL
+    engine_sample(e, out)
+    orders_age(&e.orders, e.now_ns)
+
+
+cdef inline void engine_think(Engine *e, uint64_t kind, Out *out) noexcept nogil:
+    """Watch the clocks, then decide: after an event of `kind` that left something to think about."""
+    engine_freshness(e, out)
+    if kind != EVENT_RECORD and (kind != EVENT_REPORT or e.level >= LEVEL_DRAIN):
+        engine_lifecycle(e, out)
+    if e.now_ns >= e.sample_ns:
+        engine_second(e, out)
+    engine_decide(e, out)
+
+
 cdef inline int engine_on_record(Engine *e, const Record *record, Out *out) noexcept nogil:
-    """Look: take a market record; return 1 when there is something to think about."""
-    cdef int check, late
+    """Look: take a market record that is no book; return 1 when there is something to think about."""
     if record.kind == REC_STATS:
         if record.mark_px > 0:
             e.mark_px = record.mark_px
@@ -132,73 +189,55 @@ cdef inline int engine_on_record(Engine *e, const Record *record, Out *out) noex
         if record.status == STATUS_HALTED:
             engine_halt(e, out, HALT_VENUE, record.status)
         return 1
-    if record.kind != REC_BOOK:
-        return 0
-    e.books += 1
-    late = freshness_book(&e.freshness, &e.limits, e.now_ns, record.exch_ns)
-    check = book_check(record)
-    if check != BOOK_SOUND:
-        # a book that cannot be: quotes must not rest on the last good one
-        e.refused += 1
-        e.invalid = <uint8_t>check
-        engine_doubt(e)
-        if check == BOOK_BAD_PX:
-            engine_garbage(e, out)
-        return 1
-    if e.book_ok and not e.pending and not late and book_same_touch(record, &e.book):
-        e.unchanged += 1
-        return 0
-    memcpy(&e.book, record, sizeof(Record))
+    return 0
+
+
+cdef inline apart_void engine_on_bad_book(Engine *e, int fault, Out *out) noexcept nogil:
+    """Take a book that cannot be: quotes must not rest on the last good one."""
+    e.refused += 1
+    e.invalid = <uint8_t>fault
+    engine_doubt(e)
+    if fault == BOOK_BAD_PX:
+        engine_garbage(e, out)
+    engine_think(e, EVENT_RECORD, out)
+
+
+cdef inline apart_void engine_on_new_book(Engine *e, const Record *record, Out *out) noexcept nogil:
+    """Take a sound book whose touch is not the last one's, or that was waited for."""
+    if e.params.own_in_book:
+        memcpy(&e.book, record, sizeof(Record))
+    else:
+        # nobody asks for what stands behind the touch: only our own orders would hide it
+        book_copy_touch(&e.book, record)
     e.book_ok = 1
     if record.bid > 0 and record.ask > 0:
         if record.bid < record.ask:
             engine_judge_book(e, record.bid, record.ask, out)
         else:
             e.crossed += 1
-    return 1
+    engine_think(e, EVENT_RECORD, out)
 
 
-cdef inline void engine_decide(Engine *e, Out *out) noexcept nogil:
-    """Think about both sides, each judged by itself; a loss past its limit halts first."""
-    cdef Moment m
-    cdef int standing, verdict, side
-    engine_moment(e, &m, out)
-    # a feed that warms up is looked at until it is warm, though nothing moves
-    e.pending = m.watch != ALLOW
-    standing = risk_standing(&e.limits, &e.risk, &e.book, &m)
-    if standing == DENY_DAILY_LOSS:
-        engine_halt(e, out, HALT_DAILY_LOSS, m.daily2)
-    elif standing == DENY_DRAWDOWN:
-        engine_halt(e, out, HALT_DRAWDOWN, m.daily2)
-    engine_quote(e)
-    for side in range(2):
-        verdict = standing
-        if verdict == ALLOW and e.over:
-            verdict = engine_crowded(e, side, &m)
-        if e.params.grid_orders > 1:
-            engine_grid(e, side, &m, verdict, out)
-        else:
-            engine_side(e, side, &m, verdict, out)
+cdef inline void engine_on_book(Engine *e, const Record *record, Out *out) noexcept nogil:
+    """Look: an unchanged touch of a sound book is nothing to think about."""
+    cdef int fault, late
+    e.books += 1
+    late = freshness_book(&e.freshness, &e.limits, e.now_ns, record.exch_ns)
+    fault = book_check(record)
+    if fault != BOOK_SOUND:
+        engine_on_bad_book(e, fault, out)
+    elif e.book_ok and not e.pending and not late and book_same_touch(record, &e.book):
+        e.unchanged += 1
+    else:
+        engine_on_new_book(e, record, out)
 
 
-cdef inline void engine_step(Engine *e, const Event *event, Out *out) noexcept nogil:
-    """Take one event and write the records and commands that follow from it into `out`.
-
-    Time never runs backwards: an event from the past is taken at the present.
-    """
+cdef inline apart_void engine_on_other(Engine *e, const Event *event, Out *out) noexcept nogil:
+    """Take an event that is no book."""
     cdef JournalRec *rec
-    cdef int look = 1
-    out.n_commands = out.n_records = 0
-    if event.time_ns > e.now_ns:
-        e.now_ns = event.time_ns
-    if event.alive_ns > 0:
-        e.alive_ns = event.alive_ns
-    e.room = event.room
-    if e.over != (event.over != 0):
-        e.over = event.over != 0
-        e.pending = 1
     if event.kind == EVENT_RECORD:
-        look = engine_on_record(e, event.record, out)
+        if not engine_on_record(e, event.record, out):
+            return
     elif event.kind == EVENT_REPORT:
         engine_on_report(e, event.report, out)
     elif event.kind == EVENT_TIMER:
@@ -219,17 +258,27 @@ cdef inline void engine_step(Engine *e, const Event *event, Out *out) noexcept n
         engine_clear_halt(e, event.arg, out)
     elif event.kind == EVENT_CONNECTION:
         engine_on_connection(e, event.arg, out)
-    if not look:
-        return
-    engine_freshness(e, out)
-    if event.kind != EVENT_RECORD and (event.kind != EVENT_REPORT or e.level >= LEVEL_DRAIN):
-        engine_lifecycle(e, out)
-    if e.now_ns >= e.sample_ns:
-        # whole seconds of the engine's clock, however far time jumped
-        e.sample_ns = e.now_ns - e.now_ns % 1_000_000_000LL + 1_000_000_000LL
-        engine_sample(e, out)
-        orders_age(&e.orders, e.now_ns)
-    engine_decide(e, out)
+    engine_think(e, event.kind, out)
+
+
+cdef inline void engine_step(Engine *e, const Event *event, Out *out) noexcept nogil:
+    """Take one event and write the records and commands that follow from it into `out`.
+
+    Time never runs backwards: an event from the past is taken at the present.
+    """
+    out.n_commands = out.n_records = 0
+    if event.time_ns > e.now_ns:
+        e.now_ns = event.time_ns
+    if event.alive_ns > 0:
+        e.alive_ns = event.alive_ns
+    e.room = event.room
+    if e.over != (event.over != 0):
+        e.over = event.over != 0
+        e.pending = 1
+    if event.kind == EVENT_RECORD and event.record.kind == REC_BOOK:
+        engine_on_book(e, event.record, out)
+    else:
+        engine_on_other(e, event, out)
 
 
 cdef inline int engine_init(

@@ -2,6 +2,7 @@
 
 from libc.stdint cimport int64_t, uint8_t, uint32_t
 
+from bog._core.apart cimport apart_void
 from bog._core.engine_state cimport (
     Engine, Out, engine_command, engine_record, engine_say,
 )
@@ -9,16 +10,17 @@ from bog._core.engine_strategy cimport engine_frugal
 from bog._core.exposure cimport Exposure
 from bog._core.orders cimport (
     CHANGE_AMEND, CHANGE_KEEP, CHANGE_REPLACE, PLAN_AMEND, PLAN_CANCEL, PLAN_PLACE, PLAN_WAIT, Plan,
-    lowest_bit, orders_amend, orders_cancel, orders_exposure, orders_place, orders_plan, orders_sent,
+    lowest_bit, orders_amend, orders_cancel, orders_exposure, orders_exposure_side, orders_on,
+    orders_place, orders_plan, orders_sent,
 )
 from bog._core.quota cimport quota_spend
-from bog._core.risk cimport Moment, risk_judge, risk_room, risk_take
+from bog._core.risk cimport Moment, risk_room, risk_spend, risk_take, risk_weigh
 from bog._core.strategy cimport (
     MOVE_KEEP, MOVE_RENEW, MOVE_WRONG_SIDE, QUIET_QUOTA, Quote, strategy_moves, strategy_paced,
 )
 from bog._core.types cimport (
-    ALLOW, BID, DENY_RATE, J_AMEND, J_CANCEL, J_PLACE, NEVER, Command, JournalRec, Order, ns_t,
-    px_t, qty_t,
+    ALLOW, ASK, BID, DENY_RATE, J_AMEND, J_CANCEL, J_PLACE, NEVER, ORDER_PARTIAL, ORDER_RESTING, Command,
+    JournalRec, Order, ns_t, px_t, qty_t,
 )
 
 
@@ -54,37 +56,65 @@ cdef inline int engine_crowded(const Engine *e, int side, const Moment *m) noexc
     return risk_room(&e.book, m, &exposure, side, 0, 0, 0)
 
 
-cdef inline void engine_side(Engine *e, int side, const Moment *m, int standing, Out *out) noexcept nogil:
-    """Think, check and act on one side: judge it by itself and take the smallest step."""
-    cdef const Quote *quote = &e.quote
-    cdef px_t px = quote.bid_px if side == BID else quote.ask_px
-    cdef qty_t qty = quote.bid_qty if side == BID else quote.ask_qty
-    cdef int move = MOVE_KEEP, change = CHANGE_KEEP, verdict, frugal, found = 0
-    cdef uint32_t live = e.orders.live
+cdef inline void engine_change(
+    Engine *e, int side, const Moment *m, int64_t slot, px_t px, qty_t qty, int move, Out *out
+) noexcept nogil:
+    """Place an order (slot -1) or amend the one in `slot` to `qty` lots in all, if the gate allows.
+
+    Only where risk_standing has allowed this turn.
+    """
     cdef ns_t expiry = NEVER
     cdef Exposure exposure
-    cdef const Order *order
     cdef Command *command
     cdef JournalRec *rec
+    cdef int verdict
+    orders_exposure_side(&e.orders, e.now_ns, side, slot, &exposure)
+    verdict = risk_weigh(&e.limits, &e.risk, &e.book, m, &exposure, side, px, qty, slot >= 0)
+    command = engine_command(e, out)
+    if verdict != ALLOW or command == NULL:
+        engine_say(e, side, verdict, px, qty, out)
+        e.pending = 1
+        # what may not be moved may not stay either, except for want of a token
+        if slot >= 0 and (verdict != DENY_RATE or move == MOVE_WRONG_SIDE):
+            engine_cancel(e, slot, out)
+        return
+    if e.denied[side] != ALLOW:
+        engine_say(e, side, ALLOW, px, qty, out)
+    if slot < 0:
+        if e.params.order_life_ns > 0:
+            expiry = e.now_ns + e.params.order_life_ns
+        slot = orders_place(&e.orders, side, px, qty, expiry, e.now_ns, command)
+        if slot < 0:
+            e.pending = 1
+            return
+        rec = engine_record(e, out, J_PLACE)
+        rec.val = expiry
+        orders_sent(&e.orders, slot)
+    else:
+        if orders_amend(&e.orders, slot, px, qty, e.now_ns, command):
+            return
+        rec = engine_record(e, out, J_AMEND)
+    risk_spend(&e.risk)
+    quota_spend(&e.memory.quota, &e.params, e.now_ns)
+    rec.id = command.order_id
+    rec.px = px
+    rec.qty = qty
+    rec.side = <uint8_t>side
+    e.quoted_ns[side] = e.now_ns
+    engine_sent(e, out)
+
+
+cdef inline void engine_act(
+    Engine *e, int side, const Moment *m, int standing, px_t px, qty_t qty, int move, Out *out
+) noexcept nogil:
+    """Take the smallest step from what rests on a side to `qty` lots at `px`."""
+    cdef int change = CHANGE_KEEP, frugal = engine_frugal(e, side, qty)
     cdef Plan plan
-    cdef int64_t slot, was_free = 0
-    cdef qty_t rest
-    e.why[side] = quote.why[side]
-    if standing != ALLOW:
-        engine_say(e, side, standing, px, qty, out)
-        qty = 0
-    while qty > 0 and live:
-        order = &e.orders.slot[lowest_bit(live)]
-        live &= live - 1
-        if order.side == side:
-            found = 1
-            move = strategy_moves(&e.params, &e.memory.quota, quote, side, order, e.now_ns)
     if move == MOVE_RENEW:
         change = CHANGE_REPLACE
     elif move != MOVE_KEEP:
         change = CHANGE_AMEND
-    frugal = engine_frugal(e, side, qty)
-    if frugal and qty > 0 and not found:
+    if frugal and qty > 0 and not orders_on(&e.orders, side, e.orders.live):
         e.why[side] = QUIET_QUOTA
         qty = 0
     if qty > 0 and change != CHANGE_KEEP and (
@@ -97,52 +127,89 @@ cdef inline void engine_side(Engine *e, int side, const Moment *m, int standing,
         else:
             return
     orders_plan(&e.orders, side, px, qty, change, e.now_ns, &plan)
-    if plan.kind == PLAN_WAIT:
-        return
     if plan.kind == PLAN_CANCEL:
         engine_cancel(e, plan.slot, out)
-        return
-    if plan.kind != PLAN_PLACE and plan.kind != PLAN_AMEND:
-        if standing == ALLOW:
-            engine_say(e, side, ALLOW, px, qty, out)
-        return
-    slot = plan.slot if plan.kind == PLAN_AMEND else -1
-    orders_exposure(&e.orders, e.now_ns, slot, &exposure)
-    verdict = risk_judge(
-        &e.limits, &e.risk, &e.book, m, &exposure, side, plan.px, plan.qty, slot >= 0
-    )
-    if verdict == ALLOW:
-        rest = plan.qty - exposure.own_filled if slot >= 0 else plan.qty
-        verdict = risk_room(&e.book, m, &exposure, side, plan.px, rest, slot >= 0)
-    command = engine_command(e, out)
-    if verdict != ALLOW or command == NULL:
-        engine_say(e, side, verdict, plan.px, plan.qty, out)
+    elif plan.kind == PLAN_PLACE or plan.kind == PLAN_AMEND:
+        # something is wanted, so that `standing` allows it
+        engine_change(e, side, m, plan.slot, plan.px, plan.qty, move, out)
+    elif plan.kind != PLAN_WAIT and standing == ALLOW:
+        engine_say(e, side, ALLOW, px, qty, out)
+
+
+cdef inline void engine_move(
+    Engine *e, int side, const Moment *m, uint32_t slot, int move, Out *out
+) noexcept nogil:
+    """Do what engine_act does where one order rests that should stand elsewhere: amend it."""
+    cdef const Order *order = &e.orders.slot[slot]
+    cdef px_t px = e.quote.bid_px if side == BID else e.quote.ask_px
+    cdef qty_t qty = e.quote.bid_qty if side == BID else e.quote.ask_qty
+    if engine_frugal(e, side, qty) or not strategy_paced(&e.params, e.quoted_ns[side], e.now_ns):
         e.pending = 1
-        # what may not be moved may not stay either, except for want of a token
-        if slot >= 0 and (verdict != DENY_RATE or move == MOVE_WRONG_SIDE):
+        if move == MOVE_WRONG_SIDE:
             engine_cancel(e, slot, out)
-        return
-    engine_say(e, side, ALLOW, plan.px, plan.qty, out)
-    if slot < 0:
-        if e.params.order_life_ns > 0:
-            expiry = e.now_ns + e.params.order_life_ns
-        was_free = 1
-        slot = orders_place(&e.orders, side, plan.px, plan.qty, expiry, e.now_ns, command)
-        if slot < 0:
-            e.pending = 1
-            return
-        rec = engine_record(e, out, J_PLACE)
-        rec.val = expiry
-        orders_sent(&e.orders, slot)
+    elif order.px == px and order.qty - order.filled == qty:
+        engine_say(e, side, ALLOW, px, qty, out)
     else:
-        if orders_amend(&e.orders, slot, plan.px, plan.qty, e.now_ns, command):
-            return
-        rec = engine_record(e, out, J_AMEND)
-    risk_take(&e.risk, &e.limits, e.now_ns, exposure.live + was_free, 0)
-    quota_spend(&e.memory.quota, &e.params, e.now_ns)
-    rec.id = command.order_id
-    rec.px = plan.px
-    rec.qty = plan.qty
-    rec.side = <uint8_t>side
-    e.quoted_ns[side] = e.now_ns
-    engine_sent(e, out)
+        engine_change(e, side, m, slot, px, order.filled + qty, move, out)
+
+
+cdef inline apart_void engine_move_bid(
+    Engine *e, const Moment *m, uint32_t slot, int move, Out *out
+) noexcept nogil:
+    """Move our one bid."""
+    engine_move(e, BID, m, slot, move, out)
+
+
+cdef inline apart_void engine_move_ask(
+    Engine *e, const Moment *m, uint32_t slot, int move, Out *out
+) noexcept nogil:
+    """Move our one ask."""
+    engine_move(e, ASK, m, slot, move, out)
+
+
+cdef inline apart_void engine_side_else(
+    Engine *e, int side, const Moment *m, int standing, Out *out
+) noexcept nogil:
+    """Do what engine_side does where not one order stands, or nothing may."""
+    cdef px_t px = e.quote.bid_px if side == BID else e.quote.ask_px
+    cdef qty_t qty = e.quote.bid_qty if side == BID else e.quote.ask_qty
+    cdef uint32_t bits = orders_on(&e.orders, side, e.orders.live)
+    cdef const Order *order
+    cdef int move = MOVE_KEEP
+    if standing != ALLOW:
+        engine_say(e, side, standing, px, qty, out)
+        qty = 0
+    while qty > 0 and bits:
+        order = &e.orders.slot[lowest_bit(bits)]
+        bits &= bits - 1
+        move = strategy_moves(&e.params, &e.memory.quota, &e.quote, side, order, e.now_ns)
+    engine_act(e, side, m, standing, px, qty, move, out)
+
+
+cdef inline void engine_side(Engine *e, int side, const Moment *m, int standing, Out *out) noexcept nogil:
+    """Think, check and act on one side: judge it by itself; what may stay is left in its queue."""
+    cdef qty_t qty = e.quote.bid_qty if side == BID else e.quote.ask_qty
+    cdef uint32_t mine = orders_on(&e.orders, side, e.orders.live)
+    cdef const Order *order
+    cdef uint32_t slot
+    cdef int move
+    e.why[side] = e.quote.why[side]
+    if standing == ALLOW and qty > 0 and mine and mine & (mine - 1) == 0:
+        slot = lowest_bit(mine)
+        order = &e.orders.slot[slot]
+        if order.state == ORDER_RESTING or order.state == ORDER_PARTIAL:
+            # the usual turn: one order rests, and most often near enough to where it is wanted
+            move = strategy_moves(&e.params, &e.memory.quota, &e.quote, side, order, e.now_ns)
+            if move == MOVE_KEEP:
+                if e.denied[side] != ALLOW:
+                    engine_say(
+                        e, side, ALLOW, e.quote.bid_px if side == BID else e.quote.ask_px, qty, out
+                    )
+                return
+            if move != MOVE_RENEW:
+                if side == BID:
+                    engine_move_bid(e, m, slot, move, out)
+                else:
+                    engine_move_ask(e, m, slot, move, out)
+                return
+    engine_side_else(e, side, m, standing, out)

@@ -3,6 +3,7 @@
 from libc.stdint cimport uint8_t, uint64_t
 from libc.string cimport memcpy
 
+from bog._core.apart cimport apart_void
 from bog._core.engine_state cimport Engine, Out, engine_record
 from bog._core.inventory cimport Model, inventory_quote
 from bog._core.lifecycle cimport (
@@ -20,7 +21,15 @@ from bog._core.volatility cimport volatility_sample
 
 cdef inline void engine_quote(Engine *e) noexcept nogil:
     """Write what the strategy wants at this book and position into the engine's quote."""
-    cdef int n = highest_bit(e.orders.live) + 1
+    if e.params.kind == STRATEGY_INVENTORY or e.params.own_in_book:
+        engine_quote_else(e)
+    else:
+        strategy_quote(&e.params, &e.book, e.orders.slot, 0, e.position.pos, &e.quote)
+
+
+cdef inline apart_void engine_quote_else(Engine *e) noexcept nogil:
+    """Do the same for a strategy with a memory, and on a book in which our own orders stand."""
+    cdef int n = highest_bit(e.orders.live) + 1 if e.params.own_in_book else 0
     if e.params.kind == STRATEGY_INVENTORY:
         inventory_quote(
             &e.params, &e.memory, &e.book, e.orders.slot, n, e.position.pos, &e.quote
@@ -62,7 +71,7 @@ cdef inline void engine_on_model(Engine *e, const Model *model, Out *out) noexce
     e.pending = 1
 
 
-cdef inline void engine_lifecycle(Engine *e, Out *out) noexcept nogil:
+cdef inline apart_void engine_lifecycle(Engine *e, Out *out) noexcept nogil:
     """Follow what is true of the strategy's world; journal each state that it passes."""
     cdef JournalRec *rec
     cdef int truth = TRUTH_WARM, state, _

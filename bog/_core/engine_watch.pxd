@@ -3,13 +3,14 @@
 from libc.stdint cimport INT64_MAX, int64_t, uint8_t, uint32_t, uint64_t
 from libc.string cimport memset
 
+from bog._core.apart cimport apart_void
 from bog._core.breaker cimport breaker_look, breaker_reset, breaker_tripped, breaker_violated
 from bog._core.connection cimport connection_on, connection_time
 from bog._core.engine_state cimport Engine, Out, engine_halt, engine_mark2, engine_record
 from bog._core.fixed cimport apart, floor_div, mul_overflows
 from bog._core.freshness cimport freshness_doubt, freshness_good, freshness_verdict
 from bog._core.position cimport (
-    position_daily2, position_equity2, position_roll, position_sample_peak,
+    position_equity2, position_roll, position_sample_peak, position_today2,
 )
 from bog._core.repeats cimport repeats_note
 from bog._core.risk cimport Moment, risk_clear_halt
@@ -51,10 +52,14 @@ cdef inline void engine_freshness(Engine *e, Out *out) noexcept nogil:
 
     A sign of life far ahead of the event is none: another clock, or an engine that fell behind.
     """
-    cdef JournalRec *rec
     cdef uint8_t stale = apart(e.now_ns, e.alive_ns, e.limits.stale_after_ns)
-    if stale == e.stale:
-        return
+    if stale != e.stale:
+        engine_stale(e, stale, out)
+
+
+cdef inline apart_void engine_stale(Engine *e, uint8_t stale, Out *out) noexcept nogil:
+    """Journal that the feed has gone stale or is back."""
+    cdef JournalRec *rec
     e.stale = stale
     rec = engine_record(e, out, J_STALE)
     rec.state = stale
@@ -63,7 +68,7 @@ cdef inline void engine_freshness(Engine *e, Out *out) noexcept nogil:
         engine_doubt(e)
 
 
-cdef inline void engine_violation(Engine *e, int violation, px_t mid2, Out *out) noexcept nogil:
+cdef inline apart_void engine_violation(Engine *e, int violation, px_t mid2, Out *out) noexcept nogil:
     """Journal a violation of the market breaker, or the end of a row of them; too many halt."""
     cdef JournalRec *rec
     if violation != VIOLATION_NONE:
@@ -178,7 +183,7 @@ cdef inline void engine_moment(Engine *e, Moment *m, Out *out) noexcept nogil:
     m.now = e.now_ns
     m.alive_ns = e.alive_ns
     m.equity2 = position_equity2(&e.position, mark2)
-    m.daily2 = position_daily2(&e.position, mark2)
+    m.daily2 = position_today2(&e.position, m.equity2)
     m.peak2 = e.position.peak
     m.pos = e.position.pos
     m.level = e.level

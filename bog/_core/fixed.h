@@ -31,18 +31,56 @@ static inline int bog_add_overflows(int64_t a, int64_t b, int64_t *out)
     return 0;
 }
 
-/* floor(a / b) towards minus infinity; b > 0. */
+/* a + b, the nearest int64 when it does not fit. */
+static inline int64_t bog_add_near(int64_t a, int64_t b)
+{
+    int64_t r;
+    if (__builtin_expect(__builtin_add_overflow(a, b, &r), 0))
+        return a > 0 ? INT64_MAX : INT64_MIN;
+    return r;
+}
+
+/* a x b, the nearest int64 when it does not fit. */
+static inline int64_t bog_mul_near(int64_t a, int64_t b)
+{
+    int64_t r;
+    if (__builtin_expect(__builtin_mul_overflow(a, b, &r), 0))
+        return (a < 0) == (b < 0) ? INT64_MAX : INT64_MIN;
+    return r;
+}
+
+/* a x b > bound, exactly. */
+static inline int bog_product_past(int64_t a, int64_t b, int64_t bound)
+{
+    int64_t r;
+    if (__builtin_expect(__builtin_mul_overflow(a, b, &r), 0))
+        return (a < 0) == (b < 0);
+    return r > bound;
+}
+
+/* a x b < bound, exactly. */
+static inline int bog_product_below(int64_t a, int64_t b, int64_t bound)
+{
+    int64_t r;
+    if (__builtin_expect(__builtin_mul_overflow(a, b, &r), 0))
+        return (a < 0) != (b < 0);
+    return r < bound;
+}
+
+/* floor(a / b) towards minus infinity; b > 0. Sizes are divided, so that a constant b multiplies. */
 static inline int64_t bog_floor_div(int64_t a, int64_t b)
 {
-    int64_t q = a / b;
-    return q - ((a % b != 0) & (a < 0));
+    if (__builtin_expect(a < 0, 0))
+        return (int64_t)(0 - (0 - (uint64_t)a + (uint64_t)b - 1) / (uint64_t)b);
+    return (int64_t)((uint64_t)a / (uint64_t)b);
 }
 
 /* ceil(a / b) towards plus infinity; b > 0. */
 static inline int64_t bog_ceil_div(int64_t a, int64_t b)
 {
-    int64_t q = a / b;
-    return q + ((a % b != 0) & (a > 0));
+    if (__builtin_expect(a <= 0, 0))
+        return (int64_t)(0 - (0 - (uint64_t)a) / (uint64_t)b);
+    return (int64_t)(((uint64_t)a + (uint64_t)b - 1) / (uint64_t)b);
 }
 
 /* floor(a * b / c) with a 128-bit product; c > 0; the result must fit (saturates otherwise). */
@@ -78,8 +116,11 @@ static inline bog_quanta_t bog_fee(bog_px_t px, bog_qty_t qty, bog_ppm_t ppm)
 /* More than `limit` lies between two times, either way: old, or of another clock. */
 static inline int bog_apart(int64_t a, int64_t b, int64_t limit)
 {
-    bog_i128 gap = (bog_i128)a - b;
-    return (gap < 0 ? -gap : gap) > limit;
+    int64_t gap;
+    if (__builtin_expect(__builtin_sub_overflow(a, b, &gap), 0))
+        return 1;
+    /* as one range: limit >= 0 and -limit <= gap <= limit */
+    return (uint64_t)gap + (uint64_t)limit > 2 * (uint64_t)limit || limit < 0;
 }
 
 /* Largest r with r * r <= v. */

@@ -105,7 +105,11 @@ static inline void bog_journal_store(bog_journal_t *journal, bog_journal_rec_t *
 {
     rec->seq = journal->written + 1;
     rec->market = journal->market;
+#if defined(__SSE4_2__)
+    rec->crc = bog_crc32c_60_sse42(journal->crc, rec);
+#else
     rec->crc = journal->crc32c(journal->crc, rec, BOG_JOURNAL_SEALED_BYTES);
+#endif
     journal->slots[journal->written & (journal->capacity - 1)] = *rec;
     journal->crc = rec->crc;
     journal->written += 1;

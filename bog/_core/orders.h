@@ -19,10 +19,10 @@ typedef struct bog_orders {
     bog_order_t slot[BOG_ORDERS_CAP];
     /* slot[i].id, side by side for the search */
     alignas(BOG_CACHE_LINE) uint64_t ids[BOG_ORDERS_CAP];
-    uint32_t live;   /* bit i: slot i is not proven dead */
-    uint32_t late;   /* bit i: slot i is dead, but fills may still be under way until late_ns */
-    uint32_t market; /* raw market id */
-    uint32_t pad;
+    uint32_t live;       /* bit i: slot i is not proven dead */
+    uint32_t late;       /* bit i: slot i is dead, but fills may still be under way until late_ns */
+    uint32_t market;     /* raw market id */
+    uint32_t asks;       /* bit i: the last order in slot i sells */
     uint64_t next_id;    /* id of the next order */
     bog_ns_t keep_ns;    /* how long a dead order keeps its slot */
     bog_ns_t retry_ns;   /* a cancel without an answer is sent again after this */
@@ -154,6 +154,12 @@ static const uint8_t bog_order_next[12][BOG_ORDER_EVENTS] = {
 #undef X
 };
 /* clang-format on */
+
+/* How many bits are set. */
+static inline int bog_count_bits(uint32_t bits)
+{
+    return __builtin_popcount(bits);
+}
 
 /* Number of the highest bit that is set, -1 when none is. */
 static inline int bog_highest_bit(uint32_t bits)

@@ -81,6 +81,7 @@ cdef extern from "orders.h" nogil:
         uint32_t live
         uint32_t late
         uint32_t market
+        uint32_t asks
         uint64_t next_id
         ns_t keep_ns
         ns_t retry_ns
@@ -113,6 +114,7 @@ cdef extern from "orders.h" nogil:
         qty_t qty
 
     const uint8_t order_next "bog_order_next"[12][13]
+    int count_bits "bog_count_bits"(uint32_t bits)
     int highest_bit "bog_highest_bit"(uint32_t bits)
 
 cdef extern from * nogil:
@@ -186,6 +188,56 @@ cdef inline void orders_exposure(
                 out.best[0] = top
         elif out.best[1] == 0 or low < out.best[1]:
             out.best[1] = low
+
+
+cdef inline uint32_t orders_on(const Orders *t, int side, uint32_t bits) noexcept nogil:
+    """Return those of the slots in `bits`, one bit each, whose order is on `side`."""
+    return bits & (t.asks if side == ASK else ~t.asks)
+
+
+cdef inline void orders_exposure_side(
+    const Orders *t, ns_t now, int side, int64_t skip, Exposure *out
+) noexcept nogil:
+    """Write what the gate asks of for an order on `side`: as orders_exposure, but only what may fill
+    on that side, and what stands on the other.
+    """
+    cdef uint32_t bits = orders_on(t, side, t.live | t.late)
+    cdef const Order *o
+    cdef px_t px, best = 0, top = 0
+    cdef qty_t rem = 0
+    out.live = count_bits(t.live)
+    out.rem[1 - side] = 0
+    out.best[side] = 0
+    out.top[1 - side] = 0
+    out.own_rem = 0
+    out.own_filled = 0
+    out.own_top = 0
+    if skip >= 0:
+        bits &= ~(<uint32_t>1 << skip)
+        o = &t.slot[skip]
+        out.own_rem = orders_rem(o, now)
+        out.own_filled = o.filled
+        out.own_top = o.amend_px if o.amend_qty > 0 and o.amend_px > o.px else o.px
+    while bits:
+        o = &t.slot[lowest_bit(bits)]
+        bits &= bits - 1
+        rem += orders_rem(o, now)
+        px = o.amend_px if o.amend_qty > 0 and o.amend_px > o.px else o.px
+        top = px if px > top else top
+    bits = orders_on(t, 1 - side, t.live)
+    while bits:
+        o = &t.slot[lowest_bit(bits)]
+        bits &= bits - 1
+        px = o.px
+        if side == ASK:
+            px = o.amend_px if o.amend_qty > 0 and o.amend_px > px else px
+            best = px if px > best else best
+        else:
+            px = o.amend_px if o.amend_qty > 0 and o.amend_px < px else px
+            best = px if best == 0 or px < best else best
+    out.rem[side] = rem
+    out.top[side] = top
+    out.best[1 - side] = best
 
 
 cdef inline int64_t orders_find(const Orders *t, uint64_t id) noexcept nogil:
@@ -300,6 +352,7 @@ cdef inline int64_t orders_place(
     o.sent_ns = o.touched_ns = now
     o.state = ORDER_CREATED
     t.live |= <uint32_t>1 << i
+    t.asks = t.asks & ~(<uint32_t>1 << i) | <uint32_t>side << i
     orders_command(t, o, CMD_PLACE, px, qty, now, out)
     return i
 
@@ -386,32 +439,30 @@ cdef inline void orders_plan(
     flight waits, except for a cancel, which never waits for an ack or an amend, and which is sent
     again when retry_ns passed without an answer.
     """
-    cdef uint32_t bits = t.live
-    cdef int64_t i, keep = -1, pull = -1
+    cdef uint32_t mine = orders_on(t, side, t.live), bits = mine
+    cdef int64_t i, keep, pull = -1
     cdef const Order *o
-    cdef int count = 0
     out.kind = PLAN_NONE
     out.slot = -1
     out.px = px
     out.qty = qty
-    while bits:
-        i = lowest_bit(bits)
-        bits &= bits - 1
-        if t.slot[i].side != side:
-            continue
-        count += 1
-        if keep < 0 or t.slot[i].id < t.slot[keep].id:
-            keep = i
-    if keep < 0:
+    if mine == 0:
         if qty > 0:
             out.kind = PLAN_PLACE
         return
-    bits = t.live
+    keep = lowest_bit(bits)
+    bits &= bits - 1
+    while bits:
+        i = lowest_bit(bits)
+        bits &= bits - 1
+        if t.slot[i].id < t.slot[keep].id:
+            keep = i
+    bits = mine
     while bits:
         i = lowest_bit(bits)
         bits &= bits - 1
         o = &t.slot[i]
-        if o.side != side or o.state == ORDER_CREATED:
+        if o.state == ORDER_CREATED:
             continue
         if o.state == ORDER_CANCEL_SENT or o.state == ORDER_UNKNOWN:
             if now - o.touched_ns >= t.retry_ns:
@@ -419,7 +470,7 @@ cdef inline void orders_plan(
         elif qty <= 0 or i != keep:
             pull = i
     o = &t.slot[keep]
-    if pull < 0 and count == 1 and (o.state == ORDER_RESTING or o.state == ORDER_PARTIAL):
+    if pull < 0 and mine & (mine - 1) == 0 and (o.state == ORDER_RESTING or o.state == ORDER_PARTIAL):
         if change == CHANGE_KEEP or (o.px == px and o.qty - o.filled == qty and
                                      change == CHANGE_AMEND):
             return

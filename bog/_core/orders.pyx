@@ -7,9 +7,9 @@ from libc.string cimport memset
 from bog._core.exposure cimport Exposure
 from bog._core.memory cimport lines
 from bog._core.orders cimport (
-    CHANGE_AMEND, ORDERS_CAP, ORDER_EVENTS, Orders, OrderEffect, Plan, order_next,
-    orders_amend, orders_cancel, orders_drop, orders_exposure, orders_init, orders_on_report,
-    orders_place, orders_plan, orders_sent,
+    CHANGE_AMEND, ORDERS_CAP, ORDER_EVENTS, Orders, OrderEffect, Plan, order_next, orders_amend,
+    orders_cancel, orders_drop, orders_exposure, orders_exposure_side, orders_init,
+    orders_on_report, orders_place, orders_plan, orders_sent,
 )
 from bog._core.types cimport (
     BID, NEVER, ORDER_FREE, REP_ACK, REP_FILL, Command, Order, Report, ns_t,
@@ -118,10 +118,13 @@ cdef class OrdersProbe:
             "side": e.side, "was": e.was, "state": e.state, "fault": e.fault, "flags": e.flags,
         }
 
-    def exposure(self, ns_t now=0, long long skip=-1):
-        """Return what our orders can still do, slot `skip` apart."""
+    def exposure(self, ns_t now=0, long long skip=-1, int side=-1):
+        """Return what our orders can still do, slot `skip` apart; with a side, what the gate asks of it."""
         cdef Exposure x
-        orders_exposure(self.t, now, skip, &x)
+        if side < 0:
+            orders_exposure(self.t, now, skip, &x)
+        else:
+            orders_exposure_side(self.t, now, side, skip, &x)
         return {
             "rem": (x.rem[0], x.rem[1]), "live": x.live, "best": (x.best[0], x.best[1]),
             "top": (x.top[0], x.top[1]), "own_rem": x.own_rem, "own_filled": x.own_filled,

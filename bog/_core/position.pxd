@@ -6,16 +6,8 @@ mark is in half ticks. Identity after every verb: cash = realized - cost - fees 
 
 from libc.stdint cimport INT64_MAX, INT64_MIN, int64_t
 
-from bog._core.fixed cimport add_overflows, fee, mul_div, mul_overflows
+from bog._core.fixed cimport add_near, add_overflows, fee, mul_div, mul_near, mul_overflows
 from bog._core.types cimport ASK, BID, Position, half_t, ppm_t, px_t, qty_t, quanta_t
-
-
-cdef inline int64_t position_sum(int64_t a, int64_t b) noexcept nogil:
-    """Return a + b, the nearest int64 when it does not fit."""
-    cdef int64_t total = 0
-    if add_overflows(a, b, &total):
-        return INT64_MAX if a > 0 else INT64_MIN
-    return total
 
 
 cdef inline int position_fill(
@@ -94,7 +86,7 @@ cdef inline half_t position_unrealized2(const Position *p, px_t mark2) noexcept 
     """
     if p.pos == 0 or mark2 <= 0:
         return 0
-    return position_sum(mul_div(p.pos, mark2, 1), mul_div(p.cost, -2, 1))
+    return add_near(mul_near(p.pos, mark2), mul_near(p.cost, -2))
 
 
 cdef inline half_t position_equity2(const Position *p, px_t mark2) noexcept nogil:
@@ -104,16 +96,20 @@ cdef inline half_t position_equity2(const Position *p, px_t mark2) noexcept nogi
     not fit.
     """
     if mark2 <= 0:
-        return position_sum(mul_div(p.cash, 2, 1), mul_div(p.cost, 2, 1))
-    return position_sum(mul_div(p.cash, 2, 1), mul_div(p.pos, mark2, 1))
+        return add_near(mul_near(p.cash, 2), mul_near(p.cost, 2))
+    return add_near(mul_near(p.cash, 2), mul_near(p.pos, mark2))
+
+
+cdef inline half_t position_today2(const Position *p, half_t equity2) noexcept nogil:
+    """Return what of `equity2`, what the account earned, was earned since the day began."""
+    if p.day_open == INT64_MIN:
+        return INT64_MAX
+    return add_near(equity2, -p.day_open)
 
 
 cdef inline half_t position_daily2(const Position *p, px_t mark2) noexcept nogil:
     """Return the profit since the day began at `mark2`, in half quanta."""
-    cdef half_t equity2 = position_equity2(p, mark2)
-    if p.day_open == INT64_MIN:
-        return INT64_MAX
-    return position_sum(equity2, -p.day_open)
+    return position_today2(p, position_equity2(p, mark2))
 
 
 cdef inline int position_roll(Position *p, int64_t day, px_t mark2) noexcept nogil:

@@ -63,14 +63,16 @@ enum bog_cap {
 /* |2 px - mid2| / mid2 > ppm / 1e6, exactly; mid2 > 0. */
 static inline int bog_past_collar(bog_px_t px, bog_px_t mid2, bog_ppm_t ppm)
 {
-    bog_i128 gap = 2 * (bog_i128)px - mid2;
-    return (gap < 0 ? -gap : gap) * 1000000 > (bog_i128)mid2 * ppm;
-}
-
-/* a x b > bound, exactly. */
-static inline int bog_product_past(int64_t a, int64_t b, int64_t bound)
-{
-    return (bog_i128)a * b > bound;
+    int64_t gap, bound;
+    if (__builtin_expect(__builtin_mul_overflow(px, 2, &gap) ||
+                             __builtin_sub_overflow(gap, mid2, &gap) ||
+                             __builtin_mul_overflow(gap, 1000000, &gap) ||
+                             __builtin_mul_overflow(mid2, ppm, &bound),
+                         0)) {
+        bog_i128 wide = 2 * (bog_i128)px - mid2;
+        return (wide < 0 ? -wide : wide) * 1000000 > (bog_i128)mid2 * ppm;
+    }
+    return (gap < 0 ? -gap : gap) > bound; /* no multiple of a million is INT64_MIN */
 }
 
 /* qty x px > (balance + equity2 / 2) x ppm / 1e6, exactly; a negative account counts as 0. */
@@ -88,16 +90,22 @@ static inline int bog_leverage_past(bog_qty_t qty, bog_px_t px, bog_quanta_t bal
 /* A day's profit of daily2 half quanta is a loss of more than `limit` quanta. */
 static inline int bog_loss_past(bog_half_t daily2, bog_quanta_t limit)
 {
-    return daily2 < -2 * (bog_i128)limit;
+    return bog_product_past(-2, limit, daily2);
 }
 
 /* The fall from a peak of at least min_peak quanta is more than ppm of the peak. */
 static inline int bog_drawdown_past(bog_half_t daily2, bog_half_t peak2, bog_quanta_t min_peak,
                                     bog_ppm_t ppm)
 {
-    if (peak2 <= 0 || peak2 < 2 * (bog_i128)min_peak)
+    int64_t fall, bound;
+    if (peak2 <= 0 || bog_product_past(2, min_peak, peak2))
         return 0;
-    return ((bog_i128)peak2 - daily2) * 1000000 > (bog_i128)peak2 * ppm;
+    if (__builtin_expect(__builtin_sub_overflow(peak2, daily2, &fall) ||
+                             __builtin_mul_overflow(fall, 1000000, &fall) ||
+                             __builtin_mul_overflow(peak2, ppm, &bound),
+                         0))
+        return ((bog_i128)peak2 - daily2) * 1000000 > (bog_i128)peak2 * ppm;
+    return fall > bound;
 }
 
 #endif

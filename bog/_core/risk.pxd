@@ -10,7 +10,7 @@ from libc.stdint cimport INT64_MAX, int64_t, uint8_t, uint32_t, uint64_t
 from libc.string cimport memset
 
 from bog._core.exposure cimport Exposure
-from bog._core.fixed cimport add_overflows, apart, mul_overflows
+from bog._core.fixed cimport add_overflows, apart, mul_overflows, product_past
 from bog._core.types cimport (
     ALLOW, ASK, BID, DENY_BALANCE, DENY_BAND, DENY_BOOK, DENY_COLLAR, DENY_CONNECTION, DENY_CROSS,
     DENY_DAILY_LOSS, DENY_DRAWDOWN, DENY_HALTED, DENY_KILLED, DENY_LOT, DENY_MAX_SIZE,
@@ -59,7 +59,6 @@ cdef extern from "risk.h" nogil:
         CAP_DAILY_LOSS "BOG_CAP_DAILY_LOSS"
 
     int past_collar "bog_past_collar"(px_t px, px_t mid2, ppm_t ppm)
-    int product_past "bog_product_past"(int64_t a, int64_t b, int64_t bound)
     int leverage_past "bog_leverage_past"(
         qty_t qty, px_t px, quanta_t balance, half_t equity2, int64_t ppm)
     int loss_past "bog_loss_past"(half_t daily2, quanta_t limit)
@@ -170,19 +169,19 @@ cdef inline int risk_clear_halt(Risk *r, uint64_t halt_id) noexcept nogil:
 
 cdef inline void risk_refill(Risk *r, const Limits *limits, ns_t now) noexcept nogil:
     """Fill the bucket up to `now`: ns x requests a minute, exactly; time that goes back gives nothing."""
-    cdef int64_t full = risk_bucket(limits), rate = limits.rate_per_min
+    cdef int64_t full = risk_bucket(limits), gain = 0
     cdef ns_t passed = now - r.refilled_ns
     if r.tokens > full:
         r.tokens = full
     if passed <= 0:
         return
     r.refilled_ns = now
-    if rate <= 0:
+    if limits.rate_per_min <= 0:
         return
-    if passed > (full - r.tokens) // rate:
+    if mul_overflows(passed, limits.rate_per_min, &gain) or gain > full - r.tokens:
         r.tokens = full
     else:
-        r.tokens += passed * rate
+        r.tokens += gain
 
 
 cdef inline int64_t risk_needed(
@@ -210,6 +209,11 @@ cdef inline int risk_take(
         return DENY_RATE
     r.tokens -= TOKEN
     return ALLOW
+
+
+cdef inline void risk_spend(Risk *r) noexcept nogil:
+    """Take the token that risk_weigh, which allowed the request in this same turn, has seen."""
+    r.tokens -= TOKEN
 
 
 cdef inline int risk_authority(
@@ -256,21 +260,26 @@ cdef inline int risk_standing(
 
 cdef inline int risk_order(
     const Limits *limits, const Record *book, const Moment *m, const Exposure *open,
-    int side, px_t px, qty_t qty, int is_amend,
+    int side, px_t px, qty_t qty, int is_amend, qty_t *worst_out,
+    px_t *high_out,
 ) noexcept nogil:
-    """Return the first reason in the order itself: price, size, worst case, matching, balance.
+    """Return the first reason in the order itself: price, size, worst case, matching.
 
-    DENY_BALANCE is reported after rate, loss and connection: see risk_judge.
+    When ALLOW and it can grow, write the worst-case position and its highest price: balance and
+    portfolio, judged last, ask for them. A position of 0 or less is not worth a price.
     """
     cdef qty_t rest = qty - open.own_filled if is_amend else qty
     cdef qty_t worst = 0
-    cdef px_t other
+    cdef px_t other, high = 0
     cdef quanta_t notional = 0
     if px <= 0:
         return DENY_PX
-    if limits.px_step <= 0 or px % limits.px_step != 0:
+    # every number is a multiple of the usual step, which needs no division
+    if limits.px_step != 1 and (limits.px_step <= 0 or px % limits.px_step != 0):
         return DENY_TICK
-    if rest <= 0 or limits.qty_step <= 0 or qty % limits.qty_step != 0:
+    if rest <= 0:
+        return DENY_LOT
+    if limits.qty_step != 1 and (limits.qty_step <= 0 or qty % limits.qty_step != 0):
         return DENY_LOT
     if px < limits.min_px or px > limits.max_px or px >= PX_MAX:
         return DENY_BAND
@@ -295,13 +304,16 @@ cdef inline int risk_order(
     if worst > 0:
         if notional > limits.max_notional:
             return DENY_NOTIONAL
-        if product_past(worst, risk_worst_px(book, open, side, px, is_amend), limits.max_exposure):
+        high = risk_worst_px(book, open, side, px, is_amend)
+        if product_past(worst, high, limits.max_exposure):
             return DENY_NOTIONAL
     other = open.best[1 - side]
     if other > 0 and (px >= other if side == BID else px <= other):
         return DENY_SELF_MATCH
     if px >= book.ask if side == BID else px <= book.bid:
         return DENY_CROSS
+    worst_out[0] = worst
+    high_out[0] = high
     return ALLOW
 
 
@@ -341,12 +353,13 @@ cdef inline int risk_judge(
     """Return the verdict of risk_check without counting it."""
     cdef int verdict
     cdef qty_t worst = 0
+    cdef px_t high = 0
     if side != BID and side != ASK:
         return DENY_KILLED
     verdict = risk_authority(limits, r, book, m)
     if verdict != ALLOW:
         return verdict
-    verdict = risk_order(limits, book, m, open, side, px, qty, is_amend)
+    verdict = risk_order(limits, book, m, open, side, px, qty, is_amend, &worst, &high)
     if verdict != ALLOW:
         return verdict
     risk_refill(r, limits, m.now)
@@ -355,12 +368,8 @@ cdef inline int risk_judge(
     verdict = risk_health(limits, m)
     if verdict != ALLOW:
         return verdict
-    if limits.max_leverage_ppm == 0:
-        return ALLOW
-    risk_worst(m, open, side, qty - open.own_filled if is_amend else qty, is_amend, &worst)
-    if worst > 0 and leverage_past(
-        worst, risk_worst_px(book, open, side, px, is_amend),
-        limits.balance, m.equity2, limits.max_leverage_ppm,
+    if limits.max_leverage_ppm != 0 and worst > 0 and leverage_past(
+        worst, high, limits.balance, m.equity2, limits.max_leverage_ppm
     ):
         return DENY_BALANCE
     return ALLOW
@@ -381,6 +390,33 @@ cdef inline int risk_room(
     if worst > 0 and product_past(worst, risk_worst_px(book, open, side, px, is_amend), m.room):
         return DENY_PORTFOLIO
     return ALLOW
+
+
+cdef inline int risk_weigh(
+    const Limits *limits, Risk *r, const Record *book, const Moment *m, const Exposure *open,
+    int side, px_t px, qty_t qty, int is_amend,
+) noexcept nogil:
+    """Return what risk_judge and then risk_room say, at a moment that risk_standing allows.
+
+    What depends on the moment alone is judged there, once a turn, for both sides: here is the rest.
+    """
+    cdef qty_t worst = 0
+    cdef px_t high = 0
+    cdef int verdict = risk_order(
+        limits, book, m, open, side, px, qty, is_amend, &worst, &high
+    )
+    if verdict != ALLOW:
+        return verdict
+    risk_refill(r, limits, m.now)
+    if r.tokens < risk_needed(limits, open.live + (0 if is_amend else 1), 0):
+        return DENY_RATE
+    if worst <= 0:
+        return ALLOW
+    if limits.max_leverage_ppm != 0 and leverage_past(
+        worst, high, limits.balance, m.equity2, limits.max_leverage_ppm
+    ):
+        return DENY_BALANCE
+    return DENY_PORTFOLIO if product_past(worst, high, m.room) else ALLOW
 
 
 cdef inline int risk_check(

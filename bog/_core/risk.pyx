@@ -7,8 +7,9 @@ from libc.string cimport memset
 from bog._core.exposure cimport Exposure
 from bog._core.memory cimport lines
 from bog._core.risk cimport (
-    HARD_CAPS, Caps, Moment, Risk, risk_caps, risk_check, risk_clear_halt, risk_halt,
-    risk_init, risk_over_caps, risk_refill, risk_restore, risk_standing, risk_take,
+    HARD_CAPS, Caps, Moment, Risk, risk_caps, risk_check, risk_clear_halt, risk_halt, risk_init,
+    risk_judge, risk_over_caps, risk_refill, risk_restore, risk_room, risk_standing, risk_take,
+    risk_weigh,
 )
 from bog._core.types cimport BID, VERDICTS, Limits, Record, ns_t
 
@@ -178,6 +179,19 @@ cdef class RiskProbe:
         """Return the verdict on a create or amend, and count it."""
         return risk_check(
             self.limits, self.r, self.book, &self.m, &self.x, side, px, qty, is_amend)
+
+    def weigh(self, int side, long long px, long long qty, bint is_amend=False):
+        """Return what the engine asks where `standing` allows, and what risk_judge and risk_room say."""
+        cdef int weighed, judged
+        weighed = risk_weigh(
+            self.limits, self.r, self.book, &self.m, &self.x, side, px, qty, is_amend)
+        judged = risk_judge(
+            self.limits, self.r, self.book, &self.m, &self.x, side, px, qty, is_amend)
+        if judged == ALLOW:
+            judged = risk_room(
+                self.book, &self.m, &self.x, side, px,
+                qty - self.x.own_filled if is_amend else qty, is_amend)
+        return weighed, judged
 
     def standing(self):
         """Return the verdict on whether anything may rest now."""

@@ -5,7 +5,7 @@ Rates are at most 1e6 ppm in size and max_pos is below QTY_MAX; then nothing her
 
 from libc.stdint cimport int64_t, uint8_t
 
-from bog._core.fixed cimport ceil_div, floor_div, i128
+from bog._core.fixed cimport ceil_div, floor_div, i128, product_below, product_past
 from bog._core.quota cimport Quota, quota_widen
 from bog._core.record cimport level_count, level_px, level_qty
 from bog._core.types cimport (
@@ -78,11 +78,15 @@ cdef inline px_t strategy_touch(
 ) noexcept nogil:
     """Return the best price of `side` at which somebody else stands, and the others' lots there.
 
-    Return 0 x 0 when the ten levels of the side hold nobody but us.
+    Return 0 x 0 when the ten levels of the side hold nobody but us. Without orders of ours (n 0)
+    only the record's first line is read.
     """
     cdef qty_t others
     cdef px_t px
     cdef int i
+    if n == 0:
+        qty[0] = record.bid_qty if side == BID else record.ask_qty
+        return record.bid if side == BID else record.ask
     for i in range(level_count(record, side)):
         px = level_px(record, side, i)
         others = level_qty(record, side, i) - strategy_own(orders, n, side, px)
@@ -138,28 +142,29 @@ cdef inline int strategy_look(
     if record.kind == REC_BOOK:
         bid = strategy_touch(record, BID, orders, own, &bid_qty)
         ask = strategy_touch(record, ASK, orders, own, &ask_qty)
-    if bid_qty == 0 and ask_qty == 0:
-        return QUIET_NO_BOOK
-    if bid_qty == 0:
-        bid = ask
-    if ask_qty == 0:
-        ask = bid
+    if bid_qty <= 0 or ask_qty <= 0:
+        if bid_qty == 0 and ask_qty == 0:
+            return QUIET_NO_BOOK
+        if bid_qty == 0:
+            bid = ask
+        if ask_qty == 0:
+            ask = bid
     mid2 = bid + ask
     if bid < params.min_valid_px or ask > params.max_valid_px or bid <= 0 or ask >= PX_MAX:
         return QUIET_PRICE_RANGE
-    if (bid_qty > 0 and bid_qty < params.min_touch_qty) or (
-        ask_qty > 0 and ask_qty < params.min_touch_qty
-    ):
-        return QUIET_THIN
     if bid_qty > 0 and ask_qty > 0:
+        if bid_qty < params.min_touch_qty or ask_qty < params.min_touch_qty:
+            return QUIET_THIN
         # spread / mid against a rate, without a division: (a - b) * 2e6 against ppm * (a + b);
         # prices are below 2^40, so that only the rate's product may pass 63 bits
         if bid >= ask:
             return QUIET_CROSSED
-        if (ask - bid) * 2000000 < <i128> params.min_spread_ppm * mid2:
+        if product_past(params.min_spread_ppm, mid2, (ask - bid) * 2000000):
             return QUIET_SPREAD_MIN
-        if (ask - bid) * 2000000 > <i128> params.max_spread_ppm * mid2:
+        if product_below(params.max_spread_ppm, mid2, (ask - bid) * 2000000):
             return QUIET_SPREAD_MAX
+    elif 0 < bid_qty < params.min_touch_qty or 0 < ask_qty < params.min_touch_qty:
+        return QUIET_THIN
     look.bid, look.bid_qty, look.ask, look.ask_qty = bid, bid_qty, ask, ask_qty
     look.mid2 = out.fair2 = mid2
     out.floor_ticks = ceil_div(mid2 * (<px_t> params.maker_ppm + params.edge_ppm), 2000000)
@@ -201,21 +206,26 @@ cdef inline void strategy_quote(
         return
     half_ppm_mid2 = look.mid2 * params.half_ppm
     out.half_ticks = ceil_div(half_ppm_mid2, 2000000)
-    # everything below is in ticks x whole
-    if full <= 0:
-        full = 1
-    if held > full:
-        held = full
-    elif held < -full:
-        held = -full
-    centre = look.mid2 * (<i128> full * 1000000 - <i128> held * params.skew_ppm)
-    whole = <i128> full * 2000000
-    half = <i128> half_ppm_mid2 * full
     if out.half_ticks <= out.floor_ticks:
         out.half_ticks = out.floor_ticks
-        half = out.floor_ticks * whole
-    new_bid = strategy_floor_ratio(centre - half, whole)
-    new_ask = -strategy_floor_ratio(-centre - half, whole)
+        half_ppm_mid2 = out.floor_ticks * 2000000
+    if held == 0 or params.skew_ppm == 0:
+        # no shift: max_pos cancels, and what is left divides by a constant
+        new_bid = floor_div(look.mid2 * 1000000 - half_ppm_mid2, 2000000)
+        new_ask = ceil_div(look.mid2 * 1000000 + half_ppm_mid2, 2000000)
+    else:
+        # in ticks x whole
+        if full <= 0:
+            full = 1
+        if held > full:
+            held = full
+        elif held < -full:
+            held = -full
+        centre = look.mid2 * (<i128> full * 1000000 - <i128> held * params.skew_ppm)
+        whole = <i128> full * 2000000
+        half = <i128> half_ppm_mid2 * full
+        new_bid = strategy_floor_ratio(centre - half, whole)
+        new_ask = -strategy_floor_ratio(-centre - half, whole)
     if new_bid >= new_ask:
         # no spread at all and r on a tick: never meet ourselves
         new_bid -= 1
@@ -234,11 +244,11 @@ cdef inline px_t strategy_threshold(
 
     The place in the queue, and on a tier with a quota one of what is left: the less, the wider.
     """
-    cdef px_t ticks = quote.half_ticks // 4
-    if params.requote_ticks > 0:
-        ticks = params.requote_ticks
-    elif ticks < 2:
-        ticks = 2
+    cdef px_t ticks = params.requote_ticks
+    if ticks <= 0:
+        ticks = quote.half_ticks // 4
+        if ticks < 2:
+            ticks = 2
     return quota_widen(quota, params, ticks) if params.quota_start > 0 else ticks
 
 
@@ -272,9 +282,11 @@ cdef inline int strategy_moves(
     if rest < params.min_order:
         return MOVE_RESIZE
     off = rest - want_qty
-    if <i128> (off if off > 0 else -off) * 1000000 > <i128> want_qty * params.size_off_ppm:
+    if off != 0 and (
+        <i128> (off if off > 0 else -off) * 1000000 > <i128> want_qty * params.size_off_ppm
+    ):
         return MOVE_RESIZE
-    if order.expiry_ns != NEVER and order.expiry_ns - now < params.expiry_margin_ns:
+    if order.expiry_ns - now < params.expiry_margin_ns and order.expiry_ns != NEVER:
         return MOVE_RENEW
     return MOVE_KEEP
 

@@ -13,10 +13,11 @@
 #include <stdint.h>
 
 #define BOG_CACHE_LINE 64
-#define BOG_DEPTH 10            /* levels a side that the strategy sees */
-#define BOG_PX_MAX (1LL << 40)  /* a price at or above this many ticks is garbage */
-#define BOG_QTY_MAX (1LL << 48) /* the venue's own bound on a base amount, lots */
-#define BOG_NEVER INT64_MAX     /* a time that does not come */
+#define BOG_DEPTH 10           /* levels a side that the strategy sees */
+#define BOG_PX_MAX (1LL << 40) /* a price at or above this many ticks is garbage */
+#define BOG_QTY_BITS 48
+#define BOG_QTY_MAX (1LL << BOG_QTY_BITS) /* the venue's own bound on a base amount, lots */
+#define BOG_NEVER INT64_MAX               /* a time that does not come */
 #define BOG_MICRO_SPREADS 4 /* rows of the microprice table: spreads of 1, 2, 3, 4 or more ticks */
 #define BOG_MICRO_BUCKETS 5 /* its columns: imbalance from 0 to 1 */
 

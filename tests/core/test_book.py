@@ -232,6 +232,56 @@ def test_check_names_the_fault_of_a_broken_header(field, value, fault):
     assert book.check() == fault
 
 
+def plain_fault(bids: Levels, asks: Levels) -> BookFault:
+    """Say what check says, level by level."""
+    for levels, sign in ((bids, -1), (asks, 1)):
+        before = None
+        for px, qty in levels:
+            if not 0 < px < PX_MAX:
+                return BookFault.BOOK_BAD_PX
+            if not 0 < qty < QTY_MAX:
+                return BookFault.BOOK_BAD_QTY
+            if before is not None and (px - before) * sign <= 0:
+                return BookFault.BOOK_BAD_ORDER
+            before = px
+    return BookFault.BOOK_SOUND
+
+
+EDGES = st.sampled_from(
+    [-(2**63), -1, 0, 1, QTY_MAX - 1, QTY_MAX, PX_MAX - 1, PX_MAX, 2**41, 2**49, 2**62, 2**63 - 1]
+)
+
+
+@given(books(least=10), st.integers(0, 1), st.integers(0, 9), st.booleans(), st.data())
+def test_law_one_bad_number_anywhere_in_a_full_book_is_found(book, side, level, price, data):
+    """Ten levels a side are checked with vectors: no lane of them may be blind."""
+    assert BookProbe(*book).check() == BookFault.BOOK_SOUND
+    px, qty = book[side][level]
+    near = st.sampled_from([other + step for other, _ in book[side] for step in (-1, 0, 1)])
+    if price:
+        px = data.draw(st.one_of(EDGES, near))
+    else:
+        qty = data.draw(EDGES)
+    book[side][level] = (px, qty)
+    assert BookProbe(*book).check() == plain_fault(*book)
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "fault"),
+    [
+        *((field, 77, BookFault.BOOK_BAD_TOUCH) for field in ("bid", "bid_qty", "ask", "ask_qty")),
+        *((field, 9, BookFault.BOOK_BAD_COUNT) for field in ("n_bids", "n_asks")),
+        *((field, 11, BookFault.BOOK_BAD_COUNT) for field in ("n_bids", "n_asks")),
+        ("kind", RecordKind.REC_STATS, BookFault.BOOK_BAD_KIND),
+    ],
+)
+def test_a_full_book_with_a_broken_header_is_found(field, value, fault):
+    book = BookProbe([(100 - i, 5 + i) for i in range(10)], [(101 + i, 5 + i) for i in range(10)])
+    assert book.check() == BookFault.BOOK_SOUND
+    book.corrupt(field, value)
+    assert book.check() == fault
+
+
 def test_a_count_past_ten_reads_no_memory_past_the_record():
     book = BookProbe([(100 - i, 1) for i in range(10)], [])
     book.corrupt("n_bids", 255)

@@ -124,6 +124,11 @@ def test_crc32c_gives_the_published_values(data: bytes, crc: int) -> None:
     assert crc32c_portable(data) == crc
 
 
+@given(st.binary(min_size=60, max_size=60), st.integers(0, 2**32 - 1))
+def test_law_both_crcs_agree_on_what_a_record_seals(sealed: bytes, seed: int) -> None:
+    assert crc32c(sealed, seed) == crc32c_portable(sealed, seed)
+
+
 @given(st.binary(max_size=200), st.binary(max_size=200), st.integers(0, 2**32 - 1))
 def test_law_both_crcs_agree_and_continue(first: bytes, second: bytes, seed: int) -> None:
     assert crc32c(first, seed) == crc32c_portable(first, seed)

@@ -377,6 +377,38 @@ def test_the_lower_price_of_an_ask_in_amendment_is_the_one_to_meet():
     assert t.exposure()["best"] == (0, 1010)
 
 
+@given(
+    st.lists(
+        st.tuples(
+            st.integers(0, 1), st.integers(990, 1010), st.integers(1, 20), st.integers(0, 3),
+            st.integers(985, 1015), st.integers(1, 30),
+        ),
+        max_size=6,
+    ),
+    st.integers(0, 1),
+    st.booleans(),
+)  # fmt: skip
+def test_law_the_exposure_of_a_side_is_that_of_all_for_what_the_gate_asks(orders, side, amends):
+    t = OrdersProbe()
+    for slot, (of, px, qty, life, new_px, new_qty) in enumerate(orders):
+        t.place(of, px, qty)
+        t.sent(slot)
+        if life:
+            t.report(ReportKind.REP_ACK, slot + 1)
+        if life == 2:
+            t.amend(slot, new_px, new_qty)
+        if life == 3:
+            t.report(ReportKind.REP_CANCELED, slot + 1)
+    mine = [i for i, o in t.orders().items() if o["side"] == side and i in t.live()]
+    skip = mine[0] if mine and amends else -1
+    whole, part = t.exposure(0, skip), t.exposure(0, skip, side)
+    for name in ("live", "own_rem", "own_filled", "own_top"):
+        assert part[name] == whole[name], name
+    assert part["rem"][side] == whole["rem"][side]
+    assert part["top"][side] == whole["top"][side]
+    assert part["best"][1 - side] == whole["best"][1 - side]
+
+
 def test_exposure_sets_the_amended_order_apart():
     desk = Desk("SEND", "ACK", "PARTIAL_FILL")
     desk.t.place(BUY, 1001, 5)

@@ -661,5 +661,32 @@ def test_law_the_collar_is_the_cross_multiplied_one(mid, ppm, px):
     assert probe.check(side, px, 1) == (Verdict.ALLOW if inside else Verdict.DENY_COLLAR)
 
 
+@given(
+    st.integers(0, 1),
+    st.booleans(),
+    st.tuples(st.integers(-20, 20), st.integers(-1_100_000, 1_100_000)),
+    st.tuples(st.integers(0, 600_000), st.integers(0, 12), st.integers(BID - 30, ASK + 30)),
+    st.tuples(st.integers(90, 110), st.integers(0, 400_000), st.integers(0, 150)),
+    st.sampled_from([0, 10**10, 5 * 10**11, MAX]),
+    st.sampled_from([0, 1, 500_000, 3_000_000]),
+)
+def test_law_what_the_engine_asks_is_the_whole_gate(
+    side, is_amend, moment, opened, order, room, leverage
+):
+    """Where `standing` allows, the rest of the gate gives the verdict of all of it, portfolio last."""
+    off, pos = moment
+    rem, live, best = opened
+    qty, own_rem, own_filled = order
+    probe = gate(max_leverage_ppm=leverage, rate_burst=12)
+    probe.moment(pos=pos, room=room)
+    bests = (0, best) if side == BUY else (best, 0)
+    rems = (rem, 0) if side == BUY else (0, rem)
+    tops = (BID + 7, 0) if side == BUY else (0, ASK + 7)
+    probe.exposure(rems, live, bests, tops, own_rem, own_filled, BID + 3)
+    assert probe.standing() == Verdict.ALLOW
+    weighed, judged = probe.weigh(side, BID + off, qty * 1000, is_amend)
+    assert weighed == judged
+
+
 def test_churn_passes_every_bid():
     assert gate(min_order=1, min_notional=0).churn(1000) == 1000

@@ -14,7 +14,7 @@ CORE = ROOT / "bog" / "_core"
 
 # what things are; depth and notes are memory with the verbs that keep it whole, as a list has
 NOUNS = {
-    "atomic", "clock", "crc32c", "depth", "exposure", "fixed", "guard", "hist", "huginn", "level",
+    "apart", "atomic", "clock", "crc32c", "depth", "exposure", "fixed", "guard", "hist", "huginn", "level",
     "memory", "notes", "record", "rng", "types",
 }  # fmt: skip
 # what must be true in the market: verbs on structs that the engine, or the loop, hands them

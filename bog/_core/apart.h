@@ -1,0 +1,11 @@
+/*
+ * What is seldom done stays apart: the return type of a function that the compiler may not put into
+ * its caller, so that the usual path stays short and keeps its registers.
+ */
+#ifndef BOG_APART_H
+#define BOG_APART_H
+
+#define BOG_APART_VOID __attribute__((noinline)) void
+#define BOG_APART_INT __attribute__((noinline)) int
+
+#endif
