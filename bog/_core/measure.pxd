@@ -90,26 +90,32 @@ cdef inline px_t measure_mid_at(const MeasureMemory *memory, ns_t time_ns, bint 
     return memory.mid[(low - 1) & (MIDS - 1)].mid2
 
 
-cdef inline void measure_settle(Measure *measure, MeasureMemory *memory, ns_t now) noexcept nogil:
-    """Book every markout whose horizon has passed by `now`."""
+cdef inline void measure_settle(
+    Measure *measure, MeasureMemory *memory, ns_t now, bint last
+) noexcept nogil:
+    """Book markouts whose horizon has passed by `now`; at the `last` call exclude all others.
+
+    Fills stand in the order we learned of them, not of venue time: one that is not due holds up
+    those behind it. Their mids are remembered, so that costs time only, but the end cannot wait.
+    """
     cdef int h
     cdef uint64_t i
+    cdef ns_t due
     cdef px_t mid2
     cdef half_t value
+    cdef bint lost
     cdef const Pending *fill
     cdef Markout *out
     for h in range(HORIZONS):
         while memory.done[h] < memory.n_fills:
             i = memory.done[h]
-            if memory.n_fills - i > PENDING:
-                measure.markout_excluded[h] += 1
-                memory.done[h] += 1
-                continue
+            lost = memory.n_fills - i > PENDING
             fill = &memory.pending[i & (PENDING - 1)]
-            if fill.venue_ns + measure_horizon(h) >= now:
+            due = fill.venue_ns + measure_horizon(h)
+            if due >= now and not lost and not last:
                 break
             memory.done[h] += 1
-            mid2 = measure_mid_at(memory, fill.venue_ns + measure_horizon(h), False)
+            mid2 = 0 if lost or due >= now else measure_mid_at(memory, due, False)
             if mid2 == 0:
                 measure.markout_excluded[h] += 1
                 continue
@@ -123,7 +129,7 @@ cdef inline void measure_settle(Measure *measure, MeasureMemory *memory, ns_t no
 cdef inline void measure_mid(Measure *measure, MeasureMemory *memory, ns_t now, px_t mid2) noexcept nogil:
     """Take the mid of a two-sided book after a message: inventory earns its move."""
     cdef half_t equity
-    measure_settle(measure, memory, now)
+    measure_settle(measure, memory, now, False)
     if mid2 == measure.mid2:
         return
     if measure.mid2 != 0:
@@ -197,8 +203,4 @@ cdef inline void measure_time(
 
 cdef inline void measure_end(Measure *measure, MeasureMemory *memory, ns_t now) noexcept nogil:
     """Settle what can be settled and count the fills too close to the end."""
-    cdef int h
-    measure_settle(measure, memory, now)
-    for h in range(HORIZONS):
-        measure.markout_excluded[h] += memory.n_fills - memory.done[h]
-        memory.done[h] = memory.n_fills
+    measure_settle(measure, memory, now, True)

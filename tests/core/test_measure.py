@@ -49,6 +49,16 @@ def test_fills_too_close_to_the_end_are_excluded_and_counted() -> None:
     assert measure.markouts() == {(100 * MS, BID, 1): (2, 999, 1)}
 
 
+def test_a_late_fill_has_its_markout_behind_a_fill_too_close_to_the_end() -> None:
+    measure = MeasureProbe()
+    measure.mid(1 * MS, 2000)
+    measure.fill(60 * MS, BID, 999, 1)
+    measure.fill(40 * MS, ASK, 1002, 1)  # happened before the other, learned of after it
+    measure.end(150 * MS)
+    assert measure.excluded() == [1, 2, 2, 2]
+    assert measure.markouts() == {(100 * MS, ASK, 1): (4, 1002, 1)}
+
+
 events = st.lists(
     st.tuples(
         st.integers(0, 50 * MS),
