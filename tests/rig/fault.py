@@ -47,7 +47,9 @@ def commit() -> str:
     """Return the name of the commit that is tested; a table that was rewritten is no change."""
 
     def git(*words: str) -> str:
-        done = subprocess.run(["git", *words], cwd=ROOT, capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            ["git", *words], cwd=ROOT, capture_output=True, text=True, check=False
+        )
         return done.stdout.strip()
 
     changed = git("status", "--porcelain", "-uno", "--", "bog", "configs", "tests", "setup.py")
