@@ -321,6 +321,7 @@ cdef class Lane:
             if self.reader.follow() <= 0:
                 # nothing to follow yet: the feed goes stale by its heartbeat
                 return
+            self.have_row = False  # one that waits is of the life before
             event.kind = EVENT_EPOCH
             event.arg = self.reader.epoch
             self.holed = False

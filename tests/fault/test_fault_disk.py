@@ -137,7 +137,7 @@ def test_fault_50_a_full_disk_halts_and_pulls(herd: Herd, repeats: Repeats) -> N
         again(pair, None)
 
     herd.start(3)
-    herd.each(repeats(50, full=1000), one)
+    herd.each(repeats(50), one)
     repeats.note(f"bound 250 ms from the halt: {herd.told()}")
 
 
@@ -209,7 +209,7 @@ def test_fault_52_a_slow_disk_is_not_felt_by_the_quotes(
         with_disk(pair, shim)
     for pair in pairs:
         pair.ready()
-    herd.each(repeats(52, full=1000), one)
+    herd.each(repeats(52), one)
     told = []
     for name, found in turns.items():
         times = sorted(found.elements())
@@ -278,7 +278,7 @@ def test_fault_53_a_damaged_journal_is_cut_or_refused(herd: Herd, repeats: Repea
         shutil.rmtree(where)
 
     herd.pairs.append(pair)  # two at once
-    herd.each(repeats(53, full=1000), one)
+    herd.each(repeats(53), one)
     herd.pairs.pop()
     # every single bit, by the check that the restart uses
     step = 1 if repeats.mode == "full" else 97
@@ -380,7 +380,7 @@ def test_fault_59_a_journal_turned_over_loses_nothing(
     assert said == whole and folds[-1].words == end.words and len(folds) > 5
     first = [path.read_bytes() for path in runs(turned / "journal")]
     kills = deep = 0
-    for n, rng in repeats(59, full=1000):
+    for n, rng in repeats(59):
         folder = tmp_path / f"killed{n}" / "journal"
         folder.parent.mkdir()
         killed = forked(
@@ -445,7 +445,7 @@ def test_fault_59_a_long_history_does_not_slow_the_start(
             file.truncate(PAGE + 64 * each)  # and takes no room on this disk
         path.chmod(0o600)
     worst = 0.0
-    for _n, _rng in repeats(59, full=50, sample=5):
+    for _n, _rng in repeats(59, sample=5):
         began = time.monotonic_ns()
         found = recover(folder, RAW, segments=memory)
         ended = time.monotonic_ns()

@@ -133,6 +133,26 @@ def test_fault_03_a_recreated_object_is_found(herd: Herd, repeats: Repeats) -> N
     repeats.note(f"bound 500 ms: {herd.told()}")
 
 
+def test_a_row_of_the_object_before_never_enters_the_new_book(herd: Herd) -> None:
+    """Row 03 at its full count met a bot that waited for ever on a crossed book, half of it old."""
+    (pair,) = herd.start(1)
+    for _ in range(20):
+        pair.quoting()
+        old, begun = pair.feed.mid, time.monotonic_ns()
+        writing = pair.feed.orders
+        pair.feed.orders = None  # it writes on without pause, so that a row waits at every look
+        assert writing is not None
+        writing.sendall(b'{"do": "blast", "seconds": 0.3, "rate": 20000, "chunk": 1}\n')
+        os.unlink(pair.feed.path)
+        mid = 1_000_000 if old < 990_000 else old - 40_000
+        pair.feed.start(mid=mid)
+        pair.told(begun, K.J_EPOCH)
+        pair.quoting()
+        pair.near(begun + 500 * MS, mid)
+        writing.close()
+        pair.sound()
+
+
 def test_fault_04_a_torn_row_is_never_used(herd: Herd, repeats: Repeats) -> None:
     """Before one row in ten its slot holds, for a while, another row's half; then the writer dies."""
 

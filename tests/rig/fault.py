@@ -132,16 +132,17 @@ class Repeats:
 # hooks, for tests/conftest.py: with xdist the table is printed where no test runs
 
 _rows: list[dict[str, Any]] = []
-_outcomes: dict[str, str] = {}
+_calls: dict[str, pytest.TestReport] = {}
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
     if report.when == "call":
-        _outcomes[report.nodeid] = report.outcome
+        _calls[report.nodeid] = report
     if report.when == "teardown":
+        call = _calls.pop(report.nodeid, report)
         for name, value in report.user_properties:
             if name == KEY and isinstance(value, dict):
-                _rows.append({**value, "outcome": _outcomes.get(report.nodeid, "failed")})
+                _rows.append({**value, "outcome": call.outcome, "why": call.longreprtext})
                 _keep(_rows[-1])
 
 
