@@ -144,7 +144,7 @@ def test_fault_50_a_full_disk_halts_and_pulls(herd: Herd, repeats: Repeats) -> N
 def test_fault_51_a_failed_write_or_sync_is_final(herd: Herd, repeats: Repeats, shim: Path) -> None:
     def one(pair: Pair, n: int, rng: random.Random) -> None:
         pair.quoting()
-        after = 1 + n // 6  # call N, for all N
+        after = 1 + n // 6
         calls, error, ever = (
             (PWRITE, errno.EIO, False), (PWRITE, errno.EIO, True), (SYNC, errno.EIO, False),
             (SYNC, errno.EIO, True), (BOTH, errno.ENOSPC, False), (PWRITE, 0, True),
@@ -168,8 +168,40 @@ def test_fault_51_a_failed_write_or_sync_is_final(herd: Herd, repeats: Repeats, 
         with_disk(pair, shim)
     for pair in herd.pairs:
         pair.ready()
-    herd.each(repeats(51, full=1200), one)
+    herd.each(repeats(51), one)
     repeats.note(f"EIO, ENOSPC, short writes; once and for ever; {herd.told()}")
+
+
+def test_fault_51_every_call_of_a_life_fails_once_and_for_ever(
+    repeats: Repeats, tmp_path: Path, shim: Path
+) -> None:
+    """Call N of a short life, for all N, from its start to its end: until one is not reached."""
+    kinds = [(calls, error, ever) for calls in (PWRITE, SYNC, BOTH)
+             for error in (errno.EIO, errno.ENOSPC) for ever in (False, True)]  # fmt: skip
+    whole, after, codes = 0, 1, Counter[int]()
+    for n, rng in repeats(51):
+        calls, error, ever = kinds[whole % len(kinds)]
+        where = tmp_path / f"life{n}"
+        where.mkdir(mode=0o700)
+        disk = where / "disk"
+        disk.write_bytes(struct.pack("<qqqq", calls, after, error, ever).ljust(4096, b"\0"))
+        line = ["--duration", f"{1 + rng.randrange(20)}s", "--speed", "max", "--no-publish"]
+        bot = Bot(where, *line, LD_PRELOAD=str(shim), DISK_FAULT=str(disk))
+        code = bot.process.wait(PATIENCE_S)
+        codes[code] += 1
+        left = struct.unpack("<q", disk.read_bytes()[8:16])[0]
+        reached = left == (1 if ever else 0)
+        assert code == 0 or reached, bot.said
+        if reached:
+            assert code in (1, 78), (calls, after, error, ever, code, bot.said)
+            assert bot.said.count("error: ") == 1 and "Traceback" not in bot.said
+        recover(bot.folder, RAW, segments=bot.shm)  # what is left can be gone on with
+        whole, after = (whole, after + 1) if reached else (whole + 1, 1)
+        shutil.rmtree(where)
+    repeats.note(
+        f"{whole} times every call, {len(kinds)} kinds;"
+        f" ended with {', '.join(f'{c}: {k}' for c, k in sorted(codes.items()))}"
+    )
 
 
 def test_fault_52_a_slow_disk_is_not_felt_by_the_quotes(
@@ -224,9 +256,10 @@ def test_fault_53_a_damaged_journal_is_cut_or_refused(herd: Herd, repeats: Repea
     """Flip, zero, swap, truncate: the next start cuts a torn tail or refuses with exit code 75."""
     pair = herd.start(1)[0]
     pair.quoting()
-    time.sleep(1)
-    pair.bot.stop()
     (good,) = runs(pair.bot.folder)
+    least = 2**20 if repeats.mode == "full" else 2**16
+    pair.until(lambda: good.stat().st_size >= least, patience_s=300)
+    pair.bot.stop()
     data = good.read_bytes()
     count = (len(data) - PAGE) // RECORD.itemsize
     seen = {75: 0, 0: 0}
@@ -293,7 +326,9 @@ def test_fault_53_a_damaged_journal_is_cut_or_refused(herd: Herd, repeats: Repea
             found += verify(record, crc, number + 1)[0] == 0
         crc = int(np.frombuffer(data[start : start + RECORD.itemsize], RECORD)["crc"][0])
     assert found == bits > 0
-    repeats.note(f"{seen[75]} refused, {seen[0]} cut; {bits} single bits flipped, all found")
+    repeats.note(
+        f"{len(data)} bytes: {seen[75]} refused, {seen[0]} cut; {bits} single bits flipped, all found"
+    )
 
 
 # rotation
