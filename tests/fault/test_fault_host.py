@@ -67,7 +67,9 @@ def test_fault_60_steps_of_the_wall_clock_change_no_decision(
     reference = records(bots(place(), *tape).ends().folder).tobytes()
     where, frozen = place(), 0
     feeds(where)
-    bot = bots(where, "--feed", "huginn", **AT_ONCE, **shim.environ).trading()
+    # steps of a second do not reach it, nor does a feed that has to wait for its processor
+    patient = {"BOG_RISK__STALE_AFTER_MS": "60000"}
+    bot = bots(where, "--feed", "huginn", **AT_ONCE, **patient, **shim.environ).trading()
     replays = 0
     for number, rng in repeats(60):
         now = time.time_ns()
