@@ -8,11 +8,13 @@ the venue's word after. Deadlines are judged after what the machine withheld was
 import os
 import random
 import signal
+import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from bog._core.reader import Reader
@@ -28,6 +30,7 @@ from tests.rig.feedsim import (
     LEVEL,
     LEVELS,
     RESET,
+    ROOT,
     ROW,
     SIZE,
     SLOTS,
@@ -194,6 +197,27 @@ def test_fault_04_a_torn_row_is_never_used(herd: Herd, repeats: Repeats) -> None
     herd.start(3)
     herd.each(repeats(4), one)
     repeats.note(f"20 torn rows a repeat, every fifth dies torn; {herd.told()}")
+
+
+def test_fault_04_reads_at_full_speed_accept_no_mixture(repeats: Repeats, tmp_path: Path) -> None:
+    """The list's 1e8 reads of the reader's own code, against a writer that tears one row in ten."""
+    program = tmp_path / "torn"
+    subprocess.run(
+        ["gcc", "-std=gnu11", "-O2", "-pthread", "-I", ROOT / "bog" / "_core", "-o", program,
+         ROOT / "tests" / "rig" / "torn.c"], check=True,
+    )  # fmt: skip
+    sums = np.zeros(5, np.int64)
+    for n, _ in repeats(4):
+        line = [program, "500000", str(1000 * repeats.seed + n)]
+        done = subprocess.run(line, capture_output=True, text=True, check=True)
+        sums += np.array([int(word) for word in done.stdout.split()])
+        assert sums[4] == 0, f"repeat {n}: {done.stdout}"
+    reads, accepted, torn, moved, mixed = sums.tolist()
+    assert accepted and torn
+    repeats.note(
+        f"{reads} reads, {accepted} rows, {torn} of them torn for a while; {moved} moved while they"
+        f" were read; {mixed} mixed"
+    )
 
 
 def test_fault_05_a_gap_waits_for_a_whole_book(herd: Herd, repeats: Repeats) -> None:
