@@ -181,6 +181,12 @@ def _tests() -> list[str]:
     return sorted(re.findall(r"^def (test_fault_\w+)", text, flags=re.M))
 
 
+def _said(result: dict[str, Any]) -> str:
+    """Return what a row measured, or what it failed with."""
+    failed = (line[1:].strip() for line in result["why"].splitlines() if line.startswith("E "))
+    return str(next(failed, "") or result["notes"]).replace("|", "/")[:400]
+
+
 def _markdown(results: dict[str, dict[str, Any]]) -> str:
     cpu = next(
         (line.partition(": ")[2] for line in Path("/proc/cpuinfo").read_text().splitlines()
@@ -191,9 +197,9 @@ def _markdown(results: dict[str, dict[str, Any]]) -> str:
         found = [r for name, r in sorted(results.items()) if name.partition("[")[0] == test]
         rows += found
         lines += [
-            f"| {r['row']:02d} | `{r['test']}` | {r['done']} | {r['full']} | {r['seconds']:.0f} |"
-            f" {r['outcome']} | {r['when']} | {r['commit']} | {r['seed']} |"
-            f" {r['notes'].replace('|', '/')} |"
+            f"| {test.split('_')[2]} | `{r['test']}` | {r['done']} | {r['full'] or ''} |"
+            f" {r['seconds']:.0f} | {r['outcome']} | {r['when']} | {r['commit']} | {r['seed']} |"
+            f" {_said(r)} |"
             for r in found
         ]
         if not found:
