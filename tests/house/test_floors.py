@@ -35,7 +35,7 @@ MARKET = {
 }  # fmt: skip
 # contact with the world: files, shared memory, frames, the page that the shell reads
 WORLD = {
-    "frames", "journal", "l3", "publisher", "pump", "reader", "recorder", "recording", "refusal",
+    "frames", "journal", "l3", "link", "publisher", "pump", "reader", "recorder", "recording", "refusal",
     "shm", "source", "stats", "stream",
 }  # fmt: skip
 # numbers in double for the loop, between two turns; the step never reaches them
