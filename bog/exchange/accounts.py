@@ -33,7 +33,9 @@ class Position:
     cost: int = 0  # micro-USDC
     realized: int = 0
     funding: int = 0  # paid out
-    margin: int = 0  # initial margin fraction that the account set, ten-thousandths; 0: the market's
+    margin: int = (
+        0  # initial margin fraction that the account set, ten-thousandths; 0: the market's
+    )
 
     def fill(self, lots: int, px: int) -> int:
         """Book signed lots at a price; return what was realized, micro-USDC."""

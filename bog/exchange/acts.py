@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from bog.errors import UsageError
-from bog.exchange import engine, store, wreck
+from bog.exchange import engine, store
 from bog.exchange.accounts import Account
 from bog.exchange.orders import EXPIRED, GTT, IOC, OPEN, STATUSES, Order
 from bog.exchange.refusal import MESSAGES
@@ -160,10 +160,14 @@ class Acts:
             raise UsageError(f"where {where!r}: want api or app")
         if "status" in asked:
             if asked["status"] not in STATUSES[OPEN + 1 :]:
-                raise UsageError(f"status {asked['status']!r}: want one of {', '.join(STATUSES[3:])}")
+                raise UsageError(
+                    f"status {asked['status']!r}: want one of {', '.join(STATUSES[3:])}"
+                )
         elif int(asked.get("code", 0)) not in MESSAGES:
             raise UsageError(f"code {asked.get('code')} is not one that this exchange knows")
-        self.venue.rules.refuse.append({"left": int(asked.get("count", 1)), **asked, "where": where})
+        self.venue.rules.refuse.append(
+            {"left": int(asked.get("count", 1)), **asked, "where": where}
+        )
         return {}
 
     def nonce(self, asked: Json) -> Json:

@@ -18,6 +18,8 @@ from bog.exchange.refusal import Refusal
 from bog.exchange.spec import PRICE_END, SIZE_END
 
 CREATE, CANCEL, CANCEL_ALL, MODIFY, LEVERAGE = 14, 15, 16, 17, 20
+NAMES = {"create": CREATE, "cancel": CANCEL, "cancel-all": CANCEL_ALL, "modify": MODIFY,
+         "leverage": LEVERAGE}  # fmt: skip
 HEAD = ("AccountIndex", "ApiKeyIndex", "ExpiredAt", "Nonce")
 FIELDS = {
     CREATE: ("MarketIndex", "ClientOrderIndex", "BaseAmount", "Price", "IsAsk", "Type",

@@ -42,10 +42,10 @@ class Control:
     async def start(self, path: Path) -> None:
         """Listen; the socket is ours alone from its first moment."""
         self.path = path
-        with contextlib.suppress(FileNotFoundError):
-            if not path.is_socket():
-                raise UsageError(f"--control {path} exists and is no socket")
+        if path.is_socket():
             path.unlink()
+        elif path.exists():
+            raise UsageError(f"--control {path} exists and is no socket")
         before = os.umask(0o177)
         try:
             self.listener = await asyncio.start_unix_server(self.serve, path, limit=LINE_MAX)
@@ -74,7 +74,9 @@ class Control:
                 raise UsageError("a request is a JSON object")
             verb = self.verbs.get(str(asked.get("do"))) if "at" not in asked else self.fault
             if verb is None:
-                raise UsageError(f"do {asked.get('do')!r}: want one of {', '.join(sorted(self.verbs))}")
+                raise UsageError(
+                    f"do {asked.get('do')!r}: want one of {', '.join(sorted(self.verbs))}"
+                )
             self.server.venue.set_clock(self.server.now_ns())
             found = verb(asked)
             self.server.venue.commit()

@@ -64,7 +64,7 @@ def open_market(state: State, tx: Tx) -> Market:
     return market
 
 
-def find(state: State, account: Account, tx: Tx) -> Order:
+def find(account: Account, tx: Tx) -> Order:
     """Return the open order that a cancel or modify names: by our index or by the client's."""
     index = tx.fields["Index"]
     order = account.orders.get(index) if index >= 1 << 48 else account.clients.get(index)
@@ -132,6 +132,20 @@ def create(state: State, account: Account, tx: Tx) -> list[Order]:
     return [order]
 
 
+def stillborn(state: State, account: Account, tx: Tx, status: int) -> list[Order]:
+    """Let a new order end at once with a status, whatever the book says: by script."""
+    market = market_of(state, tx)
+    of = tx.fields
+    order = Order(
+        market.number(bool(of["IsAsk"])), of["ClientOrderIndex"], account, account.index,
+        market.spec.market, bool(of["IsAsk"]), of["Price"], of["BaseAmount"], kind=of["Type"],
+        tif=of["TimeInForce"], reduce_only=bool(of["ReduceOnly"]), expiry_ms=of["OrderExpiry"],
+        created_s=state.now_ms // 1000, hash=tx.hash,
+    )  # fmt: skip
+    state.end(order, status)
+    return [order]
+
+
 def settle(state: State, market: Market, order: Order) -> None:
     """Match an order that is in no queue, then let it rest or end it."""
     if order.tif == POST_ONLY and market.book.crosses(order.is_ask, order.px):
@@ -162,7 +176,7 @@ def remainder(market: Market, order: Order) -> int:
 def modify(state: State, account: Account, tx: Tx) -> list[Order]:
     """New total size and price: out of the queue, and in again as if it had just come."""
     market = open_market(state, tx)
-    order = find(state, account, tx)
+    order = find(account, tx)
     of = tx.fields
     version = tx.attributes.get(ORDER_VERSION, order.version + 1)
     if version <= order.version:
@@ -192,7 +206,7 @@ def modify(state: State, account: Account, tx: Tx) -> list[Order]:
 def cancel(state: State, account: Account, tx: Tx) -> list[Order]:
     """One order ends."""
     market_of(state, tx)
-    order = find(state, account, tx)
+    order = find(account, tx)
     state.end(order, CANCELED)
     return [order]
 

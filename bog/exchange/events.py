@@ -7,12 +7,10 @@ from typing import Any
 
 from bog.exchange.codec import CANCEL, CREATE, MODIFY, Tx
 from bog.exchange.orders import Order
-from bog.exchange.state import State, Trade
+from bog.exchange.state import Trade
 
 
-def event_of(
-    state: State, tx: Tx, about: list[Order], fills: list[Trade], refused: str
-) -> str:
+def event_of(tx: Tx, about: list[Order], fills: list[Trade], refused: str) -> str:
     """Return the event of a transaction that ran; `ae` holds the application's refusal."""
     event: dict[str, Any] = {}
     order = about[0] if about else None

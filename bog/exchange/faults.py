@@ -22,11 +22,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from bog.errors import UsageError
-from bog.exchange import codec
+from bog.exchange.codec import NAMES
 
 Json = dict[str, Any]
-TYPES = {"create": codec.CREATE, "cancel": codec.CANCEL, "cancel-all": codec.CANCEL_ALL,
-         "modify": codec.MODIFY, "leverage": codec.LEVERAGE}  # fmt: skip
 KINDS = {
     "http": {"status", "html", "empty", "hang", "reset", "close", "delay", "slow", "huge", "bomb",
              "deep", "utf8", "number", "twice", "types", "redirect", "half", "swap"},
@@ -56,8 +54,8 @@ def read(entry: Json) -> Fault:
         raise UsageError(f"fault at {at!r}: want one of {', '.join(KINDS)}")
     if do not in KINDS[at]:
         raise UsageError(f"fault {do!r} at {at}: want one of {', '.join(sorted(KINDS[at]))}")
-    if entry.get("type") is not None and entry["type"] not in TYPES:
-        raise UsageError(f"fault type {entry['type']!r}: want one of {', '.join(TYPES)}")
+    if entry.get("type") is not None and entry["type"] not in NAMES:
+        raise UsageError(f"fault type {entry['type']!r}: want one of {', '.join(NAMES)}")
     if entry.get("when", "before") not in ("before", "after"):
         raise UsageError(f"fault when {entry['when']!r}: want before or after")
     return Fault(at, do, entry, int(entry.get("count", 1)), int(entry.get("skip", 0)),
@@ -105,7 +103,7 @@ class Faults:
         """Return the fault that befalls transactions, by the first of them."""
         if not self.script:
             return None
-        names = {number: name for name, number in TYPES.items()}
+        names = {number: name for name, number in NAMES.items()}
         kind = names.get(kinds[0]) if kinds else None
         return self.find(at, path=path, type=kind, account=owner_of(infos[0] if infos else None))
 

@@ -26,7 +26,10 @@ class Reader(Protocol):
     """A connection that frames can be sent to."""
 
     def send(self, frame: Json) -> None:
-        """Queue a frame."""
+        """Queue a frame, as the script of faults lets it through."""
+
+    def write(self, text: str) -> None:
+        """Queue a text as it is."""
 
 
 class Feed:
@@ -58,8 +61,10 @@ class Feed:
             raise Refusal(30005)
         if family == "spot_market_stats":
             raise Refusal(30005, ":  (marketId)")
-        if family in (*PUBLIC, "account_orders", "account_market") and parts and (
-            int(number) not in self.state.markets
+        if (
+            family in (*PUBLIC, "account_orders", "account_market")
+            and parts
+            and (int(number) not in self.state.markets)
         ):
             raise Refusal(30005, ":  (marketId)")
         if len(parts) == 2 and len(numbers) == 1 and parts[1] not in RESOLUTIONS:

@@ -43,15 +43,15 @@ def available(state: State, account: Account) -> int:
     return max(0, value(state, account) - initial(state, account))
 
 
-def may_fill(
-    state: State, account: Account, market: Market, lots: int, px: int, fee: int
-) -> bool:
+def may_fill(state: State, account: Account, market: Market, lots: int, px: int, fee: int) -> bool:
     """Return whether the account may come to hold signed `lots` more at a price.
 
     A fill that only reduces is always allowed. Otherwise what the account is worth after it, at
     the marks, must cover what its positions lock then.
     """
-    held = account.positions[market.spec.market].lots if market.spec.market in account.positions else 0
+    held = (
+        account.positions[market.spec.market].lots if market.spec.market in account.positions else 0
+    )
     if lots * held <= 0 and abs(lots) <= abs(held):
         return True
     fraction = market.margin_of(account)

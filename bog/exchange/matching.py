@@ -71,9 +71,7 @@ def fee_ppm(order: Order, is_taker: bool) -> int:
     return tier.taker_ppm if is_taker else tier.maker_ppm
 
 
-def affords(
-    state: State, market: Market, order: Order, lots: int, px: int, is_taker: bool
-) -> bool:
+def affords(state: State, market: Market, order: Order, lots: int, px: int, is_taker: bool) -> bool:
     """Return whether margin lets an order trade so much."""
     if order.account is None or order.liquidation:
         return True
@@ -81,9 +79,7 @@ def affords(
     return margin.may_fill(state, order.account, market, order.signed * lots, px, fee)
 
 
-def trade(
-    state: State, market: Market, maker: Order, taker: Order, lots: int, place: int
-) -> None:
+def trade(state: State, market: Market, maker: Order, taker: Order, lots: int, place: int) -> None:
     """Book one fill on both sides and say so."""
     px = maker.px
     notional = px * lots

@@ -10,11 +10,11 @@ import ssl
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from bog import out
 from bog.errors import BogError, UsageError
 from bog.exchange import identity
+from bog.exchange.accounts import Key
 from bog.exchange.control import Control
 from bog.exchange.public import Flow, open_flow
 from bog.exchange.server import Server
@@ -73,7 +73,7 @@ def run(plan: Plan) -> None:
             continue
         for index, public in person.keys.items():
             if index not in known.keys or known.keys[index].public != public:
-                known.keys[index] = identity_key(public)
+                known.keys[index] = Key(public)
     for account in venue.state.accounts.values():
         account.tier = venue.tier(account.tier.name)
     flows = [open_flow(venue, market, plan.flow, plan.preset, plan.seed + order, now)
@@ -81,13 +81,6 @@ def run(plan: Plan) -> None:
     if store is not None:
         store.open(venue.state)
     asyncio.run(serve(plan, venue, [flow for flow in flows if flow], store, files))
-
-
-def identity_key(public: bytes) -> Any:
-    """Return a key that has signed nothing yet."""
-    from bog.exchange.accounts import Key
-
-    return Key(public)
 
 
 def secure(plan: Plan) -> ssl.SSLContext | None:

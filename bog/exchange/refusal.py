@@ -35,6 +35,8 @@ MESSAGES = {
     21704: "invalid OrderType",
     21705: "invalid OrderTimeInForce",
     21706: "invalid order base or quote amount",
+    21708: "order is empty",
+    21709: "order is inactive",
     21710: "unsupported order type",
     21711: "invalid expiry",
     21712: "account has a queued cancel all orders request",

@@ -11,7 +11,7 @@ from bog.exchange.accounts import Account
 from bog.exchange.codec import FIELDS
 from bog.exchange.feed import RESOLUTIONS, candles
 from bog.exchange.refusal import Refusal
-from bog.exchange.spec import ORDER_QUOTE_LIMIT, usd
+from bog.exchange.spec import ORDER_QUOTE_LIMIT, decimal, usd
 from bog.exchange.state import Market
 from bog.exchange.tiers import TIERS
 from bog.exchange.venue import Receipt, Venue
@@ -211,7 +211,7 @@ class Rest:
         if market.funding_ms:
             paid = market.mark * 10**market.spec.size_decimals * abs(market.paid_ppm)
             rows.append({
-                "timestamp": market.funding_ms // 1000, "value": views.decimal(paid // 10**4, 8),
+                "timestamp": market.funding_ms // 1000, "value": decimal(paid // 10**4, 8),
                 "rate": views.percent(abs(market.paid_ppm)),
                 "direction": "long" if market.paid_ppm >= 0 else "short",
             })  # fmt: skip
@@ -245,7 +245,9 @@ class Rest:
         """Collateral, positions, margin: open to all, by index or L1 address."""
         value = query.get("value", "")
         if query.get("by") == "index" and value.isdigit():
-            found = [account for index, account in self.state.accounts.items() if index == int(value)]
+            found = [
+                account for index, account in self.state.accounts.items() if index == int(value)
+            ]
         elif query.get("by") == "l1_address":
             found = [account for account in self.state.accounts.values()
                      if account.l1_address == value.lower()]  # fmt: skip
@@ -433,7 +435,9 @@ class Rest:
         account = self.owner_of({"account_index": query.get("value", "")}, token)
         found = [r for r in reversed(self.state.txs.values()) if r.account == account.index]
         start = number(query, "index", 0)
-        return {"txs": [views.tx(r, self.state) for r in found[start : start + number(query, "limit")]]}
+        return {
+            "txs": [views.tx(r, self.state) for r in found[start : start + number(query, "limit")]]
+        }
 
     def post_sendTx(self, form: Query, _: str) -> Json:
         """Take one transaction."""

@@ -43,7 +43,9 @@ class Connection:
     def send(self, frame: Json) -> None:
         """Queue a frame, as the script of faults lets it through."""
         for shown in self.server.faults.frames(self, frame):
-            self.write(shown if isinstance(shown, str) else json.dumps(shown, separators=(",", ":")))
+            self.write(
+                shown if isinstance(shown, str) else json.dumps(shown, separators=(",", ":"))
+            )
 
     def write(self, text: str) -> None:
         """Queue a text as it is; a reader who is too slow is disconnected."""
@@ -133,7 +135,9 @@ class Connection:
                 gate.check_token(self.server.venue.state, str(auth), owner,
                                  self.server.venue.rules.token_s)  # fmt: skip
             except Refusal as refusal:
-                raise Refusal(20013, f"{refusal.message.removeprefix('invalid auth')}: {name}") from None
+                raise Refusal(
+                    20013, f"{refusal.message.removeprefix('invalid auth')}: {name}"
+                ) from None
         if channel in self.channels:
             raise Refusal(30003, f": {name}")
         if len(self.channels) >= SUBSCRIPTIONS:
@@ -176,7 +180,7 @@ class Connection:
     def read(self, kind: str, data: Json) -> tuple[list[int], list[Any]]:
         """Return types and infos of a message: an object in the single form, text in the batch."""
         if kind == BATCH:
-            return lists_of(data.get("tx_types"), data.get("tx_infos"), SOCKET_BATCH)  # type: ignore[return-value]
+            return lists_of(data.get("tx_types"), data.get("tx_infos"), SOCKET_BATCH)
         if type(data.get("tx_type")) is not int or not isinstance(data.get("tx_info"), (dict, str)):
             raise Refusal(30007)
         return [data["tx_type"]], [data["tx_info"]]

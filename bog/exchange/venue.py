@@ -15,7 +15,7 @@ from typing import Any
 from bog.exchange import codec, engine, events, gate, margin
 from bog.exchange.accounts import Account, Key
 from bog.exchange.codec import CREATE, Tx
-from bog.exchange.orders import EXPIRED, POST_ONLY
+from bog.exchange.orders import CANCELED, EXPIRED, POST_ONLY, STATUSES
 from bog.exchange.rates import Rates
 from bog.exchange.refusal import Refusal
 from bog.exchange.spec import MILLION, Spec
@@ -51,19 +51,22 @@ class Rules:
 class Venue:
     """Accounts and markets, the queue of what is accepted, and the clock."""
 
-    def __init__(self, specs: list[Spec], now_ns: int, chain: int = 300, rules: Rules | None = None):
+    def __init__(
+        self, specs: list[Spec], now_ns: int, chain: int = 300, rules: Rules | None = None
+    ):
         self.rules = rules or Rules()
         markets = {spec.market: Market(spec, mark=spec.start_px, index=spec.start_px,
                                        last=spec.start_px) for spec in specs}  # fmt: skip
         self.state = State(chain, now_ns, markets, first_ns=now_ns)
         self.rates = Rates(self.rules.limits)
         self.queue: list[tuple[int, int, Tx]] = []
-        self.listener: Callable[[Batch], None] = lambda batch: None
-        self.judge: Callable[[Tx], str] = lambda tx: ""  # a scripted refusal by the application
+        self.listener: Callable[[Batch], None] | None = None
         self.next_check_ns = now_ns
         self.next_funding_ms = (now_ns // MS // HOUR_MS + 1) * HOUR_MS
 
-    def add_account(self, index: int, tier: str, collateral: int, keys: Mapping[int, bytes]) -> Account:
+    def add_account(
+        self, index: int, tier: str, collateral: int, keys: Mapping[int, bytes]
+    ) -> Account:
         """Open an account with money and keys; every account has its own L1 address."""
         account = Account(index, self.tier(tier), collateral, f"0x{index:040x}",
                           {number: Key(public) for number, public in keys.items()},
@@ -77,11 +80,15 @@ class Venue:
 
     # -- the API -----------------------------------------------------------------------------
 
-    def submit(self, now_ns: int, kinds: list[int], infos: list[Any], batch: bool = False) -> Receipt:
+    def submit(
+        self, now_ns: int, kinds: list[int], infos: list[Any], batch: bool = False
+    ) -> Receipt:
         """Take transactions of one account and key, all or none; they run when their delay has passed."""
         self.set_clock(now_ns)
         state = self.state
-        txs = [codec.decode(state.chain, kind, info) for kind, info in zip(kinds, infos, strict=True)]
+        txs = [
+            codec.decode(state.chain, kind, info) for kind, info in zip(kinds, infos, strict=True)
+        ]
         account, key = gate.key_of(state, txs[0].account, txs[0].key)
         nonce = key.nonce
         for tx in txs:
@@ -91,6 +98,11 @@ class Venue:
                 raise Refusal(21105)
             gate.check(state, tx, nonce, self.rules.minimum_ms)
             nonce = tx.nonce + 1
+            scripted = self.scripted("api", tx)
+            if scripted is not None:
+                if scripted.get("consume"):
+                    key.nonce = nonce
+                raise Refusal(int(scripted["code"]))
         self.rates.send(account, len(txs), now_ns)
         used = self.rates.quota(account, kinds if not batch else [*kinds, 0], now_ns)
         key.nonce = nonce
@@ -99,6 +111,23 @@ class Venue:
             effect = self.enqueue(account, key, tx)
         return Receipt([tx.hash for tx in txs], effect // MS, self.say_quota(account, used),
                        account.quota if used else None)  # fmt: skip
+
+    def scripted(self, where: str, tx: Tx) -> dict[str, Any] | None:
+        """Return the scripted refusal that befalls a transaction at the API or the application."""
+        for entry in self.rules.refuse:
+            about = {"where": where, "account": tx.account, "key": tx.key}
+            if entry["left"] == 0 or any(
+                entry.get(name, is_) != is_ for name, is_ in about.items()
+            ):
+                continue
+            if "type" in entry and codec.NAMES.get(entry["type"]) != tx.type:
+                continue
+            if entry.get("skip", 0) > 0:
+                entry["skip"] -= 1
+                continue
+            entry["left"] -= entry["left"] > 0
+            return entry
+        return None
 
     def say_quota(self, account: Account, used: bool) -> str:
         """Return the text beside a receipt, which is JSON in JSON."""
@@ -169,11 +198,14 @@ class Venue:
             status = 0  # too late: it is dead, and its nonce is gone
         else:
             try:
-                scripted = self.judge(tx)
-                if scripted:
-                    refusal = json.loads(scripted)
-                else:
+                scripted = self.scripted("app", tx)
+                if scripted is None:
                     about = engine.execute(state, tx)
+                elif "status" in scripted and tx.type == CREATE:
+                    about = engine.stillborn(state, state.accounts[tx.account], tx,
+                                             STATUSES.index(scripted["status"]))  # fmt: skip
+                else:
+                    raise Refusal(int(scripted.get("code", 21708)))
             except Refusal as error:
                 refusal = error.body()
         if record is None:
@@ -183,7 +215,7 @@ class Venue:
         record.block = state.block
         record.refused = json.dumps(refusal, separators=(",", ":")) if refusal else ""
         fills = [trade for trade in state.batch.trades if trade.id > before]
-        record.event = events.event_of(state, tx, about, fills, record.refused)
+        record.event = events.event_of(tx, about, fills, record.refused)
         state.batch.txs.append(record)
 
     def timers(self, now_ns: int) -> None:
@@ -197,7 +229,7 @@ class Venue:
             if 0 < account.cancel_all_ms <= state.now_ms:
                 account.cancel_all_ms = 0
                 state.batch.accounts.add(account.index)
-                engine.sweep(state, account, engine.CANCELED)
+                engine.sweep(state, account, CANCELED)
             for order in [o for o in account.orders.values() if o.expiry_ms <= state.now_ms]:
                 state.end(order, EXPIRED)
             self.commit()
@@ -231,4 +263,5 @@ class Venue:
         if not self.state.batch.is_empty():
             batch, self.state.batch = self.state.batch, Batch()
             self.state.book_nonce += 1
-            self.listener(batch)
+            if self.listener is not None:
+                self.listener(batch)

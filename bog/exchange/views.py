@@ -85,8 +85,12 @@ def trade(state: State, found: Trade) -> Json:
         "block_height": found.block,
         "timestamp": found.time_us // 1000,
         "transaction_time": found.time_us,
-        "ask_account_pnl": usd(found.maker_realized if found.is_maker_ask else found.taker_realized),
-        "bid_account_pnl": usd(found.taker_realized if found.is_maker_ask else found.maker_realized),
+        "ask_account_pnl": usd(
+            found.maker_realized if found.is_maker_ask else found.taker_realized
+        ),
+        "bid_account_pnl": usd(
+            found.taker_realized if found.is_maker_ask else found.maker_realized
+        ),
         "market_symbol": spec.symbol,
         "market_kind": "perp",
     }

@@ -58,15 +58,13 @@ async def answer(request: web.Request, fault: Fault, body: Json | None) -> web.S
         return await half(request, text.encode())
     elif do == "huge":
         return await huge(request, int(what.get("mib", 64)))
-    simple = simple_answer(do, status, what, text, body)
+    simple = simple_answer(do, status, what, body)
     if simple is not None:
         return simple
     raise ConnectionResetError
 
 
-def simple_answer(
-    do: str, status: int, what: Json, text: str, body: Json | None
-) -> web.Response | None:
+def simple_answer(do: str, status: int, what: Json, body: Json | None) -> web.Response | None:
     """Return an answer that is only wrong in what it says, None for the others."""
     if do == "status":
         code = int(what.get("code", 29500))
