@@ -26,17 +26,19 @@ import numpy as np
 import pytest
 
 from bog._core.fold import Fold
-from bog._core.journal import JournalFile, file_name, verify
+from bog._core.journal import PAGE, JournalFile, file_name, verify
 from bog._core.lane import Lane
 from bog._core.loop import Session
 from bog._core.source import open_source
 from bog._core.stats import StatsPage
 from bog._core.types import Halt, StateWord
 from bog._core.types import JournalKind as K
-from bog.journal import HEADER, PAGE, RECORD, WORDS, read, recover, run_files
+from bog.journal import RECORD, read
+from bog.recovery import WORDS, recover, run_files
 from tests.rig.canary import Canary
 from tests.rig.fault import Repeats, percentile
 from tests.rig.herd import CANCEL_NS, Herd, Pair
+from tests.rig.journal_layout import HEADER
 from tests.rig.kill_engine import core_spec, make_tape
 from tests.rig.live import PATIENCE_S, Bot, one_error, runs
 
