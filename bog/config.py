@@ -19,7 +19,6 @@ from pathlib import Path
 from typing import Any
 
 from pydantic import SecretStr, ValidationError
-from pydantic_settings import InitSettingsSource, PydanticBaseSettingsSource
 
 from bog import keys, units
 from bog.errors import ConfigError, one_line
@@ -116,15 +115,8 @@ def _merge(layers: list[Layer]) -> Settings:
                 del origins[old]
         origins.update(origin)
 
-    class Loaded(Settings):
-        @classmethod
-        def settings_customise_sources(
-            cls, settings_cls: Any, *_: Any, **__: Any
-        ) -> tuple[PydanticBaseSettingsSource, ...]:
-            return tuple(InitSettingsSource(settings_cls, tree) for tree, _ in reversed(layers))
-
     try:
-        settings = Loaded()  # type: ignore[call-arg]  # the sources give every field
+        settings = Settings(layers=[tree for tree, _ in layers])
     except ValidationError as error:
         raise ConfigError(_explain(error, origins)) from None
     settings.origins.update(origins)

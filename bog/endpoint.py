@@ -21,10 +21,10 @@ from bog import log
 from bog.errors import ConfigError
 from bog.glance import Traded, health
 from bog.lighter.address import is_loopback
-from bog.settings import Settings
 
 if TYPE_CHECKING:
     from bog.metrics import Scrape
+    from bog.settings import Settings
 
 CLIENTS = 32  # at once; one more pushes out the oldest
 CLIENT_SEC = 5.0  # from its connection to the last byte of its answer

@@ -1,32 +1,15 @@
-"""Reading the journal: the layout as numpy types, what a record means, recovery.
+"""Reading the journal for people: the records as an array, and what each of them means.
 
-The disk file of a run is a page of HEADER and then RECORDs, each sealed by a CRC-32C that continues
-the one before, so that the crc of record k vouches for the header and for records 1 to k.
-docs/formats.md has the same in words.
+docs/formats.md has the layout in words; `recovery` reads the same files at a start.
 """
 
-import contextlib
-import os
-import stat
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from bog._core.fold import Fold, OpenOrder
-from bog._core.journal import (
-    HEADER_MAGIC,
-    PAGE,
-    SEGMENT_MAGIC,
-    SEGMENTS,
-    VERSION,
-    crc32c,
-    lock,
-    segment_name,
-    verify,
-)
+from bog._core.journal import PAGE, verify
 from bog._core.types import (
     ConnectionState,
     FillReason,
@@ -41,7 +24,8 @@ from bog._core.types import (
     Verdict,
     Violation,
 )
-from bog.errors import ConfigError, JournalDamaged
+from bog.errors import JournalDamaged
+from bog.recovery import Header, parse_header, refuse_damage
 from bog.units import half_text, text
 
 RECORD = np.dtype(
@@ -61,55 +45,6 @@ RECORD = np.dtype(
         ("crc", "<u4"),
     ]
 )
-HEADER = np.dtype(
-    [
-        ("magic", "S8"),
-        ("version", "<u4"),
-        ("market", "<u4"),
-        ("account", "<u8"),
-        ("run", "<u8"),
-        ("price_decimals", "u1"),
-        ("size_decimals", "u1"),
-        ("mode", "u1"),
-        ("pad", "V5"),
-        ("run_id", "S32"),
-        ("build", "S56"),
-        ("config_hash", "V32"),
-        ("zero", "V3932"),
-        ("crc", "<u4"),
-    ]
-)
-SEGMENT = np.dtype(
-    {
-        "names": (
-            *("magic", "version", "market", "account", "run", "capacity", "header_crc", "pid"),
-            *("written", "durable", "failed", "path"),
-        ),
-        "formats": (
-            *("S8", "<u4", "<u4", "<u8", "<u8", "<u8", "<u4", "<u4"),
-            *("<u8", "<u8", "<i4", "S3904"),
-        ),
-        "offsets": (0, 8, 12, 16, 24, 32, 40, 44, 64, 128, 136, 192),
-        "itemsize": PAGE,
-    }
-)
-WORDS = len(StateWord) - 1  # the last member counts them
-
-
-@dataclass(frozen=True)
-class Header:
-    """What the first page of a run's file says."""
-
-    market: int
-    account: int
-    run: int
-    price_decimals: int
-    size_decimals: int
-    mode: int
-    run_id: str
-    build: str
-    config_hash: bytes
-    crc: int
 
 
 @dataclass(frozen=True)
@@ -120,26 +55,6 @@ class Run:
     header: Header
     records: np.ndarray[Any, np.dtype[np.void]]
     torn: int
-
-
-@dataclass(frozen=True)
-class Recovered:
-    """What a market's journal says at the moment its last process died.
-
-    `run` is the newest run that became ready, 0 when there is none; `next_run` is the number for
-    the next file. `words` are the 18 of enum StateWord. `records` were read of that run; `cut`
-    bytes of torn tail were dropped from its file, and a command among them is possibly sent. `void`
-    counts newer runs that died before they were ready.
-    """
-
-    run: int
-    next_run: int
-    words: tuple[int, ...]
-    open_orders: tuple[OpenOrder, ...] = ()
-    records: int = 0
-    cut: int = 0
-    void: int = 0
-    header: Header | None = None
 
 
 ORDER = ("id", "order", None)
@@ -255,40 +170,6 @@ def kind_name(kind: int) -> str:
         return f"kind {kind}"
 
 
-def run_files(directory: Path | str, market: int | None = None) -> list[tuple[int, int, Path]]:
-    """Return (market, run, path) of every run file in `directory`, oldest run first."""
-    found = []
-    for path in Path(directory).glob("m*-r*.journal"):
-        with contextlib.suppress(ValueError):
-            of, run = (int(part[1:]) for part in path.stem.split("-"))
-            if market is None or of == market:
-                found.append((of, run, path))
-    return sorted(found)
-
-
-def parse_header(page: bytes, path: Path) -> Header | None:
-    """Return the header in `page`, None when it is not whole; refuse another version."""
-    if len(page) < PAGE:
-        return None
-    raw = np.frombuffer(page, HEADER, 1)[0]
-    if raw["magic"] != HEADER_MAGIC or int(raw["crc"]) != crc32c(page[: PAGE - 4]):
-        return None
-    if raw["version"] != VERSION:
-        raise ConfigError(f"{path} is of journal version {raw['version']}: this reads {VERSION}")
-    return Header(
-        market=int(raw["market"]),
-        account=int(raw["account"]),
-        run=int(raw["run"]),
-        price_decimals=int(raw["price_decimals"]),
-        size_decimals=int(raw["size_decimals"]),
-        mode=int(raw["mode"]),
-        run_id=bytes(raw["run_id"]).decode("utf-8", "replace"),
-        build=bytes(raw["build"]).decode("utf-8", "replace"),
-        config_hash=bytes(raw["config_hash"]),
-        crc=int(raw["crc"]),
-    )
-
-
 def read(path: Path | str) -> Run:
     """Return the whole records of a disk file, changing nothing.
 
@@ -303,218 +184,3 @@ def read(path: Path | str) -> Run:
     refuse_damage(path, data[PAGE:], whole)
     records = np.frombuffer(data, RECORD, whole, PAGE)
     return Run(path, header, records, len(data) - PAGE - whole * RECORD.itemsize)
-
-
-def refuse_damage(path: Path, data: bytes, whole: int) -> None:
-    """Raise JournalDamaged when a later record stands behind the first `whole` ones of `data`.
-
-    What follows the last whole record is a torn tail only if no record number of the file's later
-    part appears in it: after a torn write there is nothing behind.
-    """
-    count = len(data) // RECORD.itemsize
-    rest = np.frombuffer(data, RECORD, count - whole, whole * RECORD.itemsize)["seq"]
-    if np.any((rest > whole + 1) & (rest <= count)):
-        raise JournalDamaged(
-            f"{path}: record {whole + 1} at byte {PAGE + whole * RECORD.itemsize} is damaged and "
-            f"records follow it ({whole} before it are whole): restore the file, or move it away "
-            "to start without it"
-        )
-
-
-def recover(
-    directory: Path | str,
-    market: int,
-    *,
-    account: int | None = None,
-    segments: Path | str = SEGMENTS,
-) -> Recovered:
-    """Return the state of a market's account as its last process left it.
-
-    Finishes the disk files from the memory segments of a killed process, cuts a torn tail, and folds
-    the newest file that became ready, however many came before it. May itself be killed anywhere and
-    run again: the result is the same. An empty or missing directory is an account that never traded.
-
-    Raise JournalDamaged when records are damaged or missing that had been durable; ConfigError when
-    the journal is in use, of another account or version, not ours, or its disk refuses.
-    """
-    directory = Path(directory)
-    files = run_files(directory, market) if directory.is_dir() else []
-    if not files:
-        return Recovered(0, 1, Fold().words)
-    try:
-        held = lock(directory, market)
-    except OSError as error:
-        raise ConfigError(f"cannot recover {directory}: {error}") from error
-    try:
-        next_run = files[-1][1] + 1
-        void = 0
-        for _, run, path in reversed(files):
-            segment = Path(segments) / segment_name(directory, market, run)
-            finished = _finish(path, segment, market, run, account)
-            if finished is not None:
-                whole, fold = finished
-                if fold.ready:
-                    # killed just after it turned to a new file: the end of the old one is in memory
-                    for _, older, old in files:
-                        rest = Path(segments) / segment_name(directory, market, older)
-                        if older < run and rest.exists():
-                            _finish(old, rest, market, older, account, newest=False)
-                    return Recovered(
-                        run,
-                        next_run,
-                        fold.words,
-                        tuple(fold.orders.values()),
-                        len(whole.records),
-                        whole.torn,
-                        void,
-                        whole.header,
-                    )
-            void += 1
-        return Recovered(0, next_run, Fold().words, void=void)
-    except OSError as error:
-        raise ConfigError(f"cannot recover {directory}: {error}") from error
-    finally:
-        os.close(held)
-
-
-def _finish(
-    path: Path, segment: Path, market: int, run: int, account: int | None, *, newest: bool = True
-) -> tuple[Run, Fold] | None:
-    """Make a run's file whole on disk and return it with its fold; None when it never began.
-
-    The newest file of a journal whose disk failed gets the halt that an operator has to clear.
-    """
-    with _ours(path, os.O_RDWR) as fd:
-        data = _contents(fd)
-        header = parse_header(data[:PAGE], path)
-        if header is None:
-            if len(data) > PAGE:
-                raise JournalDamaged(f"{path}: the header is damaged and records follow it")
-            return None  # killed while it was created: no record can exist
-        if (header.market, header.run) != (market, run):
-            raise ConfigError(
-                f"{path} is run {header.run} of market {header.market}, not run {run} of "
-                f"market {market}: its name is wrong"
-            )
-        if account is not None and header.account != account:
-            raise ConfigError(
-                f"{path} belongs to account {header.account}, not {account}: give each account "
-                "its own directory"
-            )
-        ring = _ring(segment, header)
-        data = data[PAGE:]
-        whole, crc = verify(data, header.crc)
-        tail, failed = b"", 0
-        if ring is None:
-            refuse_damage(path, data, whole)
-        else:
-            durable, tail, failed = ring
-            if whole < durable:
-                raise JournalDamaged(
-                    f"{path}: record {whole + 1} of {durable} durable ones is damaged or missing"
-                )
-            whole = durable
-            crc = _last_crc(data[: whole * RECORD.itemsize], header)
-            good, crc = verify(tail, crc, durable + 1)
-            if good * RECORD.itemsize != len(tail):
-                raise JournalDamaged(f"{segment} does not continue {path} at record {durable + 1}")
-        kept = data[: whole * RECORD.itemsize]
-        folded = Fold()
-        folded.extend(kept + tail)
-        halted = (
-            folded.words[StateWord.W_HALT] == Halt.HALT_JOURNAL
-        )  # the engine had time to say so
-        if newest and failed and folded.ready and not halted:
-            tail += _seal(folded, header, whole + len(tail) // RECORD.itemsize + 1, crc, failed)
-        _write(fd, tail, PAGE + len(kept))
-        os.ftruncate(fd, PAGE + len(kept) + len(tail))
-        os.fdatasync(fd)
-        if ring is not None or _half_made(segment):
-            segment.unlink()
-        torn = len(data) - len(kept) if ring is None else 0
-        return Run(path, header, np.frombuffer(kept + tail, RECORD), torn), folded
-
-
-def _seal(folded: Fold, header: Header, seq: int, crc: int, error: int) -> bytes:
-    """Return the halt that ends the file of a journal whose disk failed, and fold it.
-
-    The engine could not write it any more; what follows needs an operator who clears it.
-    """
-    record = np.zeros(1, RECORD)
-    record["seq"] = seq
-    record["time_ns"] = folded.words[StateWord.W_LAST_NS]
-    record["id"] = folded.words[StateWord.W_HALT_ID] + 1
-    record["kind"] = JournalKind.J_HALT
-    record["reason"] = Halt.HALT_JOURNAL
-    record["val"] = error
-    record["market"] = header.market
-    record["crc"] = crc32c(record.tobytes()[:60], crc)
-    sealed = record.tobytes()
-    folded.apply(sealed)
-    return sealed
-
-
-def _ring(segment: Path, header: Header) -> tuple[int, bytes, int] | None:
-    """Return (durable, bytes of the records after, errno) of a killed process's segment.
-
-    None when there is none, or one that belongs to another file.
-    """
-    try:
-        with _ours(segment, os.O_RDONLY) as fd:
-            data = _contents(fd)
-    except FileNotFoundError:
-        return None
-    if len(data) < PAGE:
-        return None
-    page = np.frombuffer(data, SEGMENT, 1)[0]
-    if page["magic"] != SEGMENT_MAGIC or int(page["header_crc"]) != header.crc:
-        return None
-    written, durable = int(page["written"]), int(page["durable"])
-    capacity = (len(data) - PAGE) // RECORD.itemsize
-    if capacity != page["capacity"] or not 0 <= written - durable <= capacity:
-        raise JournalDamaged(
-            f"{segment}: {written} records written, {durable} durable do not fit its ring"
-        )
-    slots = np.frombuffer(data, RECORD, capacity, PAGE)
-    tail = slots[np.arange(durable, written) % capacity] if written > durable else slots[:0]
-    return durable, tail.tobytes(), int(page["failed"])
-
-
-def _half_made(segment: Path) -> bool:
-    """Return whether a killed start had only begun to make this segment: its magic is stored last."""
-    try:
-        with _ours(segment, os.O_RDONLY) as fd:
-            return _contents(fd)[: len(SEGMENT_MAGIC)].rstrip(b"\0") == b""
-    except FileNotFoundError:
-        return False
-
-
-def _last_crc(kept: bytes, header: Header) -> int:
-    """Return the crc that the record behind `kept` continues."""
-    return int(np.frombuffer(kept, RECORD)["crc"][-1]) if kept else header.crc
-
-
-@contextlib.contextmanager
-def _ours(path: Path, flags: int) -> Iterator[int]:
-    """Open a regular file of this user, following no link."""
-    fd = os.open(path, flags | os.O_NOFOLLOW | os.O_CLOEXEC)
-    try:
-        seen = os.fstat(fd)
-        if not stat.S_ISREG(seen.st_mode) or seen.st_uid != os.geteuid():
-            raise ConfigError(f"{path} is not a regular file of user {os.geteuid()}: refused")
-        yield fd
-    finally:
-        os.close(fd)
-
-
-def _contents(fd: int) -> bytes:
-    """Return the whole file behind `fd`."""
-    with open(fd, "rb", closefd=False) as file:
-        return file.read()
-
-
-def _write(fd: int, data: bytes, offset: int) -> None:
-    """Write all of `data` at `offset`."""
-    while data:
-        put = os.pwrite(fd, data, offset)
-        data, offset = data[put:], offset + put

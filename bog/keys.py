@@ -206,7 +206,8 @@ Symbol = Annotated[str, BeforeValidator(Pattern(r"[A-Za-z0-9/_.-]{1,24}", "a sym
 class Section(BaseModel):
     """A table of keys: an unknown one is an error, and nothing changes after the start."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    # built once, as a part of Settings
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
 
 class Risk(Section):

@@ -18,12 +18,10 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from loguru import logger
-
 from bog.errors import ConfigError, one_line
 
 if TYPE_CHECKING:
-    from loguru import Record
+    from loguru import Logger, Record
 
 Value = str | int | bool | Decimal
 
@@ -42,6 +40,13 @@ _state = {"open": False}
 _drops: Counter[str] = Counter()
 
 
+def _logger() -> Logger:
+    """Return loguru's logger, imported by the first who logs: other commands need not wait for it."""
+    from loguru import logger
+
+    return logger
+
+
 def setup(
     file: str, level: str = "info", rotation_mb: int = 50, retention_files: int = 10,
     console: bool = False,
@@ -52,6 +57,7 @@ def setup(
     Raises ConfigError when it cannot be written.
     """
     close()
+    logger = _logger()
     if console:
         logger.add(sys.stderr, level=level.upper(), format=_short, colorize=False)
     _state["open"] = True
@@ -82,7 +88,7 @@ def emit(level: str, event: str, message: str, **fields: Value | None) -> None:
     A record that the disk does not take is dropped and counted.
     """
     try:
-        logger.bind(event=event, fields=fields).log(level, message)
+        _logger().bind(event=event, fields=fields).log(level, message)
     except (OSError, ValueError):  # ValueError: a file that a failed turn-over left closed
         _drops["records"] += 1
 
@@ -102,7 +108,7 @@ def close() -> None:
     """Flush and close the log."""
     _state["open"] = False
     try:
-        logger.remove()
+        _logger().remove()
     except OSError:
         _drops["records"] += 1
 

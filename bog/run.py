@@ -29,7 +29,7 @@ from bog._core.stats import StatsPage, name_process
 from bog._core.types import StateWord
 from bog.errors import BogError, ConfigError, DataError, FeedError
 from bog.facts import halt_name
-from bog.journal import Recovered, recover
+from bog.recovery import Recovered, recover
 from bog.spec import DEX, ProcessSpec, Spec, raw_market
 
 VENUE_FIELDS_OF_MARKET = (
@@ -273,7 +273,10 @@ def main() -> None:
         with contextlib.suppress(BrokenPipeError):  # a parent that died needs no answer
             print(json.dumps(line), flush=True)
 
-    process: ProcessSpec = json.load(sys.stdin)
+    said = sys.stdin.readline()
+    if not said.endswith("\n"):
+        return  # a bog-live that ended before it knew what to trade
+    process: ProcessSpec = json.loads(said)
     try:
         code = serve(process, say)
     except BogError as error:

@@ -7,11 +7,17 @@ is where decimals become ticks, lots, quanta, ppm and ns; one that does not fit 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any, NoReturn
 
 from pydantic import PrivateAttr, SecretStr
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import (
+    BaseSettings,
+    InitSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
 
 from bog import keys, units
 from bog.errors import ConfigError
@@ -61,6 +67,17 @@ class Settings(BaseSettings):
     markets: keys.Markets
     _origins: dict[str, str] = PrivateAttr(default_factory=dict)
     _of_market: dict[int, Settings] = PrivateAttr(default_factory=dict)
+
+    def __init__(self, layers: Sequence[dict[str, Any]]) -> None:
+        """Merge trees of text and integers, the last one on top."""
+        super().__init__(layers=layers)
+
+    @classmethod
+    def settings_customise_sources(
+        cls, settings_cls: Any, init_settings: Any, *_: Any, **__: Any
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        layers = init_settings.init_kwargs["layers"]
+        return tuple(InitSettingsSource(settings_cls, tree) for tree in reversed(layers))
 
     @property
     def origins(self) -> dict[str, str]:

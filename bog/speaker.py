@@ -8,9 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import Any, cast
-
-import numpy as np
+from typing import cast
 
 from bog import facts
 from bog._core.types import (
@@ -68,10 +66,8 @@ class JournalSpeaker:
         self.position = 0  # lots
         self.write = write
 
-    def say(self, record: Mapping[str, int] | np.void) -> None:
-        """Log one record: a row of the journal's numpy type, or a dict of its fields."""
-        # numpy's scalars become plain integers: sums of them would wrap
-        rec = {name: int(cast(Any, record)[name]) for name in self.FIELDS}
+    def say(self, rec: Mapping[str, int]) -> None:
+        """Log one record, given by its fields."""
         said = self._words(rec)
         if said is None:
             return
@@ -82,20 +78,6 @@ class JournalSpeaker:
             stamp = when.isoformat(timespec="microseconds").replace("+00:00", "Z")
         # the number that people use; the journal's says the exchange, too
         self.write(level, event, message, event_time=stamp, market=rec["market"] % 10**6, **fields)
-
-    FIELDS = (
-        "time_ns",
-        "id",
-        "px",
-        "qty",
-        "val",
-        "kind",
-        "side",
-        "reason",
-        "state",
-        "market",
-        "aux",
-    )
 
     def _price(self, ticks: int) -> Decimal:
         return Decimal(ticks).scaleb(-self.price_decimals)
@@ -109,7 +91,7 @@ class JournalSpeaker:
     def _half(self, halves: int) -> Decimal:
         return self._money(halves * 5).scaleb(-1)
 
-    def _words(self, rec: dict[str, int]) -> Said | None:
+    def _words(self, rec: Mapping[str, int]) -> Said | None:
         """Return what to say, or None for a record that only machines need."""
         kind, reason = rec["kind"], rec["reason"]
         order: dict[str, Value] = {"order": rec["id"], "side": facts.side_name(rec["side"])}
@@ -159,7 +141,7 @@ class JournalSpeaker:
             case _:
                 return self._state_words(rec)
 
-    def _state_words(self, rec: dict[str, int]) -> Said | None:
+    def _state_words(self, rec: Mapping[str, int]) -> Said | None:
         """Return what to say of a record that is about the run, not about one order."""
         kind, reason, state, val = rec["kind"], rec["reason"], rec["state"], rec["val"]
         match kind:
@@ -240,7 +222,7 @@ class JournalSpeaker:
             case _:
                 return "ERROR", "unknown_record", f"Journal record of unknown kind {kind}", {}
 
-    def _fill(self, rec: dict[str, int], quote: dict[str, Value]) -> Said:
+    def _fill(self, rec: Mapping[str, int], quote: dict[str, Value]) -> Said:
         self.position += rec["qty"] if rec["side"] == Side.BID else -rec["qty"]
         verb = "bought" if rec["side"] == Side.BID else "sold"
         text = f"fill: {verb} {quote['size']} at {quote['price']}"

@@ -12,14 +12,11 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import IO, Any
-
-import numpy as np
 
 import bog
 from bog import facts, log, out
@@ -28,7 +25,8 @@ from bog._core.stats import StatsPage, name_process
 from bog._core.types import Level
 from bog.errors import BogError, ConfigError, DataError, JournalDamaged, UsageError
 from bog.facts import About
-from bog.journal import RECORD
+from bog.launch import Child
+from bog.recovery import NAMES, RECORD
 from bog.speaker import JournalSpeaker
 from bog.spec import ProcessSpec, Spec, raw_market
 from bog.units import text
@@ -73,16 +71,17 @@ class JournalTail:
         self.file.seek(PAGE)
         self.rest = b""
 
-    def records(self) -> Iterator[np.void]:
-        """Yield the whole records that were added since the last call."""
+    def records(self) -> Iterator[dict[str, int]]:
+        """Yield the fields of the whole records that were added since the last call."""
         while True:
             after = self._after()
             # a file gets its first record when the one before has its last
             over = after.exists() and after.stat().st_size > PAGE
             data = self.rest + self.file.read()
-            whole = len(data) - len(data) % RECORD.itemsize
+            whole = len(data) - len(data) % RECORD.size
             self.rest = data[whole:]
-            yield from np.frombuffer(data[:whole], RECORD)
+            for fields in RECORD.iter_unpack(data[:whole]):
+                yield dict(zip(NAMES, fields, strict=True))
             if not over:
                 return
             self.file.close()
@@ -120,7 +119,7 @@ class Lane:
 class Engine:
     """One engine process and its lanes, from start to exit."""
 
-    def __init__(self, process: ProcessSpec) -> None:
+    def __init__(self, process: ProcessSpec, child: Child) -> None:
         self.lanes: list[Lane] = []
         try:
             for spec in process["lanes"]:
@@ -133,15 +132,11 @@ class Engine:
         self.page.install_signals(whole=True)
         self.begins = False
         self.refused: list[str] = []  # what the host did not grant
-        self.child = subprocess.Popen(
-            [sys.executable, "-m", "bog.run"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            process_group=0,  # a Ctrl-C in the terminal reaches bog-live only
-        )
+        self.child = child
         assert self.child.stdin is not None and self.child.stdout is not None
-        self.child.stdin.write(json.dumps(process).encode())
-        self.child.stdin.close()
+        with contextlib.suppress(BrokenPipeError):  # it died: wait_ready says so
+            self.child.stdin.write(json.dumps(process).encode() + b"\n")
+            self.child.stdin.flush()
         os.set_blocking(self.child.stdout.fileno(), False)
         self.unread = b""
 
@@ -224,8 +219,6 @@ class Engine:
             except subprocess.TimeoutExpired:
                 self.child.kill()
                 self.child.wait()
-        if self.child.stdout is not None:
-            self.child.stdout.close()
         self._unlink()
 
     def _unlink(self) -> None:

@@ -1,4 +1,4 @@
-"""Tapes and rows for the shell: record a source, look at a tape's head, see rows as an array."""
+"""Tapes for the shell: record a source, look at a tape's head."""
 
 from __future__ import annotations
 
@@ -6,30 +6,9 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-import numpy.typing as npt
-
 from bog._core.recorder import TapeWriter
 from bog._core.source import HEAD, Source, open_source, read_head
 from bog.errors import DataError
-
-# The layout of bog_row_t: prices in ticks, sizes in lots, times in nanoseconds.
-ROW_DTYPE = np.dtype(
-    [
-        ("gen", "<u8"),
-        ("recv_ns", "<i8"),
-        ("exch_ns", "<i8"),
-        ("px", "<i8"),
-        ("qty", "<i8"),
-        ("id", "<i8"),
-        ("seq", "<u8"),
-        ("kind", "u1"),
-        ("side", "u1"),
-        ("eom", "u1"),
-        ("flags", "u1"),
-        ("market", "<u4"),
-    ]
-)
 
 
 @dataclass(frozen=True)
@@ -79,8 +58,3 @@ def record(source: Source, path: str | os.PathLike[str]) -> int:
         )
     with TapeWriter(path, market, price, size) as tape:
         return tape.copy(source)
-
-
-def rows_array(source: Source) -> npt.NDArray[np.void]:
-    """Return what is left of a source as an array of ROW_DTYPE; gen, seq and market are 0."""
-    return np.frombuffer(source.raw(max(source.rows, 1)), dtype=ROW_DTYPE)

@@ -1,18 +1,23 @@
 """What every test may ask for: the recordings beside the project, and private places to work in."""
 
 import os
+import signal
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
+import bog.cli  # noqa: F401  # before any test module does
 from tests.rig.fault import pytest_runtest_logreport, pytest_terminal_summary
 
 __all__ = ["pytest_runtest_logreport", "pytest_terminal_summary"]  # the table of the fault rows
 
 ROOT = Path(__file__).resolve().parents[1]
 SHARED = ROOT.parent / "shared"
+
+# a Ctrl-C ends the tests as pytest ends them, also where they import commands
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 settings.register_profile("bog", deadline=None, print_blob=True)
 settings.load_profile("bog")

@@ -294,6 +294,21 @@ cdef class Market:
             m.n_out -= 1
         return taken
 
+    def fills(self, after=0):
+        """Return the fills above an id that the feed has yet to publish: (id, side, price, size).
+
+        The side is the taker's. They are known when they happen, before their row leaves.
+        """
+        cdef Sim *m = self.sim
+        cdef SimTrade *trade
+        cdef int64_t i
+        cdef list found = []
+        for i in range(m.n_trade):
+            trade = m.trade + ((m.trade_head + i) & (SIM_TRADES - 1))
+            if trade.id > after:
+                found.append((trade.id, trade.side, trade.px, trade.qty))
+        return found
+
     def skip(self):
         """Forget every row that has left the venue so far; return how many."""
         n = self.sim.n_out

@@ -157,24 +157,36 @@ def claim(str path, uint32_t dex, uint32_t market, directory):
     return fd, before
 
 
-cdef int map_object(int fd, int prot, int *lost, int *guard, Huginn **page) noexcept nogil:
+cdef int map_bytes(
+    int fd, size_t size, int prot, int *lost, int *guard, void **out,
+) noexcept nogil:
     """Map an object of full size and guard it: `lost` becomes 1 when somebody truncates it.
 
-    Return 0, or the errno that says why not; ENFILE: this process guards too many already. Both
-    ends map here, because a process has one table of guards.
+    Return 0, or the errno that says why not; ENFILE: this process guards too many already. All who
+    share memory map here, because a process has one table of guards.
     """
-    cdef void *mapped = mmap(NULL, sizeof(Huginn), prot, MAP_SHARED | MAP_POPULATE, fd, 0)
+    cdef void *mapped = mmap(NULL, size, prot, MAP_SHARED | MAP_POPULATE, fd, 0)
     if mapped == MAP_FAILED:
         return c_errno
-    guard[0] = guard_add(mapped, sizeof(Huginn), prot, lost)
+    guard[0] = guard_add(mapped, size, prot, lost)
     if guard[0] < 0:
-        munmap(mapped, sizeof(Huginn))
+        munmap(mapped, size)
         return ENFILE
-    page[0] = <Huginn *> mapped
+    out[0] = mapped
     return 0
+
+
+cdef void unmap_bytes(void *mapped, size_t size, int guard) noexcept nogil:
+    """Forget a mapping of map_bytes."""
+    guard_drop(guard)
+    munmap(mapped, size)
+
+
+cdef int map_object(int fd, int prot, int *lost, int *guard, Huginn **page) noexcept nogil:
+    """Map and guard a feed's object, as map_bytes does."""
+    return map_bytes(fd, sizeof(Huginn), prot, lost, guard, <void **> page)
 
 
 cdef void unmap_object(Huginn *page, int guard) noexcept nogil:
     """Forget a mapping of map_object."""
-    guard_drop(guard)
-    munmap(page, sizeof(Huginn))
+    unmap_bytes(page, sizeof(Huginn), guard)

@@ -15,14 +15,8 @@ from bog._core.fold import Fold
 from bog._core.journal import PAGE
 from bog._core.types import JournalKind, StateWord
 from bog.errors import ConfigError, JournalDamaged, run
-from bog.journal import (
-    RECORD,
-    Run,
-    decode,
-    kind_name,
-    read,
-    run_files,
-)
+from bog.journal import RECORD, Run, decode, kind_name, read
+from bog.recovery import run_files
 
 KINDS = [kind_name(kind) for kind in JournalKind]
 EXAMPLES = """\b

@@ -2,27 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import sys
-import time
-from contextlib import ExitStack
-from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import click
 
-from bog import child_feed, config, control, errors, log, report, supervise
-from bog._core.types import Level
-from bog.endpoint import Endpoint
-from bog.errors import ConfigError, OrdersOpenError, UsageError
-from bog.facts import About
-from bog.glance import Rates, Traded
-from bog.out import tell
-from bog.settings import Settings
-from bog.speaker import JournalSpeaker
-from bog.spec import ProcessSpec, about_of, spec_of
-from bog.status import status
-from bog.view import Status, Watch
+from bog import errors, log
 
 EPILOG = """\b
 Examples:
@@ -38,9 +22,6 @@ resumes. SIGUSR1 stops at once and stays stopped: the next start needs --clear-h
 that it names. Exit codes: 0 done, 1 unexpected, 2 usage, 3 orders possibly open, 75 journal damaged,
 78 configuration.
 """
-LIVE_FEEDS = ("huginn", "lighter")  # they come through shared memory, in real time
-REPORT_SEC = 5.0  # a reader of the report may take so long
-MISSING_LIVE = "the gateway that signs and sends, and the arming that permits it"
 
 
 def flags_of(values: dict[str, Any]) -> dict[str, Any]:
@@ -61,170 +42,6 @@ def flags_of(values: dict[str, Any]) -> dict[str, Any]:
                 node = node.setdefault(part, {})
             node[path[-1]] = values[name]
     return tree
-
-
-def refuse_live(origin: str) -> NoReturn:
-    """Live trading does not exist in this build: say what is missing instead of pretending."""
-    raise ConfigError(
-        f'execution.mode = live ({origin}): this build lacks {MISSING_LIVE}; want "paper"'
-    )
-
-
-def refuse_report(path: str) -> None:
-    """Refuse a report that could not be written at the end, before anything trades."""
-    folder = Path(path).absolute().parent
-    if Path(path).is_dir():
-        raise UsageError(f"--report {path}: want a file, not a folder")
-    if not folder.is_dir() or not os.access(folder, os.W_OK):
-        raise UsageError(f"--report {path}: want a file in a folder that can be written to")
-
-
-def process_spec(settings: Settings, values: dict[str, Any]) -> ProcessSpec:
-    """Return what the engine process is told: a spec for each market, in their order."""
-    markets, build, now_ns = values["market"], supervise.build_id(), time.time_ns()
-    if len(set(markets)) < len(markets):
-        raise UsageError(f"--market {markets[-1]}: want each market once")
-    if values["clear_halt"] and len(markets) > 1:
-        raise UsageError("--clear-halt is of one market: start that market alone to clear it")
-    lanes = []
-    for market in markets:
-        own = settings.of(market)
-        page = supervise.page_path(own.feed.directory, market)
-        lanes.append(spec_of(own, market, values, config.config_hash(own), build, page, now_ns))
-    live = [lane for lane in lanes if lane["feed"]["kind"] in LIVE_FEEDS]
-    if 0 < len(live) < len(lanes) and lanes[0]["speed_ppm"] != 1_000_000:
-        settings.refuse("feed.speed", "want 1: a feed in shared memory runs in real time")
-    return ProcessSpec(lanes=lanes, portfolio_limit=settings.portfolio_limit(markets))
-
-
-def trade(settings: Settings, values: dict[str, Any], name: str) -> int:
-    """Run one paper session from start to report; return the exit code."""
-    if values["report"]:
-        refuse_report(values["report"])
-    process = process_spec(settings, values)
-    abouts = {
-        spec["market"]: about_of(settings.of(spec["market"]), spec) for spec in process["lanes"]
-    }
-    monitoring = settings.monitoring
-    log.setup(
-        monitoring.log_file, monitoring.log_level, monitoring.log_rotation_mb,
-        monitoring.log_retention_files,
-    )  # fmt: skip
-    began = time.monotonic()
-    with ExitStack() as opened:
-        operator = control.Server(process["lanes"][0]["journal"], values["market"])
-        opened.callback(operator.close)
-        endpoint = Endpoint(settings)
-        opened.callback(endpoint.close)
-        engine = supervise.Engine(process)
-        opened.pop_all()
-    try:
-        operator.serve({lane.market: desk_of(engine, lane, abouts[lane.market])
-                        for lane in engine.lanes})  # fmt: skip
-        endpoint.serve([traded_of(engine, lane, abouts[lane.market], settings)
-                        for lane in engine.lanes])  # fmt: skip
-        # found by its name from here on, where every signal has its meaning
-        supervise.name_me(name)
-        engine.wait_ready()
-        engine.refused += endpoint.refused
-        for lane in engine.lanes:
-            say_start(lane.ready, abouts[lane.market])
-        for remark in supervise.remarks(engine):
-            tell(remark, sys.stderr)
-            log.emit("WARNING", "host", remark)
-        speakers = {
-            lane.market: JournalSpeaker(lane.spec["price_decimals"], lane.spec["size_decimals"])
-            for lane in engine.lanes
-        }
-        with Watch() as watch:
-
-            def show(last: bool = False) -> None:
-                watch.update(
-                    [state_of(lane, abouts[lane.market], engine.page.level, began)
-                     for lane in engine.lanes],
-                    last,
-                )  # fmt: skip
-
-            worst = engine.follow(show, speakers)
-            show(last=True)
-        results = [result_of(lane, abouts[lane.market], began) for lane in engine.lanes]
-    finally:
-        endpoint.close()
-        operator.close()
-        engine.close()
-        log.close()
-    reports = [report.build(result) for result in results]
-    whole = reports[0] if len(reports) == 1 else report.together(reports)
-    if values["report"]:
-        report.write(whole, values["report"])
-    for built in reports:
-        tell(report.table(built), patience_sec=REPORT_SEC)
-    if len(reports) > 1:
-        tell(report.totals_table(whole), patience_sec=REPORT_SEC)
-    open_orders = sum(result["open_orders"] for result in results)
-    for lane in engine.lanes:
-        if lane.done["failed"] and len(reports) > 1:
-            tell(f"{name}: market {lane.market}: {lane.done['failed']}", sys.stderr)
-    if worst == OrdersOpenError.exit_code:
-        raise OrdersOpenError(f"{open_orders} orders were not proven dead in 30 s")
-    return worst
-
-
-def desk_of(engine: supervise.Engine, lane: supervise.Lane, about: About) -> control.Desk:
-    """Return where operators command one market and ask after it."""
-    return control.Desk(
-        lane.page, lambda: status(lane.page, about, lane.ready, supervise.remarks(engine))
-    )
-
-
-def traded_of(
-    engine: supervise.Engine, lane: supervise.Lane, about: About, settings: Settings
-) -> Traded:
-    """Return what the metrics of one market are read from."""
-    return Traded(
-        page=lane.page, about=about, limits=lane.spec["limits"],
-        rates=Rates(float(settings.monitoring.metrics_interval_sec)),
-        refused=lambda: len(engine.refused),
-    )  # fmt: skip
-
-
-def say_start(ready: dict[str, Any], about: About) -> None:
-    """Say on the terminal and in the log what one market's start found and did."""
-    tell(supervise.welcome(ready, about), sys.stderr)
-    log.emit("INFO", "start", "bog-live started", market=about["market"], feed=about["feed"],
-             mode="paper", symbol=about["symbol"], strategy=about["strategy"], tier=about["tier"],
-             seed=about["seed"], config_hash=about["config_hash"], version=about["version"],
-             run=ready["run"], path=ready["journal"])  # fmt: skip
-    if ready["silent"]:
-        log.emit("WARNING", "no_feed", f"No feed yet: {ready['silent']}", market=about["market"])
-
-
-def state_of(lane: supervise.Lane, about: About, level: int, began: float) -> Status:
-    """Return what the screen shows of one market."""
-    page: Any = lane.page.snapshot()
-    note = "Ctrl-C drains and prints a report"
-    if level >= Level.LEVEL_DRAIN:
-        note = "draining: waiting for proof that every order is gone"
-    elif lane.ready["silent"] and not page["books"]:
-        note = f"no feed yet: {lane.ready['silent']}; waiting for one"
-    age = (page["now_ns"] - page["alive_ns"]) / 1e6 if page["alive_ns"] else 0.0
-    return Status(
-        about=about, page=page, elapsed_sec=time.monotonic() - began, feed_age_ms=age, note=note
-    )
-
-
-def result_of(lane: supervise.Lane, about: About, began: float) -> report.RunResult:
-    """Return all that one market's report is made from."""
-    page: Any = lane.page.snapshot()
-    return report.RunResult(
-        about=about,
-        page=page,
-        ended="halt" if page["halt"] else lane.done["ended"],
-        exit_code=lane.done["code"],
-        open_orders=len(page["orders"]),
-        wall_sec=time.monotonic() - began,
-        journal=lane.ready["journal"],
-    )
 
 
 def options(command: Any) -> Any:
@@ -266,20 +83,21 @@ def options(command: Any) -> Any:
 def start(values: dict[str, Any], name: str) -> None:
     """Load the configuration and trade, or show it."""
     flags = flags_of(values)
-    mode, origin = config.said("execution.mode", values["config"], flags)
-    if mode == "live" and not values["show_config"]:
-        # before anything else that is wrong with a configuration for it
-        refuse_live(origin)
-    settings = config.load(values["config"], flags)
     if values["show_config"]:
+        from bog import config
+
+        settings = config.load(values["config"], flags)
         for market in values["market"]:
             settings.market(market)
         click.echo(config.show(settings), nl=False)
         return
-    for market in values["market"]:
-        settings.market(market)
-    with child_feed.embedded(settings, values["market"]):
-        code = trade(settings, values, name)
+    from bog.launch import engine_process
+
+    # the engine's process imports what it needs while this one reads the configuration
+    with engine_process() as child:
+        from bog.session import session
+
+        code = session(values, flags, name, child)
     click.get_current_context().exit(code)
 
 

@@ -33,18 +33,9 @@ from bog._core.journal import (
 from bog._core.types import Halt, JournalKind, Level, OrderState, Reject, Side, StateWord
 from bog.cli.journal import cli
 from bog.errors import BogError, ConfigError, JournalDamaged
-from bog.journal import (
-    FIELDS,
-    HEADER,
-    RECORD,
-    SEGMENT,
-    WORDS,
-    decode,
-    kind_name,
-    read,
-    recover,
-    run_files,
-)
+from bog.journal import FIELDS, RECORD, decode, kind_name, read
+from bog.recovery import WORDS, recover, run_files
+from tests.rig.journal_layout import HEADER, SEGMENT
 
 Make = Callable[..., JournalFile]
 
@@ -282,7 +273,7 @@ def test_a_second_process_is_refused_and_told_whom_to_stop(make: Make, tmp_path:
     journal = make()
     begin(journal)
     code = (
-        "import sys; from bog.journal import recover\n"
+        "import sys; from bog.recovery import recover\n"
         "try: recover(sys.argv[1], 1)\n"
         "except Exception as error: print(type(error).__name__, error)"
     )

@@ -20,7 +20,7 @@ from bog._core.market import Market
 from bog._core.recorder import TapeWriter
 from bog._core.source import open_source
 from bog._core.stats import StatsPage
-from bog.journal import recover
+from bog.recovery import recover
 
 RAW = 1_000_001
 SECONDS = 60

@@ -12,7 +12,8 @@ from bog._core.frames import MarketRow
 from bog._core.recorder import TapeWriter
 from bog._core.source import open_source
 from bog.errors import DataError
-from bog.tape import ROW_DTYPE, open_recording, record, rows_array, tape_head
+from bog.rows import ROW_DTYPE, rows_array
+from bog.tape import open_recording, record, tape_head
 
 HEAD, ROW = 128, 64
 

@@ -25,17 +25,20 @@ import numpy as np
 import pytest
 
 from bog._core.fold import Fold
-from bog._core.journal import JournalFile, file_name, verify
+from bog._core.journal import PAGE, JournalFile, file_name, verify
 from bog._core.lane import Lane
 from bog._core.loop import Session
 from bog._core.source import open_source
 from bog._core.stats import StatsPage
 from bog._core.types import Halt, StateWord
 from bog._core.types import JournalKind as K
-from bog.journal import HEADER, PAGE, RECORD, WORDS, read, recover, run_files
+from bog.errors import BogError
+from bog.journal import RECORD, read
+from bog.recovery import WORDS, recover, run_files
 from tests.rig.canary import Canary
 from tests.rig.fault import Repeats
 from tests.rig.herd import CANCEL_NS, EAGER, Herd, Pair
+from tests.rig.journal_layout import HEADER
 from tests.rig.kill_engine import core_spec, make_tape
 from tests.rig.live import PATIENCE_S, Bot, one_error, runs, wait_for
 
@@ -205,6 +208,35 @@ def test_fault_51_every_call_of_a_life_fails_once_and_for_ever(
         f"{whole} times every call, {len(kinds)} kinds;"
         f" ended with {', '.join(f'{c}: {k}' for c, k in sorted(codes.items()))}"
     )
+
+
+def test_a_disk_that_is_full_under_the_head_of_a_run_is_no_traceback(tmp_path: Path) -> None:
+    """Row 51 met an engine that died of a bare OSError before it traded."""
+    spec = core_spec()
+    make_tape(tmp_path / "tape", 3)
+    pid = os.fork()
+    if pid == 0:
+        code = 1
+        try:
+            found = recover(tmp_path / "journal", RAW, segments=tmp_path)
+            journal = JournalFile(
+                tmp_path / "journal", market=RAW, run=found.next_run, price_decimals=1,
+                size_decimals=5, segments=tmp_path,
+            )  # fmt: skip
+            page = StatsPage.create(str(tmp_path / "page"), RAW)
+            tape = open_source(tmp_path / "tape")
+            lane = Lane({**spec, "run": found.next_run}, page, journal, source=tape)
+            signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+            most = Path(journal.path).stat().st_size
+            resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
+            journal.append(K.J_RUN, id=found.next_run)
+            time.sleep(0.2)
+            lane.start(found)
+        except BogError as error:
+            code = 7 if "its disk is full or failing" in str(error) else 2
+        finally:
+            os._exit(code)
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 7
 
 
 def between(turns: Counter[int], share: float) -> float:

@@ -15,7 +15,7 @@ from bog._core.depth import DepthProbe
 from bog._core.frames import FrameError, FrameKind, FramesProbe
 from bog._core.recorder import TapeWriter, dump_csv
 from bog._core.source import open_source
-from bog.tape import rows_array
+from bog.rows import rows_array
 
 SHARED = Path(__file__).resolve().parents[2].parent / "shared"
 SECOND = 10**9

@@ -22,7 +22,8 @@ import pytest
 from bog._core.fold import Fold, OpenOrder
 from bog._core.journal import PAGE, JournalFile
 from bog._core.types import Halt, JournalKind, Level, OrderState, Reject, StateWord
-from bog.journal import RECORD, WORDS, Recovered, recover
+from bog.journal import RECORD
+from bog.recovery import WORDS, Recovered, recover
 
 K = JournalKind
 W = StateWord

@@ -12,9 +12,10 @@ from pathlib import Path
 
 import pytest
 
+from bog._core.journal import PAGE
 from bog._core.reader import Reader
 from bog._core.types import Halt, Reject, StateWord
-from bog.journal import PAGE, RECORD
+from bog.journal import RECORD
 from tests.rig.live import (
     PATIENCE_S,
     Bot,

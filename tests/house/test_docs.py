@@ -22,6 +22,7 @@ COMMANDS = {
     "bog-feed": "bog.cli.feed:bog_feed",
     "huginn": "bog.cli.feed:huginn_command",
     "bog-backtest": "bog.cli.backtest:command",
+    "bog-exchange": "bog.cli.exchange:command",
     "bog-journal": "bog.cli.journal:cli",
     "bog-ctl": "bog.cli.ctl:cli",
     "bog-simple-spread-simulated": "bog.cli.live:simulated_command",
@@ -144,7 +145,7 @@ def test_keys_exist(path: Path) -> None:
 @every_document
 def test_paths_exist(path: Path) -> None:
     """Names of sources in inline code exist, from the root, beside the core or the shell."""
-    folders = [ROOT, *(ROOT / "bog" / name for name in ("", "_core", "cli", "lighter"))]
+    folders = [ROOT, *(ROOT / "bog" / name for name in ("", "_core", "cli", "exchange", "lighter"))]
     for code in re.findall(r"`([^`\n]+)`", path.read_text()):
         name = code.rstrip("/")
         if re.fullmatch(r"[\w./\-]+\.(py|pyx|pxd|pyi|h|md|sh|toml)", name) and "events" not in name:
@@ -196,7 +197,12 @@ def named(requirement: str) -> tuple[str, str]:
 def test_every_dependency_is_described_with_its_range() -> None:
     lines = (ROOT / "docs" / "dependencies.md").read_text().splitlines()
     extras = PROJECT["optional-dependencies"]
-    for requirement in [*PROJECT["dependencies"], *extras["data"], *extras["dev"]]:
+    for requirement in [
+        *PROJECT["dependencies"],
+        *extras["data"],
+        *extras["exchange"],
+        *extras["dev"],
+    ]:
         name, ranges = named(requirement)
         rows = [line for line in lines if re.search(rf"[|,] {re.escape(name)}[ ,]", line)]
         assert any(ranges == "" or f"`{ranges}`" in line for line in rows), requirement

@@ -35,7 +35,7 @@ MARKET = {
 }  # fmt: skip
 # contact with the world: files, shared memory, frames, the page that the shell reads
 WORLD = {
-    "frames", "journal", "l3", "publisher", "pump", "reader", "recorder", "recording", "refusal",
+    "frames", "journal", "l3", "link", "publisher", "pump", "reader", "recorder", "recording", "refusal",
     "shm", "source", "stats", "stream",
 }  # fmt: skip
 # numbers in double for the loop, between two turns; the step never reaches them
@@ -179,5 +179,12 @@ def test_the_shell_reaches_no_room_and_nothing_imports_the_command_line(path: Pa
     reached = imports(path)
     rooms = {f"bog._core.{name}" for name in ROOMS | STEP | {*STRATEGY, *PAPER, "adversary"}}
     assert not reached & rooms, f"{path.name} reaches {reached & rooms}"
+    if path.parent.name == "exchange":
+        assert not {name for name in reached if name.startswith("bog.lighter")}, path.name
+        assert not reached & {"bog._core.signer"}, (
+            "the exchange has its own layout of a transaction"
+        )
+    elif path.name != "exchange.py":
+        assert not {name for name in reached if name.startswith("bog.exchange")}, path.name
     if path.parent.name != "cli":
         assert not {name for name in reached if name.startswith("bog.cli")}, path.name

@@ -29,7 +29,7 @@ from bog._core.publisher import Publisher
 from bog._core.shm import object_path
 from bog._core.types import RowKind, Status
 from bog.errors import FeedError
-from bog.tape import ROW_DTYPE as PACKED
+from bog.rows import ROW_DTYPE as PACKED
 
 WHERE = layout()
 ROOT = Path(__file__).resolve().parents[2]

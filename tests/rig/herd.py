@@ -14,10 +14,11 @@ from typing import Any
 import numpy as np
 
 from bog._core.fold import Fold
-from bog._core.journal import verify
+from bog._core.journal import PAGE, verify
 from bog._core.types import JournalKind as K
 from bog._core.types import StateWord
-from bog.journal import PAGE, RECORD, parse_header
+from bog.journal import RECORD
+from bog.recovery import parse_header
 from tests.rig.canary import Canary
 from tests.rig.feedsim import FeedSim
 from tests.rig.live import PATIENCE_S, Bot, runs

@@ -30,7 +30,8 @@ from bog._core.recorder import TapeWriter
 from bog._core.source import open_source
 from bog._core.stats import StatsPage
 from bog._core.types import JournalKind, Reject, StateWord
-from bog.journal import RECORD, read, recover
+from bog.journal import RECORD, read
+from bog.recovery import recover
 
 RAW = 1_000_001
 TAPE_SEC = 150

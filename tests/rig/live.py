@@ -16,9 +16,10 @@ from typing import Any
 import numpy as np
 
 from bog._core.fold import Fold
+from bog._core.journal import PAGE
 from bog._core.stats import StatsPage
 from bog._core.types import JournalKind, Level, StateWord
-from bog.journal import PAGE, RECORD, read
+from bog.journal import RECORD, read
 
 ROOT = Path(__file__).resolve().parents[2]
 PATIENCE_S = 180.0  # a crowded machine takes a minute to start three bots

@@ -12,7 +12,8 @@ from bog._core.loop import Session
 from bog._core.market import Market
 from bog._core.source import Source
 from bog._core.stats import StatsPage
-from bog.journal import read, recover
+from bog.journal import read
+from bog.recovery import recover
 from bog.spec import SIM_START_NS
 
 RAW = 1_000_001

@@ -11,7 +11,6 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
 from bog import facts, log
@@ -28,14 +27,14 @@ from bog._core.types import (
     Violation,
 )
 from bog.errors import ConfigError
-from bog.journal import RECORD
+from bog.recovery import NAMES
 from bog.speaker import JournalSpeaker
 
 T0 = 1_763_834_400_000_000_000
 
 
 def record(kind: int, **fields: int) -> dict[str, int]:
-    empty = dict.fromkeys(JournalSpeaker.FIELDS, 0)
+    empty = dict.fromkeys(NAMES, 0)
     return empty | {"kind": kind, "time_ns": T0, "market": 1_000_001} | fields
 
 
@@ -213,21 +212,6 @@ def test_what_the_protections_do_is_said_with_its_reason() -> None:
     assert (violation["mid"], violation["reference"]) == (Decimal("121043.65"), Decimal("108074.7"))
     assert said[3][2]["before"] == "half_open"
     assert [line[2]["reason"] for line in said[4:]] == ["DENY_WARMING", "DENY_DELAYED"]
-
-
-def test_a_row_of_the_journals_numpy_type_is_said_like_a_dict() -> None:
-    rows = np.zeros(len(DAY), RECORD)
-    for row, one in zip(rows, DAY, strict=True):
-        for name, value in one.items():
-            row[name] = value
-    both: list[list[object]] = []
-    for source in (DAY, rows):
-        said: list[object] = []
-        speaker = JournalSpeaker(1, 5, write=lambda *a, said=said, **k: said.append((a, k)))
-        for one in source:
-            speaker.say(one)
-        both.append(said)
-    assert both[0] == both[1]
 
 
 def test_the_clock_of_the_run_becomes_unix_time() -> None:

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from bog import view
+from bog import screen, view
 from tests.shell import factory
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -32,7 +32,7 @@ def status(**changed: Any) -> view.Status:
 
 def drawn(one: view.Status, width: int = 80) -> list[str]:
     console = Console(file=io.StringIO(), width=width, height=24, color_system=None)
-    console.print(view.screen(one))
+    console.print(screen.screen(one))
     assert isinstance(console.file, io.StringIO)
     return [text.rstrip() for text in console.file.getvalue().splitlines()]
 
@@ -101,7 +101,7 @@ def test_the_screen_fits_80_by_24_whatever_it_shows() -> None:
         one["about"]["feed"] = "replay " + "x" * 200
         lines = drawn(one)
         assert len(lines) == 23
-        assert max(map(len, lines)) <= view.WIDTH
+        assert max(map(len, lines)) <= screen.WIDTH
 
 
 @pytest.mark.parametrize(
@@ -164,13 +164,13 @@ def test_several_markets_fit_one_screen(n: int) -> None:
         one["about"] = {**one["about"], "market": number}
     states[1]["note"] = "no feed yet: its writer has ended; waiting for one"
     console = Console(file=io.StringIO(), width=80, height=24, color_system=None)
-    console.print(view.screen_of_many(states))
+    console.print(screen.screen_of_many(states))
     assert isinstance(console.file, io.StringIO)
     lines = [text.rstrip() for text in console.file.getvalue().splitlines()]
     assert len(lines) <= 23 and max(map(len, lines)) <= 79
     assert f"{n} markets" in lines[0] and lines[-1] == states[1]["note"]
-    assert sum("RUN" in text for text in lines) == min(n, view.MARKETS)
-    assert any(f"and {n - view.MARKETS} more" in text for text in lines) is (n > view.MARKETS)
+    assert sum("RUN" in text for text in lines) == min(n, screen.MARKETS)
+    assert any(f"and {n - screen.MARKETS} more" in text for text in lines) is (n > screen.MARKETS)
     # exact, however many: the sum of what each one earned
     total = view.signed(f"{n * 205}".rjust(8, "0")[:-7] + "." + f"{n * 205}".rjust(7, "0")[-7:])
     assert f"together  pnl {total.rstrip('0')}" in "\n".join(lines)
@@ -186,7 +186,7 @@ def test_durations_and_latencies_are_short() -> None:
 
 SCRIPT = """
 import time
-from bog import view
+from bog import screen, view
 from tests.shell.test_view import status
 with view.Watch() as watch:
     for note in ("first", "last"):
