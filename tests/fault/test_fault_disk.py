@@ -320,7 +320,8 @@ def test_fault_52_a_slow_disk_is_not_felt_by_the_quotes(
         for slow, turns in all_turns.items()
     )
     repeats.note(
-        f"p99 slow to fast {found:.3f}, in [{low:.3f}, {high:.3f}], bound 1.05; {told}; at most {max(lags)} records behind"
+        f"p99 slow to fast {found:.3f}, in [{low:.3f}, {high:.3f}], bound 1.05; {told};"
+        f" at most {max(lags)} records behind"
     )
     assert low <= 1.05, "a slow disk is felt"
     assert repeats.mode != "full" or high <= 1.05, "not shown: too few windows or too much noise"
