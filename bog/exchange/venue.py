@@ -109,6 +109,7 @@ class Venue:
         effect = now_ns
         for tx in txs:
             effect = self.enqueue(account, key, tx)
+        self.commit()  # kept before the receipt leaves
         return Receipt([tx.hash for tx in txs], effect // MS, self.say_quota(account, used),
                        account.quota if used else None)  # fmt: skip
 

@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 from typing import Any, Self
 from urllib.error import HTTPError
-from urllib.parse import quote, urlencode
+from urllib.parse import urlencode
 from urllib.request import Request, urlopen
 
 from websockets.sync.client import ClientConnection, connect
@@ -28,7 +28,7 @@ ANSWER_S = 30.0
 class Exchange:
     """One process, its files below `place`. Options are those of the command line."""
 
-    def __init__(self, place: Path, *options: str, keep_keys: bool = True) -> None:
+    def __init__(self, place: Path, *options: str) -> None:
         self.place = place
         program = "from bog.cli.exchange import main; main()"
         # a socket's path has at most 107 bytes, and a test's directory may be long
@@ -43,7 +43,7 @@ class Exchange:
             raise RuntimeError(f"bog-exchange ended with {self.process.wait(10)}")
         self.url: str = self.says["url"]
         self.ws_url: str = self.says["ws"]
-        self.expired_ms = 60_000
+        self.offset_s = 0.0  # of the venue's clock against the host's
 
     def __enter__(self) -> Self:
         return self
@@ -63,6 +63,8 @@ class Exchange:
         """Ask the control socket; AssertionError when it says no."""
         answer = self.ask_raw(json.dumps(request))
         assert answer["ok"], answer
+        if request["do" if "do" in request else "at"] == "clock":
+            self.offset_s += request["seconds"]
         return answer
 
     def ask_raw(self, line: str) -> dict[str, Any]:
@@ -78,6 +80,10 @@ class Exchange:
                 return answer
         finally:
             os.chdir(before)
+
+    def now_ms(self) -> int:
+        """Return the venue's time."""
+        return int((time.time() + self.offset_s) * 1000)
 
     def account(self, index: int = 1000) -> dict[str, Any]:
         """Return an account as the god view has it."""
@@ -98,7 +104,8 @@ class Exchange:
             with urlopen(request, timeout=ANSWER_S) as response:
                 status, body = response.status, response.read()
         except HTTPError as error:
-            status, body = error.code, error.read()
+            with error:
+                status, body = error.code, error.read()
         try:
             return status, json.loads(body)
         except ValueError:
@@ -186,8 +193,7 @@ class Trader:
     @property
     def token(self) -> str:
         """A token for the private channels, good for ten minutes."""
-        now = self.exchange.ask(do="god")["now_ns"] // 10**9
-        return self.signer.auth_token(now + 600)
+        return self.signer.auth_token(self.exchange.now_ms() // 1000 + 600)
 
     def next_nonce(self) -> int:
         """Return what `nextNonce` says."""
@@ -199,14 +205,14 @@ class Trader:
     def sign(self, verb: str, *args: Any, nonce: int | None = None, **more: Any) -> Any:
         """Return a signed transaction with the venue's next nonce, unless one is given."""
         nonce = self.next_nonce() if nonce is None else nonce
-        expired = int(time.time() * 1000) + 599_000
+        expired = self.exchange.now_ms() + 599_000
         return getattr(self.signer, verb)(nonce, expired, *args, **more)
 
     def order(
         self, side: str, px: int, lots: int, client: int = 0, tif: int = 2, **more: Any
     ) -> Any:
         """Return a signed create."""
-        expiry = 0 if tif == 0 else int(time.time() * 1000) + 3_600_000
+        expiry = 0 if tif == 0 else self.exchange.now_ms() + 3_600_000
         return self.sign("create_order", more.pop("market", 1), client, lots, px, side == "ask",
                          more.pop("expiry_ms", expiry), time_in_force=tif, **more)  # fmt: skip
 
@@ -219,6 +225,3 @@ class Trader:
         """Send on a socket."""
         ws.say(type="jsonapi/sendtx",
                data={"id": name, "tx_type": signed.type, "tx_info": json.loads(signed.text)})  # fmt: skip
-
-
-__all__ = ["Exchange", "Socket", "Trader", "quote"]
