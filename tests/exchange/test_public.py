@@ -33,10 +33,9 @@ def test_without_accounts_the_book_is_the_models_after_each_of_its_frames() -> N
     flow = flow_of(desk)
     for _ in range(10):
         pump(desk, flow, 0.1)
+        there = [(side, row[0]) for side in (0, 1) for row in flow.model.levels(side, 1 << 20)]
+        flow.follow(list(dict.fromkeys([*flow.placed, *there])))
         for side in (0, 1):
-            flow.follow([(side, px) for px, *_ in flow.model.levels(side, 3000)])
-            gone = [level for level in flow.placed if level[0] == side]
-            flow.follow(gone)
             model = [(px, lots) for px, lots, _, _ in flow.model.levels(side, 200)]
             assert shown(desk, side == 1, 200) == model
     check_laws(desk)
