@@ -78,6 +78,11 @@ class Venue:
         """Return a tier as the rules of this exchange have it."""
         return TIERS[name] if self.rules.delays else TIERS[name].without_delays()
 
+    def apply_tiers(self) -> None:
+        """Give every account its tier as the rules have it: a store knows only the names."""
+        for account in self.state.accounts.values():
+            account.tier = self.tier(account.tier.name)
+
     # -- the API -----------------------------------------------------------------------------
 
     def submit(

@@ -137,24 +137,24 @@ def test_fees_are_the_tiers_rounded_up_and_cash_is_exact() -> None:
 
 
 def test_margin_refuses_makers_at_the_api_and_ends_takers_with_a_frame() -> None:
-    desk = Desk(micro=100 * 10**6)  # 100 USDC carry 2000 at 5 %: 165 lots
+    desk = Desk(micro=100 * 10**6)  # 100 USDC carry 2000 at 5 %: 1652 lots
     mine, other = desk.clients
-    assert desk.refused(mine, "create_order", 1, 0, 400, MIDDLE, False,
+    assert desk.refused(mine, "create_order", 1, 0, 4000, MIDDLE, False,
                         desk.now_ns // MS + 3_600_000) == 21739  # fmt: skip
     desk.state.accounts[1001].cash = 10**12
-    other.place("ask", MIDDLE, 400)
-    assert placed(mine.place("bid", MIDDLE, 400, tif=IOC)).status == NO_MARGIN
-    assert placed(mine.place("bid", MIDDLE, 150, tif=IOC)).status == FILLED
+    other.place("ask", MIDDLE, 4000)
+    assert placed(mine.place("bid", MIDDLE, 4000, tif=IOC)).status == NO_MARGIN
+    assert placed(mine.place("bid", MIDDLE, 1500, tif=IOC)).status == FILLED
 
 
 def test_an_account_under_water_is_liquidated_orders_first() -> None:
     desk = Desk(micro=100 * 10**6)
     mine, other = desk.clients
     desk.state.accounts[1001].cash = 10**12
-    other.place("ask", MIDDLE, 160)
-    mine.place("bid", MIDDLE, 160, tif=IOC)
+    other.place("ask", MIDDLE, 1600)
+    mine.place("bid", MIDDLE, 1600, tif=IOC)
     resting = placed(mine.place("bid", MIDDLE - 5000, 20))
-    other.place("bid", MIDDLE - 60_000, 200)
+    other.place("bid", MIDDLE - 60_000, 2000)
     desk.state.markets[1].mark = MIDDLE - 50_000
     desk.run(100 * MS)
     assert resting.status == 15
@@ -189,7 +189,7 @@ def check_laws(desk: Desk) -> None:
         for px, level in side.levels.items():
             assert side.totals[px] == sum(order.left for order in level.values()) > 0
             ages = [order.index * side.sign for order in level.values()]
-            assert ages == sorted(ages, reverse=side.sign > 0), "a younger order stands before"
+            assert ages == sorted(ages, reverse=True), "a younger order stands before"
     for account in state.accounts.values():
         traded = [t for t in state.trades if t.of(account.index)]
         lots = sum(

@@ -346,6 +346,7 @@ def test_a_store_brings_everything_back_after_a_kill(tmp_path: Path) -> None:
         file.write('{"k":"order","torn')  # the kill came in the middle of a line
     other = Desk()
     assert Store(path).read(other.state)
+    other.venue.apply_tiers()
     assert seen(other) == seen(desk)
     other.run()
     assert desk.state.trade_id < other.state.trade_id, "no number is given twice"
