@@ -197,7 +197,12 @@ def named(requirement: str) -> tuple[str, str]:
 def test_every_dependency_is_described_with_its_range() -> None:
     lines = (ROOT / "docs" / "dependencies.md").read_text().splitlines()
     extras = PROJECT["optional-dependencies"]
-    for requirement in [*PROJECT["dependencies"], *extras["data"], *extras["exchange"], *extras["dev"]]:
+    for requirement in [
+        *PROJECT["dependencies"],
+        *extras["data"],
+        *extras["exchange"],
+        *extras["dev"],
+    ]:
         name, ranges = named(requirement)
         rows = [line for line in lines if re.search(rf"[|,] {re.escape(name)}[ ,]", line)]
         assert any(ranges == "" or f"`{ranges}`" in line for line in rows), requirement

@@ -184,7 +184,9 @@ def test_the_shell_reaches_no_room_and_nothing_imports_the_command_line(path: Pa
     assert not reached & rooms, f"{path.name} reaches {reached & rooms}"
     if path.parent.name == "exchange":
         assert not {name for name in reached if name.startswith("bog.lighter")}, path.name
-        assert not reached & {"bog._core.signer"}, "the exchange has its own layout of a transaction"
+        assert not reached & {"bog._core.signer"}, (
+            "the exchange has its own layout of a transaction"
+        )
     elif path.name != "exchange.py":
         assert not {name for name in reached if name.startswith("bog.exchange")}, path.name
     if path.parent.name != "cli":
