@@ -77,6 +77,7 @@ class Order:
     index: int = 0  # the venue's; 0 until its first word
     version_us: int = 0
     acked: bool = False
+    acked_ns: int = 0  # when, by our clock
     unknown: bool = False  # the engine was told so
     status: str = ""  # the venue's last word of an end, "" before
     ended: bool = False  # the engine was told
@@ -86,6 +87,7 @@ class Order:
     absent: int = 0  # answers in a row without it
     missing_ns: int = 0  # since when trades are missing
     swept: bool = True  # its trades before this gateway were asked for
+    gone_ms: int = 0  # of an adopted one: from then on no create of it can be run
 
 
 class Fates:
@@ -136,11 +138,14 @@ class Fates:
         kind = CommandKind.CMD_CANCEL_ALL
         self.txs[hash] = Tx(hash, kind, 0, 0, 0, expired_ms, now + self.verdict_ns)
 
-    def adopt(self, id: int, market: int, side: int, px: int, now: int) -> Order:
+    def adopt(
+        self, id: int, market: int, side: int, px: int, now: int, gone_ms: int
+    ) -> Order:  # fmt: skip
         """Take over an order that a gateway before this one may have sent: unknown until proven."""
         order = self.orders[id] = Order(
-            id, market, side, px, 0, None, unknown=True, look=True, look_ns=now, swept=False
-        )
+            id, market, side, px, 0, None, unknown=True, look=True, look_ns=now, swept=False,
+            gone_ms=gone_ms,
+        )  # fmt: skip
         return order
 
     # what is learned of transactions
@@ -227,9 +232,9 @@ class Fates:
         end = end_of(view.status)
         if order is None:
             if end is None:
-                self.foreign[view.index] = view
+                self.foreign[view.order_index] = view
             else:
-                self.foreign.pop(view.index, None)
+                self.foreign.pop(view.order_index, None)
             return
         if (view.market, view.side) != (order.market, order.side):
             self._fault(f"order {order.id} is said to be of market {view.market}, side {view.side}")
@@ -248,10 +253,10 @@ class Fates:
                 return
             if order.status:
                 return  # an older word: an end is for good
-            self._ack(order, view.index, view.version_us)
+            self._ack(order, view.order_index, view.version_us, now)
             self._stands(order, view)
         else:
-            order.index = order.index or view.index
+            order.index = order.index or view.order_index
             order.status = order.status or view.status
             if order.dead and view.filled:
                 self._fault(f"order {order.id} was proven dead and has filled {view.filled}")
@@ -274,7 +279,7 @@ class Fates:
             return
         if order.dead:
             self._fault(f"order {order.id} was proven dead and has filled {view.qty}")
-        self._ack(order, view.index, view.time_us)
+        self._ack(order, view.order_index, view.time_us, now)
         order.filled += view.qty
         if order.create is not None and order.filled > order.top_qty:
             self._fault(f"order {order.id} of {order.top_qty} lots has filled {order.filled}")
@@ -287,7 +292,7 @@ class Fates:
         ))  # fmt: skip
         self._try_to_end(order, now)
 
-    def nowhere(self, id: int, now_ms: int, asked_ms: int, skew_ms: int) -> None:
+    def nowhere(self, id: int, asked_ms: int, skew_ms: int) -> None:
         """An order is in no list of the venue, and its transaction is not known there.
 
         `asked_ms` is when that was asked, by the venue's clock. It is dead when its transaction
@@ -302,7 +307,7 @@ class Fates:
             tx.gone = tx.gone or asked_ms > tx.expired_ms + skew_ms
             gone, enough = tx.gone, READS_TAKEN if tx.taken else READS
         else:
-            gone, enough = asked_ms > order.version_us // 1000, READS_TAKEN
+            gone, enough = asked_ms > order.gone_ms, READS_TAKEN
         if not gone or order.absent < enough:
             return
         if order.acked:
@@ -392,7 +397,7 @@ class Fates:
 
     # what follows
 
-    def _ack(self, order: Order, index: int, venue_us: int) -> None:
+    def _ack(self, order: Order, index: int, venue_us: int, now: int) -> None:
         """The venue has, or had, the order: its create was run."""
         if order.create is not None and not order.create.settled:
             order.create.taken = True
@@ -400,7 +405,7 @@ class Fates:
         order.index = index or order.index
         if order.acked or order.ended:
             return
-        order.acked = True
+        order.acked, order.acked_ns = True, now
         order.unknown = False
         self._say(order, ReportKind.REP_ACK, px=order.px, venue_id=index, venue_us=venue_us)
 

@@ -88,7 +88,7 @@ class OrderView(NamedTuple):
     """One order as the venue has it."""
 
     client: int  # our order id; 0: none
-    index: int  # the venue's
+    order_index: int  # the venue's
     market: int
     side: int  # enum bog_side
     px: int
@@ -104,7 +104,7 @@ class TradeView(NamedTuple):
     id: int
     market: int
     client: int
-    index: int
+    order_index: int
     side: int  # ours, enum bog_side
     px: int
     qty: int
@@ -139,7 +139,7 @@ def order_view(row: OrderRow, scale: Scale) -> OrderView:
     """Return an order in ticks and lots."""
     qty = _number(row.initial_base_amount, scale.size_decimals, "initial_base_amount")
     filled = _number(row.filled_base_amount, scale.size_decimals, "filled_base_amount")
-    if not 0 <= filled:
+    if filled < 0:
         raise RowError(f"filled_base_amount {row.filled_base_amount} is negative")
     return OrderView(
         row.client_order_index, row.order_index, row.market_index,

@@ -150,9 +150,9 @@ def test_no_word_in_time_makes_it_unknown_and_live_until_proven_dead() -> None:
     assert rig.told() == [("UNKNOWN", 0)]
     assert [o.id for o in rig.fates.asks(rig.now)] == [7]
     for _ in range(50):  # nowhere to be seen, but it could still be run
-        rig.fates.nowhere(7, 0, 15_000 + SKEW, SKEW)
+        rig.fates.nowhere(7, 15_000 + SKEW, SKEW)
     assert rig.told() == [] and not rig.fates.orders[7].ended
-    rig.fates.nowhere(7, 0, 15_001 + SKEW, SKEW)
+    rig.fates.nowhere(7, 15_001 + SKEW, SKEW)
     assert rig.told() == [("REJECT", Reject.REJ_OTHER)]
 
 
@@ -165,7 +165,7 @@ def test_answers_have_to_agree_and_more_of_them_when_the_venue_took_it() -> None
         rig.told()
         for n in range(enough):
             assert not rig.fates.orders[7].ended, n
-            rig.fates.nowhere(7, 0, 60_000, SKEW)
+            rig.fates.nowhere(7, 60_000, SKEW)
         assert rig.told() == [("REJECT", Reject.REJ_OTHER)]
 
 
@@ -198,7 +198,7 @@ def test_an_order_that_stood_and_vanished_is_a_fault_after_answers_agree() -> No
     rig.saw()
     rig.told()
     for _ in range(READS_TAKEN):
-        rig.fates.nowhere(7, 0, 60_000, SKEW)
+        rig.fates.nowhere(7, 60_000, SKEW)
     assert rig.told() == [("CANCELED", Reject.REJ_OTHER)]
     assert rig.fates.faults == ["order 7 stood at the venue and is gone without a word"]
 
@@ -292,7 +292,7 @@ def test_missing_trades_are_swept_and_what_still_does_not_add_up_is_a_fault() ->
 
 def test_an_adopted_order_ends_after_its_trades_were_asked_for() -> None:
     rig = Rig(place=False)
-    rig.fates.adopt(7, M, Side.BID, PX, rig.now)
+    rig.fates.adopt(7, M, Side.BID, PX, rig.now, 20_000)
     rig.saw("canceled", 40)
     assert rig.told() == [] and rig.fates.wants_trades(rig.now)
     rig.trade(3, 15)
@@ -303,9 +303,9 @@ def test_an_adopted_order_ends_after_its_trades_were_asked_for() -> None:
 
 def test_an_adopted_order_that_is_nowhere_is_dead() -> None:
     rig = Rig(place=False)
-    rig.fates.adopt(7, M, Side.BID, PX, rig.now)
+    rig.fates.adopt(7, M, Side.BID, PX, rig.now, 20_000)
     for _ in range(READS_TAKEN):
-        rig.fates.nowhere(7, 0, 60_000, SKEW)
+        rig.fates.nowhere(7, 60_000, SKEW)
     assert rig.told() == [("CANCELED", Reject.REJ_OTHER)]
 
 
