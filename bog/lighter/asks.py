@@ -172,7 +172,9 @@ class Asks:
             tx = codec.body(body, codec.Tx)
             self.lost.pop(ask.hash, None)
             if tx.hash == ask.hash:
-                self.desk.fates.ran(TxView(tx.hash, tx.type, rows.app_code(tx.event_info), tx.status))
+                self.desk.fates.ran(
+                    TxView(tx.hash, tx.type, rows.app_code(tx.event_info), tx.status)
+                )
         elif ask.what is What.ORDERS:
             self._found(ask, self._views(codec.body(body, codec.Orders).orders), now)
         elif ask.what is What.TRADES:

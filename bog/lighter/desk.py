@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from itertools import count
 from typing import NamedTuple, Protocol
 
+from bog._core.link import LinkCommand as Command
 from bog._core.signer import NotSigned, Signed, SignReason
 from bog._core.types import CommandKind, Reject, ReportKind, Tif
 from bog.lighter import codec
@@ -30,22 +31,6 @@ UNSIGNED = {
     SignReason.BAD_PRICE: Reject.REJ_PRICE, SignReason.DENY_PRICE: Reject.REJ_PRICE,
     SignReason.BAD_SIZE: Reject.REJ_LOT, SignReason.DENY_SIZE: Reject.REJ_LOT,
 }  # fmt: skip
-
-
-class Command(NamedTuple):
-    """One command of an engine, as the link hands it over."""
-
-    seq: int
-    kind: int
-    order_id: int
-    side: int
-    px: int
-    qty: int
-    tif: int
-    reduce_only: int
-    tick_ns: int
-    expiry_ns: int
-    market: int
 
 
 class Signing(Protocol):
@@ -192,9 +177,7 @@ class Desk:
         except NotSigned as refused:
             self._unsigned(c, ReportKind.REP_REJECT, refused)
             return
-        self.fates.place(
-            c.order_id, c.market, c.side, c.px, c.qty, signed.hash, expired, self.now
-        )
+        self.fates.place(c.order_id, c.market, c.side, c.px, c.qty, signed.hash, expired, self.now)
         self._bind(key, signed, expired, costs=True)
 
     def _amend(self, c: Command) -> None:
@@ -329,7 +312,9 @@ class Desk:
 
     # what comes back
 
-    def answered(self, id: str | int, hashes: list[str], error: codec.Error | None, quota: int) -> None:
+    def answered(
+        self, id: str | int, hashes: list[str], error: codec.Error | None, quota: int
+    ) -> None:
         """Take the venue's answer to a message: a receipt, or a refusal by a code."""
         number = int(id) if str(id).isascii() and str(id).isdigit() else 0
         message = self.pending.get(number)
@@ -346,7 +331,9 @@ class Desk:
             return
         if set(hashes) != {p.hash for p in message.payloads}:
             # nothing moves on what names others: the deadline will call it lost
-            self.said.append(f"the answer to message {number} names other transactions than it sent")
+            self.said.append(
+                f"the answer to message {number} names other transactions than it sent"
+            )
             return
         del self.pending[number]
         self.done += 1

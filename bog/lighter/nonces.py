@@ -29,7 +29,6 @@ class State(Enum):
     DEAD = "dead"  # never executed, and never will be
 
 
-
 @dataclass(slots=True)
 class Payload:
     """One signed transaction and its number."""
@@ -138,7 +137,9 @@ class Nonces:
         """
         changed = []
         if self.known and venue_next > self.next:
-            self._fault(f"the next nonce is {venue_next}, and ours {self.next}: somebody else signs")
+            self._fault(
+                f"the next nonce is {venue_next}, and ours {self.next}: somebody else signs"
+            )
         for p in list(self.payloads.values()):
             if p.nonce < venue_next:
                 if p.state is State.OPEN and not self._skipped(p, venue_next):
@@ -164,9 +165,7 @@ class Nonces:
 
     def _skipped(self, payload: Payload, venue_next: int) -> bool:
         """Whether a payload of ours that skips may have been taken above this one, instead of it."""
-        return any(
-            p.skip and payload.nonce < p.nonce < venue_next for p in self.payloads.values()
-        )
+        return any(p.skip and payload.nonce < p.nonce < venue_next for p in self.payloads.values())
 
     def forget(self, hash: str) -> None:
         """Drop an overtaken payload whose fate was learned elsewhere."""

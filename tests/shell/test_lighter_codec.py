@@ -147,9 +147,13 @@ def test_rest_answers_can_be_read(shared: Shared) -> None:
 
 
 def test_an_error_of_a_send_has_its_code_and_its_id(shared: Shared) -> None:
-    refused = codec.frame(shared("lighter-samples/constructed/ws_sendtx_reply_error.json").read_bytes())
+    refused = codec.frame(
+        shared("lighter-samples/constructed/ws_sendtx_reply_error.json").read_bytes()
+    )
     assert (refused.id, refused.refusal.code) == ("7", 21104)
-    taken = codec.frame(shared("lighter-samples/constructed/ws_sendtxbatch_reply_ok.json").read_bytes())
+    taken = codec.frame(
+        shared("lighter-samples/constructed/ws_sendtxbatch_reply_ok.json").read_bytes()
+    )
     assert taken.refusal is None and len(taken.hashes) == 2
     beside = codec.frame(b'{"type":"error","code":30005,"message":"Invalid Channel"}')
     assert beside.refusal == codec.Error(30005, "Invalid Channel")

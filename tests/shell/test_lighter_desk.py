@@ -5,11 +5,12 @@ import random
 
 import pytest
 
-from bog._core.types import CommandKind, Reject, ReportKind, Side, Tif
+from bog._core.link import LinkCommand as Command
+from bog._core.types import CommandKind, Reject, ReportKind, Tif
 from bog.lighter import codec
 from bog.lighter.asks import Asks
 from bog.lighter.budget import Budget, Tier
-from bog.lighter.desk import NEVER, Command, Desk, Key, Rules
+from bog.lighter.desk import NEVER, Desk, Key, Rules
 from bog.lighter.fate import Fates, Report
 from bog.lighter.nonces import Nonces
 from bog.lighter.once import Once

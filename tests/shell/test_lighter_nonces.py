@@ -249,6 +249,8 @@ class Keys(RuleBasedStateMachine):
 
 TestLawOnePayloadPerNonce = Keys.TestCase
 TestLawOnePayloadPerNonce.settings = settings(
-    max_examples=200, stateful_step_count=50, deadline=None,
+    max_examples=200,
+    stateful_step_count=50,
+    deadline=None,
     phases=(Phase.generate,),
 )
