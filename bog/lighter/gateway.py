@@ -115,7 +115,8 @@ class Gateway:
             say=say,
             ask=lambda _: None,
         )
-        self.watches = {market: Watch() for market in self.links}
+        silent_ns = spec["silent_ms"] * 1_000_000
+        self.watches = {market: Watch(silent_ns) for market in self.links}
         self.switch = Switch(spec["switch_ms"])
         self.kept: deque[Report] = deque()  # what a full ring did not take
         self.state = GatewayState.GATEWAY_STARTING

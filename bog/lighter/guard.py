@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from bog.lighter.connection import SECOND
 
-SILENT_NS = SECOND  # an engine without a beat for so long is dead to us
 AGAIN_NS = SECOND  # between two cancel-alls while something still rests
 AHEAD_MS = 360_000  # of the scheduled cancel-all: the venue's five minutes and a margin
 RENEW_NS = 60 * SECOND
@@ -17,7 +16,8 @@ CLOSE_MS = 1000  # the venue's word about the timer may differ so much from ours
 class Watch:
     """One engine's pulse."""
 
-    def __init__(self) -> None:
+    def __init__(self, silent_ns: int = SECOND) -> None:
+        self.silent_ns = silent_ns  # an engine without a beat for so long is dead to us
         self.silent = False
         self.canceled_ns = 0
         self.seen = False  # an engine has come
@@ -25,7 +25,7 @@ class Watch:
     def look(self, now: int, pid: int, beat_ns: int, alive: bool) -> bool:
         """Return whether the engine is silent now; one that has not come yet is not."""
         self.seen = self.seen or pid != 0
-        self.silent = self.seen and (not alive or now - beat_ns > SILENT_NS)
+        self.silent = self.seen and (not alive or now - beat_ns > self.silent_ns)
         return self.silent
 
     def cancels(self, now: int, live: bool) -> bool:

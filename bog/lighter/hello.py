@@ -54,6 +54,7 @@ class GatewaySpec(TypedDict):
     post_only: bool
     expired_ms: int
     skew_ms: int
+    silent_ms: int  # an engine without a beat for so long is dead to us
     switch_ms: int  # the venue's timer is set so far ahead; 0: it is not used
     trade_mark: int  # highest trade id that the journals know; 0: none
     signed: str  # file of what the trading key signs; the guardian's stands beside it

@@ -143,7 +143,8 @@ def test_rest_answers_can_be_read(shared: Shared) -> None:
     assert (account.index, account.cancel_all_time) == (123456, 0)
     (order,) = read("captured/rest_account_active_orders.json", codec.Orders).orders
     assert rows.order_view(order, BTC).px == 566082
-    assert read("constructed/http_sendtx_reply_quota.json", codec.Sent).volume_quota_remaining == 10780  # fmt: skip
+    sent = read("constructed/http_sendtx_reply_quota.json", codec.Sent)
+    assert sent.volume_quota_remaining == 10780
 
 
 def test_an_error_of_a_send_has_its_code_and_its_id(shared: Shared) -> None:
@@ -180,11 +181,11 @@ def test_law_any_bytes_are_a_frame_or_a_refusal(data: bytes) -> None:
 
 
 def order(**changed: object) -> rows.OrderRow:
-    fields = dict(
-        order_index=5, client_order_index=7, market_index=1, initial_base_amount="0.00100",
-        price="58300.0", remaining_base_amount="0.00100", filled_base_amount="0.00000",
-        is_ask=False, status="open",
-    )  # fmt: skip
+    fields = {
+        "order_index": 5, "client_order_index": 7, "market_index": 1, "initial_base_amount": "0.00100",
+        "price": "58300.0", "remaining_base_amount": "0.00100", "filled_base_amount": "0.00000",
+        "is_ask": False, "status": "open",
+    }  # fmt: skip
     return rows.OrderRow(**fields | changed)
 
 

@@ -1,5 +1,6 @@
 """The desk against a model of the venue in virtual time: lost words, faults of nonces, doubles."""
 
+import contextlib
 import os
 import random
 
@@ -92,10 +93,8 @@ class Rig:
         self.asks.look_for_txs()
         ask = self.asks.next()
         if ask is not None:
-            try:
+            with contextlib.suppress(RowError):
                 self.asks.answered(ask, *self.venue.get(ask.path), self.now)
-            except RowError:
-                pass
         self.flush()
 
     def settle(self, ms: int = 1000) -> None:
