@@ -8,10 +8,12 @@ import subprocess
 import sys
 import threading
 import time
+import urllib.request
 from pathlib import Path
 from typing import Any
 
 from bog._core.link import GatewayState, Link, LinkReport
+from bog._core.signer import Signer
 from bog._core.types import CommandKind, ReportKind, Side, Tif
 
 ACCOUNT, CHAIN, M = 1000, 300, 1_000_001
@@ -181,3 +183,30 @@ class Rig:
         self.beating = False
         self.path.unlink(missing_ok=True)
         return code
+
+
+class Taker:
+    """Another account that takes what rests, over HTTP."""
+
+    def __init__(self, exchange: Exchange, account: int = 1001) -> None:
+        self.exchange, self.nonce, self.client = exchange, 0, 0
+        self.signer = Signer.from_file(
+            exchange.key(4, account), chain_id=CHAIN, account_index=account, key_index=4,
+            markets={1: (2**48 - 1, 1, 2**32 - 1)}, daily_notional=2**62,
+        )  # fmt: skip
+
+    def take(self, px: int, qty: int, side: int, *, force: int = 0) -> None:
+        """Send an order of `qty` lots at `px`: `force` 0 takes now or dies, 2 rests."""
+        now_ms = time.time_ns() // 1_000_000
+        self.client += 1
+        signed = self.signer.create_order(
+            self.nonce, now_ms + 60_000, 1, self.client, qty, px, side,
+            now_ms + 600_000 if force else 0, 0, force, form=True,
+        )  # fmt: skip
+        request = urllib.request.Request(
+            self.exchange.hello["url"] + "/api/v1/sendTx", data=signed.text,
+            headers={"Content-Type": "application/x-www-form-urlencoded"},
+        )  # fmt: skip
+        with urllib.request.urlopen(request, timeout=READY_S) as answer:
+            assert json.loads(answer.read())["code"] == 200
+        self.nonce += 1
