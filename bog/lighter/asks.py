@@ -33,6 +33,16 @@ class What(Enum):
 
 
 @dataclass
+class Sweep:
+    """A pass over the account's trades, newest first, down to what was told before."""
+
+    began_ns: int
+    cursor: str = ""
+    pages: int = 0
+    found: list[TradeRow] = field(default_factory=list)
+
+
+@dataclass
 class Ask:
     """One question: path and query, and when it left."""
 
@@ -45,20 +55,11 @@ class Ask:
     ids: tuple[int, ...] = ()
     hash: str = ""
     market: int = 0
+    sweep: Sweep | None = None
 
     @property
     def path(self) -> str:
         return f"/api/v1/{self.what.value}?{self.query}"
-
-
-@dataclass
-class Sweep:
-    """A pass over the account's trades, newest first, down to what was told before."""
-
-    began_ns: int
-    cursor: str = ""
-    pages: int = 0
-    found: list[TradeRow] = field(default_factory=list)
 
 
 class Asks:
@@ -73,6 +74,7 @@ class Asks:
         self.lost: dict[str, int] = {}  # hashes to ask for by `tx`, and the order's or 0
         self.errors = 0  # answers that said nothing
         self.round: list[What] = []  # what a round of reconciliation still asks
+        self.round_ns = 0  # when it began
         self.active: dict[int, list[rows.OrderView]] = {}  # by market, of the last round
         self.accounts: codec.AccountRow | None = None
         self.rounds = 0
@@ -80,7 +82,8 @@ class Asks:
     def begin_round(self) -> None:
         """Ask for orders, trades and the account, as soon as the budget allows."""
         self.round = [What.ACTIVE] * len(self.desk.markets) + [What.ACCOUNT]
-        self.want_trades()
+        self.round_ns = self.desk.now
+        self.sweep = Sweep(self.desk.now)
         self.active = {}
 
     def want_trades(self) -> None:
@@ -93,7 +96,7 @@ class Asks:
         ask = self._nonce() or self._orders() or self._tx() or self._trades() or self._round()
         if ask is None:
             return None
-        live = sum(1 for _ in desk.fates.live)
+        live = len(desk.fates.live)
         if not desk.budget.may_read(ask.what.value, desk.now, live):
             return None
         desk.budget.read(ask.what.value, desk.now)
@@ -134,7 +137,7 @@ class Asks:
         query = f"account_index={self.account}&sort_by=trade_id&sort_dir=desc&limit={PAGE}"
         if self.sweep.cursor:
             query += f"&cursor={self.sweep.cursor}"
-        return self._ask(What.TRADES, query, True)
+        return self._ask(What.TRADES, query, True, sweep=self.sweep)
 
     def _round(self) -> Ask | None:
         if not self.round:
@@ -178,22 +181,28 @@ class Asks:
         elif ask.what is What.ORDERS:
             self._found(ask, self._views(codec.body(body, codec.Orders).orders), now)
         elif ask.what is What.TRADES:
-            self._page(codec.body(body, codec.Trades), now)
+            self._page(ask, codec.body(body, codec.Trades), now)
         elif ask.what is What.ACTIVE:
             views = self._views(codec.body(body, codec.Orders).orders)
             self.active[ask.market] = views
             for view in views:
                 self.desk.fates.saw_order(view, now)
             self._missing(ask, {view.client for view in views})
-            self.round.pop(0)
+            self._step(ask)
         else:
             found = [a for a in codec.body(body, codec.Accounts).accounts or []
                      if a.index == self.account]  # fmt: skip
             if len(found) != 1:
                 raise RowError(f"account has {len(found)} rows of {self.account}, want 1")
             self.accounts = found[0]
-            self.round.pop(0)
-            self.rounds += 1
+            self.rounds += self._step(ask)
+
+    def _step(self, ask: Ask) -> bool:
+        """Go on with the round, if it waits for this answer and not for one of its own."""
+        if not self.round or self.round[0] is not ask.what or ask.asked_ns < self.round_ns:
+            return False
+        self.round.pop(0)
+        return True
 
     def _views(self, found: list[rows.OrderRow] | None) -> list[rows.OrderView]:
         by_index = {scale.market: (raw, scale) for raw, scale in self.desk.markets.items()}
@@ -225,7 +234,7 @@ class Asks:
 
     def _missing(self, ask: Ask, there: set[int]) -> None:
         """Ask for the orders of a market that rested when we asked and are not in its list."""
-        for order in self.desk.fates.live:
+        for order in self.desk.fates.live.values():
             if order.market == ask.market and order.id not in there and self._rested(order, ask):
                 order.look = True
 
@@ -240,11 +249,11 @@ class Asks:
                 tx.due_ns = self.desk.now
                 self.lost[tx.hash] = 0
 
-    def _page(self, answer: codec.Trades, now: int) -> None:
+    def _page(self, ask: Ask, answer: codec.Trades, now: int) -> None:
         """Take a page of a sweep: it ends at what was told before, or at the last page."""
         sweep = self.sweep
-        if sweep is None:
-            return
+        if sweep is None or ask.sweep is not sweep:
+            return  # of a sweep that a new one replaced
         page = answer.trades or []
         sweep.found += page
         sweep.pages += 1

@@ -152,7 +152,7 @@ class Desk:
             return int(Reject.REJ_OTHER)
         if not self.trade.nonces.may_bind(cancels=False):
             return int(Reject.REJ_RATE)
-        return self.budget.refusal(self.now, sum(1 for _ in self.fates.live))
+        return self.budget.refusal(self.now, len(self.fates.live))
 
     def _tell(self, c: Command, kind: int, reason: int) -> None:
         self.fates.reports.append(

@@ -11,7 +11,6 @@ Pure: time is passed in, reports are left in a list for the engine, faults for a
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -97,6 +96,7 @@ class Fates:
         self.once = once
         self.verdict_ns = verdict_ns
         self.orders: dict[int, Order] = {}
+        self.live: dict[int, Order] = {}  # those of them that are not proven dead
         self.txs: dict[str, Tx] = {}  # not settled
         self.foreign: dict[int, OrderView] = {}  # live orders that are not ours, by index
         self.reports: list[Report] = []
@@ -113,7 +113,9 @@ class Fates:
         """An order's create is about to leave."""
         tx = Tx(hash, CommandKind.CMD_PLACE, id, px, qty, expired_ms, now + self.verdict_ns)
         self.txs[hash] = tx
-        self.orders[id] = Order(id, market, side, px, qty, tx, top_qty=qty, asked={(px, qty)})
+        self.orders[id] = self.live[id] = Order(
+            id, market, side, px, qty, tx, top_qty=qty, asked={(px, qty)}
+        )
         if len(self.orders) > 2 * KEEP:
             ended = [o.id for o in self.orders.values() if o.ended]
             for old in ended[: max(0, len(self.orders) - KEEP)]:
@@ -142,7 +144,7 @@ class Fates:
         self, id: int, market: int, side: int, px: int, now: int, gone_ms: int
     ) -> Order:  # fmt: skip
         """Take over an order that a gateway before this one may have sent: unknown until proven."""
-        order = self.orders[id] = Order(
+        order = self.orders[id] = self.live[id] = Order(
             id, market, side, px, 0, None, unknown=True, look=True, look_ns=now, swept=False,
             gone_ms=gone_ms,
         )  # fmt: skip
@@ -308,6 +310,8 @@ class Fates:
             gone, enough = tx.gone, READS_TAKEN if tx.taken else READS
         else:
             gone, enough = asked_ms > order.gone_ms, READS_TAKEN
+        if order.acked:
+            gone, enough = True, READS_TAKEN  # its create was run
         if not gone or order.absent < enough:
             return
         if order.acked:
@@ -335,9 +339,7 @@ class Fates:
 
     def swept(self, since_ns: int, now: int) -> None:
         """Every trade up to `since_ns` has been asked for and told."""
-        for order in self.orders.values():
-            if order.ended:
-                continue
+        for order in list(self.live.values()):
             if not order.swept and order.index:
                 order.swept = True
                 # what it filled before this gateway is not in its own sum
@@ -359,7 +361,7 @@ class Fates:
 
     def asks(self, now: int) -> list[Order]:
         """Return the orders whose own state has to be asked for."""
-        return [o for o in self.orders.values() if o.look and not o.ended and now >= o.look_ns]
+        return [o for o in self.live.values() if o.look and now >= o.look_ns]
 
     def asks_txs(self) -> list[Tx]:
         """Return the changes of orders whose fate has to be asked for by their hash."""
@@ -368,14 +370,9 @@ class Fates:
     def wants_trades(self, now: int) -> bool:
         """Return whether fills are missing that a frame counted, for longer than they may."""
         return any(
-            not o.ended
-            and (bool(o.missing_ns and now - o.missing_ns >= MISSING_NS) or (not o.swept and o.status))
-            for o in self.orders.values()
+            (o.missing_ns and now - o.missing_ns >= MISSING_NS) or (not o.swept and o.status)
+            for o in self.live.values()
         )  # fmt: skip
-
-    @property
-    def live(self) -> Iterable[Order]:
-        return (o for o in self.orders.values() if not o.ended)
 
     def _overdue(self, tx: Tx) -> None:
         tx.overdue = True
@@ -451,6 +448,7 @@ class Fates:
 
     def _close(self, order: Order) -> None:
         order.ended, order.look = True, False
+        self.live.pop(order.id, None)
         for tx in [t for t in self.txs.values() if t.order_id == order.id]:
             self._settle_tx(tx)
 

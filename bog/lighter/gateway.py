@@ -344,7 +344,7 @@ class Gateway:
             alive = pid == 0 or Path(f"/proc/{pid}").exists()
             if watch.look(now, pid, link.engine_beat_ns, alive) and not was:
                 emit("guard", text=f"the engine of market {market} is silent: cancel-all", pid=pid)
-            live = any(not o.ended for o in desk.fates.orders.values())
+            live = bool(desk.fates.live)
             if watch.cancels(now, live):
                 desk.now, desk.venue_ms = now, time.time_ns() // 1_000_000
                 if not desk.cancel_account():
@@ -386,7 +386,7 @@ class Gateway:
         for raw, scale in self.desk.markets.items():
             found = [p for p in row.positions or [] if p.market_id == scale.market]
             pos = rows.position_view(found[0], scale).pos if found else 0
-            self.books.shown(raw, pos, time.monotonic_ns())
+            self.books.shown(raw, pos, asked_ns)
         if self.spec["switch_ms"]:
             wrong = self.switch.shown(row.cancel_all_time, asked_ns)
             if wrong:
@@ -430,7 +430,7 @@ class Gateway:
         asked = False
         while time.monotonic() < until:
             now = time.monotonic_ns()
-            live = any(not o.ended for o in desk.fates.orders.values())
+            live = bool(desk.fates.live)
             if not live:
                 break
             if not asked:
@@ -438,7 +438,7 @@ class Gateway:
                 asked = desk.cancel_account()
             self.tick(now)
             await asyncio.sleep(0.005)
-        left = [o.id for o in desk.fates.orders.values() if not o.ended]
+        left = list(desk.fates.live)
         if not left and self.switch.at_ms and self.machine.state is State.LIVE:
             desk.now, desk.venue_ms = time.monotonic_ns(), time.time_ns() // 1_000_000
             desk.schedule(0)

@@ -99,7 +99,7 @@ class Inbox:
             for position in (frame.positions or {}).values():
                 if position.market_id in self.by_market:
                     raw, scale = self.by_market[position.market_id]
-                    self.books.shown(raw, rows.position_view(position, scale).pos, now)
+                    self.books.shown(raw, rows.position_view(position, scale).pos)
         elif frame.stats is not None:
             self.available = frame.stats.available_balance
         if not frame.is_snapshot:
@@ -120,6 +120,6 @@ class Inbox:
             self.fates.saw_order(view, now)
         if frame.is_snapshot:
             there = {view.client for view in views}
-            for order in self.fates.live:
+            for order in self.fates.live.values():
                 if order.id not in there and order.acked and not order.status:
                     order.look = True

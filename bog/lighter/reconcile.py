@@ -1,7 +1,7 @@
 """Ours against the venue's: position, open orders, cash. What differs is said, with both numbers.
 
-Pure. A difference counts only when it outlasts what may be under way: the fill that moves a position
-and the frame that shows it come on two channels in any order.
+Pure. A difference counts only when it outlasts what may be under way, and an answer that was asked
+for after it began shows it, too: a fill and the position it makes come on two channels in any order.
 """
 
 from __future__ import annotations
@@ -38,6 +38,7 @@ class Held:
     pos: int  # at the start, and every fill since
     theirs: int
     since_ns: int = 0  # since when they differ
+    rest_ns: int = 0  # when the last answer about it was asked for
     told: bool = False
 
 
@@ -61,11 +62,11 @@ class Books:
             self.fills += 1
             self.fees += report.fee
 
-    def shown(self, market: int, pos: int, now: int) -> None:
-        """The venue says what a position is."""
+    def shown(self, market: int, pos: int, asked_ns: int = 0) -> None:
+        """The venue says what a position is, of itself or because it was asked."""
         if market in self.held:
             self.held[market].theirs = pos
-            self.compare(now)
+            self.held[market].rest_ns = max(self.held[market].rest_ns, asked_ns)
 
     def compare(self, now: int) -> list[Difference]:
         """Return the differences that have just outlasted what may be under way, each once."""
@@ -75,7 +76,8 @@ class Books:
                 held.since_ns, held.told = 0, False
                 continue
             held.since_ns = held.since_ns or now
-            if now - held.since_ns >= LAST_NS and not held.told:
+            asked = held.rest_ns > held.since_ns
+            if now - held.since_ns >= LAST_NS and asked and not held.told:
                 held.told = True
                 self.differences += 1
                 found.append(Difference("position", market, held.pos, held.theirs))

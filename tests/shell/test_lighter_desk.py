@@ -274,7 +274,7 @@ def check(rig: Rig) -> None:
     assert len(venue.creates) == len(set(venue.creates)), "an intent was executed twice"
     fates = rig.desk.fates
     live = {o.client for o in venue.live()}
-    believed = {o.id for o in fates.live}
+    believed = set(fates.live)
     assert believed == live, (believed - live, live - believed)
     told = sorted((r.venue_id, r.order_id, r.qty) for r in rig.reports
                   if r.kind == ReportKind.REP_FILL)  # fmt: skip
@@ -293,7 +293,7 @@ def empty(rig: Rig) -> None:
     rig.venue.odds = Odds()
     for _ in range(120):
         rig.settle(1000)
-        live = [o.id for o in rig.desk.fates.live]
+        live = list(rig.desk.fates.live)
         if not live:
             break
         rig.do(*(rig.command(CANCEL, id) for id in live))
@@ -328,7 +328,7 @@ def trade(rig: Rig, orders: int, rng: random.Random) -> None:
 def test_10000_lost_acks_half_of_them_live_leave_none_double_and_none_forgotten(seed: int) -> None:
     """Every word about a create is lost but the answers to questions; half of the creates arrived."""
     rig = Rig(Odds(request_lost=0.5, answer_lost=1.0, frames_lost=1.0), seed=seed, batch=False)
-    lost = 10_000 if FULL else 1500
+    lost = 10_000 if FULL else 300
     trade(rig, lost, random.Random(seed))
     arrived = len(rig.venue.creates)
     print(f"{lost} creates without an answer or a frame, {arrived} of them executed")
@@ -337,7 +337,7 @@ def test_10000_lost_acks_half_of_them_live_leave_none_double_and_none_forgotten(
     check(rig)
 
 
-@pytest.mark.parametrize("seed", range(40 if FULL else 6))
+@pytest.mark.parametrize("seed", range(200 if FULL else 6))
 def test_law_any_mixture_of_losses_ends_in_the_truth(seed: int) -> None:
     rng = random.Random(seed)
     odds = Odds(
@@ -347,7 +347,7 @@ def test_law_any_mixture_of_losses_ends_in_the_truth(seed: int) -> None:
         filled=rng.choice((0, 0.3)), late_ms=rng.choice((0, 50, 4000)),
     )  # fmt: skip
     rig = Rig(odds, seed=seed)
-    trade(rig, 300, rng)
+    trade(rig, 300 if FULL else 100, rng)
     empty(rig)
     check(rig)
 
@@ -361,6 +361,5 @@ def test_nonce_faults_at_random_leave_a_book_that_can_be_emptied(seed: int) -> N
         trade(rig, 1000 if FULL else 100, rng)
         rig.desk.dropped(rig.now)
         rig.desk.connected = rig.desk.open = True
-        rig.desk.fates.orders = {o.id: o for o in rig.desk.fates.orders.values() if not o.ended}
     empty(rig)
     assert rig.venue.live() == [] and rig.desk.halted == ""
