@@ -73,6 +73,7 @@ class Asks:
         self.marked = desk.fates.once.mark > 0  # it is known up to where trades were told
         self.lost: dict[str, int] = {}  # hashes to ask for by `tx`, and the order's or 0
         self.errors = 0  # answers that said nothing
+        self.unseen = 0  # orders that an answer showed before any frame did
         self.round: list[What] = []  # what a round of reconciliation still asks
         self.round_ns = 0  # when it began
         self.active: dict[int, list[rows.OrderView]] = {}  # by market, of the last round
@@ -216,6 +217,8 @@ class Asks:
     def _found(self, ask: Ask, views: list[rows.OrderView], now: int) -> None:
         """Take what is known of orders by their ids; whose order is in no list is asked by its hash."""
         for view in views:
+            order = self.desk.fates.live.get(view.client)
+            self.unseen += order is not None and order.create is not None and not order.acked
             self.desk.fates.saw_order(view, now)
         for id in set(ask.ids) - {view.client for view in views}:
             order = self.desk.fates.orders.get(id)

@@ -121,7 +121,9 @@ class Gateway:
         self.kept: deque[Report] = deque()  # what a full ring did not take
         self.state = GatewayState.GATEWAY_STARTING
         self.made_token: tuple[str, int] = ("", 0)
-        self.stopped = False
+        self.stopped = False  # no command is taken any more
+        self.ended = False  # nor is anything asked
+        self.unseen = 0  # orders that REST showed and the stream did not
         self.began_round_ns = self.checked_account_ns = 0
         self.socket_gone_ns = time.monotonic_ns()
         self.http_ok_ns = 0
@@ -208,9 +210,10 @@ class Gateway:
     def push(self) -> None:
         """Hand reports to the engines; what a full ring does not take is kept, in order."""
         fates = self.desk.fates
-        if fates.reports:
-            self.kept.extend(fates.reports)
-            fates.reports.clear()
+        for report in fates.reports:
+            self.books.told(report)
+            self.kept.append(report)
+        fates.reports.clear()
         if fates.faults:
             for fault in fates.faults:
                 self.desk.halt(fault)
@@ -224,7 +227,6 @@ class Gateway:
                 reason=r.reason, time_ns=now, venue_ns=venue_ns,
             ):  # fmt: skip
                 return
-            self.books.told(r)
             self.kept.popleft()
 
     # the loop
@@ -266,12 +268,16 @@ class Gateway:
         if not live:
             self.rounds_wanted = 0
         desk.connected = live or http
+        if live and self.asks.unseen > self.unseen and self.client.listener is not None:
+            # the socket lives and its channels do not: what else was not shown is not known
+            self.client.lost(self.client.listener, "the private channels are silent")
+        self.unseen = self.asks.unseen
         self.guard(now)
         desk.tick(now, time.time_ns() // 1_000_000)
         self.asks.look_for_txs()
         self.compare(now)
         self.state = self._state(live)
-        desk.open = self.state is GatewayState.GATEWAY_UP
+        desk.open = self.state is GatewayState.GATEWAY_UP and not self.stopped
         if desk.out:
             self.deliver()
         self.push()
@@ -358,7 +364,7 @@ class Gateway:
     async def question(self) -> None:
         """Ask the venue over HTTP, one question at a time."""
         wait_s = 0.0
-        while not self.stopped:
+        while not self.ended:
             await asyncio.sleep(wait_s or 0.005)
             ask = self.asks.next()
             if ask is None:
@@ -460,28 +466,18 @@ class Gateway:
             asyncio.ensure_future(self.parent()),
         ]
         try:
-            done, _ = await asyncio.wait(tasks[1:], return_when=asyncio.FIRST_COMPLETED)
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             self.stopped = True
-            asking = asyncio.ensure_future(self.keep_asking())
             await self.last_words()
-            asking.cancel()
             for task in done:
                 task.result()
         finally:
-            over = self.stopped = True
+            over = self.stopped = self.ended = True
             await asyncio.wait(tasks, timeout=2.0)
             for task in tasks:
                 task.cancel()
             self.asker.close()
             self.poster.close()
-
-    async def keep_asking(self) -> None:
-        """Go on asking for what is unknown, beside the last words."""
-        self.stopped = False
-        try:
-            await self.question()
-        finally:
-            self.stopped = True
 
     async def parent(self) -> None:
         """End when the process that started us has."""

@@ -103,7 +103,7 @@ async def check_market(caller: Caller, market: MarketSpec) -> None:
     body = await ask(caller, f"/api/v1/orderBookDetails?market_id={number}")
     details = metadata.parse(body, number)
     for name in ("price_decimals", "size_decimals"):
-        ours, theirs = market[name], getattr(details, name)  # type: ignore[literal-required]
+        ours, theirs = market[name], getattr(details, name)
         if ours != theirs:
             raise ConfigError(f"market {number}: {name} is {theirs} at the venue, ours is {ours}")
     if details.halted:
