@@ -44,9 +44,10 @@ asan: setup ## the tests of the core on an AddressSanitizer build
 ubsan: setup ## the tests of the core on an UndefinedBehaviorSanitizer build
 	@tools/variant.sh ubsan $(ARGS)
 
-soak: setup ## the fault rows at their full counts (FAULT_ROW_S=60: a minute each); writes docs/soak.md
-	@FAULT_REPEATS=$${FAULT_REPEATS:-full} FAULT_TABLE=docs/soak.md \
+soak: setup ## the fault rows at their full counts; goes on where it was stopped; writes docs/soak.md
+	@FAULT_REPEATS=$${FAULT_REPEATS:-full} FAULT_KEEP=var/soak FAULT_TABLE=docs/soak.md \
 		$(PYTEST) tests/fault -n 2 --timeout 0 $(ARGS)
+
 fuzz: ## ten million damaged and generated frames through the parser, under both sanitizers
 	@tools/fuzz.sh $(ARGS)
 

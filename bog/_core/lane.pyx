@@ -8,6 +8,8 @@ says whose turn it is.
 
 from decimal import Decimal
 
+from bog.errors import BogError
+
 cimport cython
 from libc.stdint cimport INT64_MAX, int64_t, uint32_t, uint64_t
 from libc.stdlib cimport free
@@ -206,7 +208,7 @@ cdef class Lane:
 
     cdef put(self, int kind, unsigned long long id, long long val, int reason, int side, int aux):
         if self.mark(kind, id, val, reason, side, aux):
-            raise OSError("the journal does not take the head of the run: its disk is full or failing")
+            raise BogError("the journal does not take the head of the run: its disk is full or failing")
 
     cdef int mark(
         self, int kind, uint64_t id, int64_t val, int reason, int side, int aux
@@ -321,6 +323,7 @@ cdef class Lane:
             if self.reader.follow() <= 0:
                 # nothing to follow yet: the feed goes stale by its heartbeat
                 return
+            self.have_row = False  # one that waits is of the life before
             event.kind = EVENT_EPOCH
             event.arg = self.reader.epoch
             self.holed = False

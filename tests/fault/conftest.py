@@ -18,7 +18,7 @@ from tests.rig.shim import Shim
 @pytest.fixture
 def repeats(request: pytest.FixtureRequest) -> Iterator[Repeats]:
     """Count the repeats of this row; its line goes into the table at the end."""
-    counter = Repeats()
+    counter = Repeats(request.node)
     yield counter
     print(f"row {counter.row}: ended in repeat {counter.done}, FAULT_SEED={counter.seed}")
     request.node.user_properties.append((KEY, counter.result()))

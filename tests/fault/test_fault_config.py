@@ -1,6 +1,5 @@
 """Rows 80 to 82: a configuration that is wrong, that changes, or that asks for real money."""
 
-import random
 import subprocess
 import sys
 import tomllib
@@ -37,10 +36,8 @@ def left(where: Path) -> list[str]:
     return sorted(p.name for p in where.rglob("*") if p.name not in ("shm", "bad.toml"))
 
 
-def bad_file(number: int, rng: random.Random) -> tuple[str, str]:
+def bad_file(key: str, kind: int) -> tuple[str, str]:
     """Return the text of a bad configuration file, and what its refusal must name."""
-    kind = number % (len(BAD) + 4)
-    key = rng.choice(LIMITS)
     name = key.removeprefix("risk.")
     if kind < len(BAD):
         return f"[risk]\n{name} = {BAD[kind]}\n", key
@@ -55,9 +52,11 @@ def bad_file(number: int, rng: random.Random) -> tuple[str, str]:
 def test_fault_80_a_bad_configuration_is_refused_and_starts_nothing(
     repeats: Repeats, place: Place
 ) -> None:
-    for number, rng in repeats(80, full=2_000):
+    """Every limit with every bad value; every other key is in tests/shell/test_config.py."""
+    matrix = repeats.each([(key, kind) for key in LIMITS for kind in range(len(BAD) + 4)])
+    for number, _ in repeats(80, full=len(matrix)):
         where = place()
-        text, named = bad_file(number, rng)
+        text, named = bad_file(*matrix[number])
         (where / "bad.toml").write_text(text)
         done = start(where, "--config", where / "bad.toml")
         assert done.returncode == 78, (text, done.stderr)
@@ -79,7 +78,7 @@ def test_fault_81_a_file_that_changes_under_a_running_bot_changes_nothing(
     before = client.ask(1, Command.STATUS)["status"]
     texts = ["[risk]\nmax_position = 5\n", "[risk]\nmax_position = 0.01\n", "[risk", "",
              '[execution]\nmode = "live"\n[strategy.simple_spread]\norder_size = 0.05\n']  # fmt: skip
-    for number, rng in repeats(81, full=500):
+    for number, rng in repeats(81):
         if rng.random() < 0.2:
             file.unlink(missing_ok=True)
         else:
@@ -109,7 +108,7 @@ LIVE = [
 def test_fault_82_live_without_arming_is_refused_and_starts_nothing(
     repeats: Repeats, place: Place
 ) -> None:
-    for number, _ in repeats(82, full=200):
+    for number, _ in repeats(82):
         where = place()
         (where / "live.toml").write_text('[execution]\nmode = "live"\ndry_run = false\n')
         words, environ = LIVE[number % len(LIVE)]

@@ -15,7 +15,6 @@ import signal
 import struct
 import subprocess
 import tempfile
-import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -33,14 +32,15 @@ from bog._core.source import open_source
 from bog._core.stats import StatsPage
 from bog._core.types import Halt, StateWord
 from bog._core.types import JournalKind as K
+from bog.errors import BogError
 from bog.journal import RECORD, read
 from bog.recovery import WORDS, recover, run_files
 from tests.rig.canary import Canary
-from tests.rig.fault import Repeats, percentile
-from tests.rig.herd import CANCEL_NS, Herd, Pair
+from tests.rig.fault import Repeats
+from tests.rig.herd import CANCEL_NS, EAGER, Herd, Pair
 from tests.rig.journal_layout import HEADER
 from tests.rig.kill_engine import core_spec, make_tape
-from tests.rig.live import PATIENCE_S, Bot, one_error, runs
+from tests.rig.live import PATIENCE_S, Bot, one_error, runs, wait_for
 
 MS = 1_000_000
 RAW = 1_000_001
@@ -66,10 +66,15 @@ def shim(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return library
 
 
+def plan(disk: Path, calls: int, after: int, error: int, ever: bool = False) -> None:
+    """Let this disk fail after so many calls."""
+    with disk.open("r+b") as file:
+        file.write(struct.pack("<qqqq", calls, after, error, ever))
+
+
 def fail(pair: Pair, calls: int, after: int, error: int, ever: bool = False) -> None:
     """Let the disk of this pair's bot fail after so many calls."""
-    with (pair.where / "disk").open("r+b") as file:
-        file.write(struct.pack("<qqqq", calls, after, error, ever))
+    plan(pair.where / "disk", calls, after, error, ever)
 
 
 def with_disk(pair: Pair, shim: Path) -> Pair:
@@ -139,14 +144,14 @@ def test_fault_50_a_full_disk_halts_and_pulls(herd: Herd, repeats: Repeats) -> N
         again(pair, None)
 
     herd.start(3)
-    herd.each(repeats(50, full=1000), one)
+    herd.each(repeats(50), one)
     repeats.note(f"bound 250 ms from the halt: {herd.told()}")
 
 
 def test_fault_51_a_failed_write_or_sync_is_final(herd: Herd, repeats: Repeats, shim: Path) -> None:
     def one(pair: Pair, n: int, rng: random.Random) -> None:
         pair.quoting()
-        after = 1 + n // 6  # call N, for all N
+        after = 1 + n // 6
         calls, error, ever = (
             (PWRITE, errno.EIO, False), (PWRITE, errno.EIO, True), (SYNC, errno.EIO, False),
             (SYNC, errno.EIO, True), (BOTH, errno.ENOSPC, False), (PWRITE, 0, True),
@@ -170,65 +175,155 @@ def test_fault_51_a_failed_write_or_sync_is_final(herd: Herd, repeats: Repeats, 
         with_disk(pair, shim)
     for pair in herd.pairs:
         pair.ready()
-    herd.each(repeats(51, full=1200), one)
+    herd.each(repeats(51), one)
     repeats.note(f"EIO, ENOSPC, short writes; once and for ever; {herd.told()}")
 
 
-def test_fault_52_a_slow_disk_is_not_felt_by_the_quotes(
-    herd: Herd, repeats: Repeats, shim: Path
+def test_fault_51_every_call_of_a_life_fails_once_and_for_ever(
+    repeats: Repeats, tmp_path: Path, shim: Path
 ) -> None:
-    turns = {"fast": Counter[int](), "slow": Counter[int]()}
-    lock = threading.Lock()
-    lags = []
+    """Call N of a short life, for all N, from its start to its end: until one is not reached."""
+    kinds = [(calls, error, ever) for calls in (PWRITE, SYNC, BOTH)
+             for error in (errno.EIO, errno.ENOSPC) for ever in (False, True)]  # fmt: skip
+    whole, after, codes = 0, 1, Counter[int]()
+    for n, rng in repeats(51):
+        calls, error, ever = kinds[whole % len(kinds)]
+        where = tmp_path / f"life{n}"
+        where.mkdir(mode=0o700)
+        disk = where / "disk"
+        disk.write_bytes(struct.pack("<qqqq", calls, after, error, ever).ljust(4096, b"\0"))
+        line = ["--duration", f"{1 + rng.randrange(20)}s", "--speed", "max", "--no-publish"]
+        bot = Bot(where, *line, LD_PRELOAD=str(shim), DISK_FAULT=str(disk))
+        code = bot.process.wait(PATIENCE_S)
+        codes[code] += 1
+        (reached,) = struct.unpack("<q", disk.read_bytes()[32:40])
+        assert code == 0 or reached, bot.said
+        if reached:
+            assert code in (1, 78), (calls, after, error, ever, code, bot.said)
+            assert bot.said.count("error: ") == 1 and "Traceback" not in bot.said
+        recover(bot.folder, RAW, segments=bot.shm)  # what is left can be gone on with
+        whole, after = (whole, after + 1) if reached else (whole + 1, 1)
+        shutil.rmtree(where)
+    repeats.note(
+        f"{whole} times every call, {len(kinds)} kinds;"
+        f" ended with {', '.join(f'{c}: {k}' for c, k in sorted(codes.items()))}"
+    )
 
-    def seen(pair: Pair) -> Counter[int]:
-        return Counter(StatsPage.open(pair.page_path).samples("order_turn"))
 
-    def one(pair: Pair, n: int, rng: random.Random) -> None:
-        pair.quoting()
-        first = seen(pair)
-        time.sleep(0.5)
-        before, second = pair.bot.page(), seen(pair)
-        slow = time.monotonic_ns()
-        fail(pair, SYNC, 1, -500, True)
-        time.sleep(rng.uniform(0.3, 0.7))
-        during, third = pair.bot.page(), seen(pair)
-        fail(pair, 0, 0, 0)
-        # it went on quoting while one sync took half a second, and its journal was behind
-        assert during["order_turn"]["count"] > before["order_turn"]["count"]
-        assert during["journal_waits"] == before["journal_waits"] == 0
-        assert 0 < during["journal_seq"] - during["journal_durable"] < 65536
-        pair.until(lambda: pair.bot.page()["journal_durable"] > during["journal_seq"])
-        assert len(pair.ledger.since(slow, K.J_HALT)) == 0
-        with lock:
-            turns["fast"] += second - first
-            turns["slow"] += third - second
-            lags.append(during["journal_seq"] - during["journal_durable"])
-        pair.sound()
+def test_a_disk_that_is_full_under_the_head_of_a_run_is_no_traceback(tmp_path: Path) -> None:
+    """Row 51 met an engine that died of a bare OSError before it traded."""
+    spec = core_spec()
+    make_tape(tmp_path / "tape", 3)
+    pid = os.fork()
+    if pid == 0:
+        code = 1
+        try:
+            found = recover(tmp_path / "journal", RAW, segments=tmp_path)
+            journal = JournalFile(
+                tmp_path / "journal", market=RAW, run=found.next_run, price_decimals=1,
+                size_decimals=5, segments=tmp_path,
+            )  # fmt: skip
+            page = StatsPage.create(str(tmp_path / "page"), RAW)
+            tape = open_source(tmp_path / "tape")
+            lane = Lane({**spec, "run": found.next_run}, page, journal, source=tape)
+            signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+            most = Path(journal.path).stat().st_size
+            resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
+            journal.append(K.J_RUN, id=found.next_run)
+            time.sleep(0.2)
+            lane.start(found)
+        except BogError as error:
+            code = 7 if "its disk is full or failing" in str(error) else 2
+        finally:
+            os._exit(code)
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 7
 
-    pairs = herd.start(3, begin=False)
-    for pair in pairs:
-        with_disk(pair, shim)
-    for pair in pairs:
-        pair.ready()
-    herd.each(repeats(52, full=1000), one)
-    told = []
-    for name, found in turns.items():
-        times = sorted(found.elements())
-        told.append(
-            f"{name} {len(times)} turns, p50 {percentile(times, 0.5) / 1000:.1f} us,"
-            f" p99 {percentile(times, 0.99) / 1000:.1f} us"
-        )
-    repeats.note(f"at most {max(lags)} records behind; turns with an order: {', '.join(told)}")
+
+def between(turns: Counter[int], share: float) -> float:
+    """Return the ns below which a share of the turns lies; inside a bucket it is drawn straight."""
+    wanted, seen = share * turns.total(), 0
+    for low, count in sorted(turns.items()):
+        if seen + count >= wanted:
+            width = 1 if low < 16 else 1 << (low.bit_length() - 4)  # eight buckets an octave
+            return low + width * (wanted - seen) / count
+        seen += count
+    return float(max(turns))
+
+
+def test_fault_52_a_slow_disk_is_not_felt_by_the_quotes(
+    repeats: Repeats, tmp_path: Path, shim: Path
+) -> None:
+    """One engine whose disk is slow and fast by turns: the p99 of its turns that send an order.
+
+    The market is inside the engine, so that a turn waits for no other process, and its thread goes
+    before all others where that is allowed. In a full run it also spins on a core of its own; a
+    sample leaves the core to the tests beside it.
+    """
+    disk, config = tmp_path / "disk", tmp_path / "bot.toml"
+    disk.write_bytes(bytes(4096))
+    config.write_text(EAGER)
+    spin = ["--cpu", max(os.sched_getaffinity(0))] if repeats.mode == "full" else []
+    line = ["--feed", "sim", "--speed", "40", "--config", config, *spin]
+    more = {"LD_PRELOAD": str(shim), "DISK_FAULT": str(disk)}
+    bot = Bot(tmp_path, *line, **more, BOG_BREAKER__MAX_FEED_DELAY_MS="10000").trading()
+    with contextlib.suppress(PermissionError):
+        os.sched_setscheduler(bot.engine(), os.SCHED_FIFO, os.sched_param(1))
+    stats = StatsPage.open(str(bot.shm / f"bog_m{bot.raw}.{bot.pid}"))
+    lags, ratios = [], []
+    all_turns = {True: Counter[int](), False: Counter[int]()}
+
+    def window(slow: bool) -> Counter[int]:
+        written = bot.page()["journal_seq"]
+        plan(disk, SYNC, 1, -500, True) if slow else plan(disk, 0, 0, 0)
+        wait_for(lambda: slow or bot.page()["journal_durable"] > written)  # the last sync is over
+        before = Counter(stats.samples("order_turn"))
+        time.sleep(0.4)
+        turns = Counter(stats.samples("order_turn")) - before
+        if slow:
+            page = bot.page()
+            # its journal is behind, and nothing waits for it
+            lags.append(page["journal_seq"] - page["journal_durable"])
+            assert lags[-1] > 0 and page["journal_waits"] == 0 and page["halt"] == 0
+        assert turns.total() > 0, "it does not go on quoting"
+        all_turns[slow] += turns
+        return turns
+
+    try:
+        for _, rng in repeats(52):
+            order = rng.random() < 0.5
+            p99 = {slow: between(window(slow), 0.99) for slow in (order, not order)}
+            ratios.append(p99[True] / p99[False])
+        plan(disk, 0, 0, 0)
+        assert bot.page()["halt"] == 0
+    finally:
+        bot.kill()
+    # the median of the windows, between the ranks that hold it in 95 of 100 cases
+    ratios.sort()
+    half = 0.98 * len(ratios) ** 0.5
+    middle = len(ratios) / 2
+    low, high = (ratios[int(min(max(rank, 0), len(ratios) - 1))] for rank in
+                 (middle - half, middle + half))  # fmt: skip
+    told = "; ".join(
+        f"{'slow' if slow else 'fast'} {turns.total()} turns, p50 {between(turns, 0.5) / 1000:.1f} us,"
+        f" p99 {between(turns, 0.99) / 1000:.1f} us"
+        for slow, turns in all_turns.items()
+    )
+    repeats.note(
+        f"p99 slow to fast, median of the windows {ratios[int(middle)]:.3f} in"
+        f" [{low:.3f}, {high:.3f}], bound 1.05; {told}; at most {max(lags)} records behind"
+    )
+    assert low <= 1.05, "a slow disk is felt"
+    assert repeats.mode != "full" or high <= 1.05, "not shown: too few windows or too much noise"
 
 
 def test_fault_53_a_damaged_journal_is_cut_or_refused(herd: Herd, repeats: Repeats) -> None:
     """Flip, zero, swap, truncate: the next start cuts a torn tail or refuses with exit code 75."""
     pair = herd.start(1)[0]
     pair.quoting()
-    time.sleep(1)
-    pair.bot.stop()
     (good,) = runs(pair.bot.folder)
+    least = 2**20 if repeats.mode == "full" else 2**16
+    pair.until(lambda: good.stat().st_size >= least, patience_s=300)
+    pair.bot.stop()
     data = good.read_bytes()
     count = (len(data) - PAGE) // RECORD.itemsize
     seen = {75: 0, 0: 0}
@@ -280,7 +375,7 @@ def test_fault_53_a_damaged_journal_is_cut_or_refused(herd: Herd, repeats: Repea
         shutil.rmtree(where)
 
     herd.pairs.append(pair)  # two at once
-    herd.each(repeats(53, full=1000), one)
+    herd.each(repeats(53), one)
     herd.pairs.pop()
     # every single bit, by the check that the restart uses
     step = 1 if repeats.mode == "full" else 97
@@ -295,7 +390,9 @@ def test_fault_53_a_damaged_journal_is_cut_or_refused(herd: Herd, repeats: Repea
             found += verify(record, crc, number + 1)[0] == 0
         crc = int(np.frombuffer(data[start : start + RECORD.itemsize], RECORD)["crc"][0])
     assert found == bits > 0
-    repeats.note(f"{seen[75]} refused, {seen[0]} cut; {bits} single bits flipped, all found")
+    repeats.note(
+        f"{len(data)} bytes: {seen[75]} refused, {seen[0]} cut; {bits} single bits flipped, all found"
+    )
 
 
 # rotation
@@ -382,7 +479,7 @@ def test_fault_59_a_journal_turned_over_loses_nothing(
     assert said == whole and folds[-1].words == end.words and len(folds) > 5
     first = [path.read_bytes() for path in runs(turned / "journal")]
     kills = deep = 0
-    for n, rng in repeats(59, full=1000):
+    for n, rng in repeats(59):
         folder = tmp_path / f"killed{n}" / "journal"
         folder.parent.mkdir()
         killed = forked(
@@ -447,7 +544,7 @@ def test_fault_59_a_long_history_does_not_slow_the_start(
             file.truncate(PAGE + 64 * each)  # and takes no room on this disk
         path.chmod(0o600)
     worst = 0.0
-    for _n, _rng in repeats(59, full=50, sample=5):
+    for _n, _rng in repeats(59, sample=5):
         began = time.monotonic_ns()
         found = recover(folder, RAW, segments=memory)
         ended = time.monotonic_ns()

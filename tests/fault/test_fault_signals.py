@@ -111,7 +111,7 @@ def test_fault_70_no_proof_within_30_s_exits_3_with_the_open_list(
     repeats: Repeats, bots: Bots, place: Place
 ) -> None:
     """The market's clock runs 50 times as fast, and a cancel takes a minute of it."""
-    for _ in repeats(70, full=10, sample=1):
+    for _ in repeats(70, sample=2):
         slow = {"BOG_VENUE__RESPONSE_LATENCY_MS": "60000"}
         bot = bots(place(), "--speed", "50", **slow).ready()
         wait_for(lambda bot=bot: bot.page()["orders"])
@@ -161,7 +161,7 @@ def test_fault_72_usr2_toggles_between_run_and_paused_only(
 ) -> None:
     bot = bots(place(), **AT_ONCE).trading()
     done = 0
-    for number, _ in repeats(72, full=1_000):
+    for number, _ in repeats(72):
         want = Level.LEVEL_RUN if number % 2 else Level.LEVEL_PAUSED
         bot.signal(USR2)
         wait_for(lambda want=want: bot.page()["level"] == want)
@@ -210,7 +210,7 @@ def test_fault_73_storms_lose_no_kill_and_leave_nothing_behind(
     where, halt, bot = place(), 0, None
     sent, spent, rate = 0, 0.0, 0.0
     lives = killed = 0
-    for number, rng in repeats(73, full=1_000, sample=52):
+    for number, rng in repeats(73, sample=52):
         phase = number % 4
         if bot is None:
             bot = bots(where, *(["--clear-halt", halt] if halt else []))
@@ -267,7 +267,7 @@ def test_fault_74_a_signal_acts_while_the_process_is_inside_c(
     try:
         assert child.stdout is not None and child.stdout.readline() == "ready\n"
         steps = [(USR2, Level.LEVEL_PAUSED), (USR2, Level.LEVEL_RUN)]
-        for number, _ in repeats(74, full=1_000):
+        for number, _ in repeats(74):
             sig, level = steps[number % 2]
             begin = time.monotonic_ns()
             child.send_signal(sig)
@@ -311,7 +311,7 @@ def test_fault_75_every_other_signal_has_its_row_in_the_table(
     where = place()
     bot = bots(where, **AT_ONCE).trading()
     ends = 0
-    for number, rng in repeats(75, full=1_000):
+    for number, rng in repeats(75):
         for sig in rng.sample(IGNORED, len(IGNORED)):
             bot.signal(sig)
             os.kill(bot.engine(), sig)

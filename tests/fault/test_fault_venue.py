@@ -63,7 +63,7 @@ def test_fault_19_a_changed_market_is_halted_and_never_scaled(
         return str(line["message"]).replace("the venue changed it: ", "")
 
     with ThreadPoolExecutor(AT_A_TIME) as pool:
-        each = repeats(19, full=1000)
+        each = repeats(19)
         while batch := list(islice(each, AT_A_TIME)):
             lives = [pool.submit(one, place(), *repeat) for repeat in batch]
             for changed, gone in [life.result() for life in lives]:

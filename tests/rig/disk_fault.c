@@ -1,9 +1,10 @@
 /*
- * A disk that fails on demand, for tests only: LD_PRELOAD it and map DISK_FAULT, a file of 4 words.
+ * A disk that fails on demand, for tests only: LD_PRELOAD it and map DISK_FAULT, a file of 5 words.
  *
  * Word 0: which call (1 pwrite, 2 fdatasync, 3 both). Word 1: calls until it begins, counted down; at
  * 1 the call fails. Word 2: the errno, 0 for a short write, or -n for a sync that takes n ms.
- * Word 3: 1 when every later call fails, too. Only files named *.journal are meant.
+ * Word 3: 1 when every later call fails, too. Word 4: calls that did. Only files named *.journal are
+ * meant.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -47,6 +48,7 @@ static int hit(int which, int fd)
     }
     if (!plan[3])
         plan[1] = 0;
+    plan[4] = plan[4] + 1;
     return 1;
 }
 

@@ -22,7 +22,7 @@ from bog._core.types import JournalKind, Level, StateWord
 from bog.journal import RECORD, read
 
 ROOT = Path(__file__).resolve().parents[2]
-PATIENCE_S = 60.0
+PATIENCE_S = 180.0  # a crowded machine takes a minute to start three bots
 K = JournalKind
 SPELLINGS = {"bog-live": "main", "bog-simple-spread-simulated": "simulated"}
 
