@@ -11,7 +11,7 @@ CORE := bog/_core
 C_FILES := $(wildcard $(CORE)/*.h $(CORE)/sign/*.h tests/fuzz/*.[ch] tests/rig/sign_*.c benchmarks/*.c)
 CYTHON_FILES := $(wildcard $(CORE)/*.pyx) $(wildcard $(CORE)/*.pxd)
 
-.PHONY: help setup run test check lint cover asan ubsan fuzz fuzzsign signall soak bench count compare clean
+.PHONY: help setup run test check lint cover asan ubsan fuzz fuzzsign signall soak bench bench-compare count compare clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
@@ -51,9 +51,11 @@ soak: setup ## the fault rows at their full counts; goes on where it was stopped
 fuzz: ## ten million damaged and generated frames through the parser, under both sanitizers
 	@tools/fuzz.sh $(ARGS)
 
-bench: setup ## time every room (pytest-benchmark); prints, never asserts
-	@$(PYTEST) benchmarks -p no:xdist --benchmark-only --benchmark-columns=min,median,rounds \
-		--override-ini python_files='bench_*.py' $(ARGS)
+bench: setup ## every figure of speed: a table, and --json FILE; fails only beyond a baseline of this CPU
+	@PYTHONPATH=. $(PY) benchmarks/tick_to_trade.py $(ARGS)
+
+bench-compare: ## two files of `make bench ARGS="--json FILE"`: A=one.json B=other.json
+	@PYTHONPATH=. $(PY) benchmarks/compare_runs.py $(A) $(B)
 
 count: setup ## exact instructions a turn, by callgrind
 	@$(PY) benchmarks/count.py $(ARGS)

@@ -35,7 +35,7 @@ BUILDS = {
     ),
 }
 # the step is one function where these compile it: what is seldom done says so itself (apart.h)
-HOT = {"engine", "lane"}
+HOT = {"engine", "lane", "bench"}
 WHOLE = [
     f"--param={name}"
     for name in (

@@ -6,7 +6,9 @@ docs/formats.md has the same in words.
 """
 
 import base64
+import errno
 import json
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import parse_qs
@@ -144,3 +146,42 @@ def read(path: Path) -> SignedFile:
                 wrong[number] = "the signature is not that of the key over its fields"
     findings = tuple(f"{path}: line {number}: {wrong[number]}" for number in sorted(wrong))
     return SignedFile(path, owner, len(lines) - 1, torn, findings)
+
+
+class Writer:
+    """Writes what one key signed, a line before each transaction leaves.
+
+    A file that a process before this one left is continued, after its torn tail was cut.
+    """
+
+    def __init__(self, path: Path, owner: Owner) -> None:
+        flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
+        self.path, self.crc = path, 0
+        self.file = os.open(path, flags, 0o600)
+        data = path.read_bytes()
+        whole = data.rfind(b"\n") + 1
+        lines = unsealed(data, path)
+        if lines and owner_of(lines[0], path) != owner:
+            os.close(self.file)
+            raise JournalDamaged(f"{path} is of another account or key")
+        os.ftruncate(self.file, whole)
+        for line in lines:
+            self.crc = crc32c(line.encode(), self.crc)
+        if not lines:
+            self._line(
+                f"{MAGIC} {VERSION} {owner.chain_id} {owner.account} {owner.key_index} "
+                f"{owner.public_key.hex()}".encode()
+            )
+
+    def _line(self, body: bytes) -> None:
+        self.crc = crc32c(body, self.crc)
+        line = b"%b %08x\n" % (body, self.crc)
+        if os.write(self.file, line) != len(line):
+            raise OSError(errno.ENOSPC, f"{self.path}: a line was cut")
+
+    def add(self, unix_ns: int, kind: int, hash: str, text: bytes) -> None:
+        """Write a transaction; OSError when that is not whole, and it must not leave."""
+        self._line(b"%d %d %b %b" % (unix_ns, kind, hash.encode(), text))
+
+    def close(self) -> None:
+        os.close(self.file)

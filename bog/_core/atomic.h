@@ -1,5 +1,5 @@
 /*
- * The few atomic operations that shared memory needs: acquire, release, fences, a pause.
+ * The few atomic operations that shared memory needs: acquire, release, fences, a prefetch, a pause.
  *
  * No locked instruction is among them: every word has one writer.
  */
@@ -38,6 +38,12 @@ static inline void bog_fence_acquire(void)
 static inline void bog_fence_release(void)
 {
     __atomic_thread_fence(__ATOMIC_RELEASE);
+}
+
+/* Ask for a cache line that will be written soon. */
+static inline void bog_prefetch(void *line)
+{
+    __builtin_prefetch(line, 1);
 }
 
 /* Tell the processor that this is a spin. */

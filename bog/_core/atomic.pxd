@@ -1,4 +1,4 @@
-"""Acquire, release, fences and a pause: says what atomic.h says."""
+"""Acquire, release, fences, a prefetch and a pause: says what atomic.h says."""
 
 from libc.stdint cimport uint64_t
 
@@ -9,4 +9,5 @@ cdef extern from "atomic.h" nogil:
     void store_relaxed "bog_store_relaxed"(uint64_t *word, uint64_t value)
     void fence_acquire "bog_fence_acquire"()
     void fence_release "bog_fence_release"()
+    void prefetch "bog_prefetch"(void *line)
     void pause "bog_pause"()

@@ -1,7 +1,7 @@
 """The whole book: set a level, ask for the size at any price, read the top ten."""
 
 from libc.stdint cimport int64_t, uint8_t, uint64_t
-from libc.string cimport memmove
+from libc.string cimport memcpy, memmove
 
 from bog._core.types cimport (
     BID, DEPTH, REC_BOOK, ROW_LEVEL, ROW_RESET, F_PARTIAL, Record, Row, px_t, qty_t,
@@ -32,19 +32,36 @@ cdef inline int64_t depth_find(const Depth *depth, int side, px_t px) noexcept n
     Bids rise and asks fall towards the best level at the end.
     """
     cdef const px_t *levels = depth.px[side]
-    cdef int64_t low = 0, high = depth.n[side], mid
+    cdef int64_t low = 0, n = depth.n[side], count, half
+    # the complement turns asks around: then a smaller number is worse on both sides
+    cdef px_t turn = 0 if side == BID else -1
+    px ^= turn
+    if n < 16:
+        while low < n and (levels[low] ^ turn) < px:
+            low += 1
+        return low
     # changes crowd near the touch: look at the last few levels before bisecting all of them
-    if high > 16:
-        mid = high - 16
-        if (levels[mid] < px) if side == BID else (levels[mid] > px):
-            low = mid
-    while low < high:
-        mid = (low + high) >> 1
-        if (levels[mid] < px) if side == BID else (levels[mid] > px):
-            low = mid + 1
-        else:
-            high = mid
-    return low
+    if (levels[n - 16] ^ turn) < px:
+        low = n - 16
+    else:
+        count = n - 16
+        while count > 16:
+            half = count >> 1
+            low += half if (levels[low + half - 1] ^ turn) < px else 0
+            count -= half
+        low = low if low < n - 16 else n - 16
+    # which of sixteen: in fours, then one by one; no step waits for a guess
+    half = 4 * (
+        <int64_t> ((levels[low + 3] ^ turn) < px) + <int64_t> ((levels[low + 7] ^ turn) < px)
+        + <int64_t> ((levels[low + 11] ^ turn) < px) + <int64_t> ((levels[low + 15] ^ turn) < px)
+    )
+    low += half
+    if half == 16:
+        return low
+    return (
+        low + <int64_t> ((levels[low] ^ turn) < px) + <int64_t> ((levels[low + 1] ^ turn) < px)
+        + <int64_t> ((levels[low + 2] ^ turn) < px)
+    )
 
 
 cdef inline qty_t depth_qty(const Depth *depth, int side, px_t px) noexcept nogil:
@@ -110,6 +127,20 @@ cdef inline void depth_apply(Depth *depth, const Row *r) noexcept nogil:
         depth_reset(depth)
 
 
+cdef inline void depth_copy(Depth *to, const Depth *depth) noexcept nogil:
+    """Make `to` the same book; only levels that stand are copied."""
+    cdef int side
+    cdef size_t size
+    to.dropped = depth.dropped
+    for side in range(2):
+        size = <size_t> depth.n[side] * sizeof(px_t)
+        to.n[side] = depth.n[side]
+        to.bound[side] = depth.bound[side]
+        memcpy(to.px[side], depth.px[side], size)
+        memcpy(to.qty[side], depth.qty[side], size)
+    to.seq = depth.seq
+
+
 cdef inline void depth_bound(Depth *depth, int side, px_t px) noexcept nogil:
     """Remember that the size at `px` and beyond is no longer known."""
     cdef px_t bound = depth.bound[side]
@@ -136,34 +167,36 @@ cdef inline qty_t depth_through(const Depth *depth, int side, px_t px) noexcept 
     return total
 
 
+cdef inline uint8_t top_side(const Depth *depth, int side, px_t *px, qty_t *qty, px_t *px_tail,
+                             qty_t *qty_tail) noexcept nogil:
+    """Write the best eight levels of a side and the two behind them; return how many stand."""
+    cdef int64_t n = depth.n[side], i
+    cdef const px_t *best_px = depth.px[side] + n - 1
+    cdef const qty_t *best_qty = depth.qty[side] + n - 1
+    if n >= DEPTH:
+        for i in range(8):
+            px[i] = best_px[-i]
+            qty[i] = best_qty[-i]
+        for i in range(8, DEPTH):
+            px_tail[i - 8] = best_px[-i]
+            qty_tail[i - 8] = best_qty[-i]
+        return DEPTH
+    for i in range(8):
+        px[i] = best_px[-i] if i < n else 0
+        qty[i] = best_qty[-i] if i < n else 0
+    for i in range(8, DEPTH):
+        px_tail[i - 8] = best_px[-i] if i < n else 0
+        qty_tail[i - 8] = best_qty[-i] if i < n else 0
+    return <uint8_t> n
+
+
 cdef inline void depth_top(const Depth *depth, Record *record) noexcept nogil:
     """Write the touch, ten levels and their counts into `record`; missing levels are 0 x 0."""
-    cdef int64_t n, i
-    cdef px_t px
-    cdef qty_t qty
     record.kind = REC_BOOK
-    n = depth.n[0]
-    record.n_bids = <uint8_t>(n if n < DEPTH else DEPTH)
-    for i in range(DEPTH):
-        px = depth.px[0][n - 1 - i] if i < n else 0
-        qty = depth.qty[0][n - 1 - i] if i < n else 0
-        if i < 8:
-            record.bids_px[i] = px
-            record.bids_qty[i] = qty
-        else:
-            record.bids_px_tail[i - 8] = px
-            record.bids_qty_tail[i - 8] = qty
-    n = depth.n[1]
-    record.n_asks = <uint8_t>(n if n < DEPTH else DEPTH)
-    for i in range(DEPTH):
-        px = depth.px[1][n - 1 - i] if i < n else 0
-        qty = depth.qty[1][n - 1 - i] if i < n else 0
-        if i < 8:
-            record.asks_px[i] = px
-            record.asks_qty[i] = qty
-        else:
-            record.asks_px_tail[i - 8] = px
-            record.asks_qty_tail[i - 8] = qty
+    record.n_bids = top_side(depth, 0, record.bids_px, record.bids_qty, record.bids_px_tail,
+                             record.bids_qty_tail)
+    record.n_asks = top_side(depth, 1, record.asks_px, record.asks_qty, record.asks_px_tail,
+                             record.asks_qty_tail)
     record.bid = record.bids_px[0]
     record.bid_qty = record.bids_qty[0]
     record.ask = record.asks_px[0]

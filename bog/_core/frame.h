@@ -108,6 +108,17 @@ static inline int bog_frame_once(bog_json_t *j, uint32_t *seen, int bit, const c
     return 0;
 }
 
+/* Begin a frame of which nothing is read yet. */
+static inline void bog_frame_draft(bog_frames_t *f, bog_frame_draft_t *d)
+{
+    d->family = d->ours = d->all = d->has_stats = d->has_book = 0;
+    d->market = d->timestamp_ms = d->updated_us = d->inner_updated_us = 0;
+    d->mark = d->index = d->funding_ppm = 0;
+    d->offset = d->inner_offset = d->nonce = d->begin_nonce = -1;
+    f->n_levels[0] = f->n_levels[1] = f->n_trades = 0;
+    f->kind = BOG_FRAME_OTHER;
+}
+
 static inline void bog_frame_row(const bog_frames_t *f, bog_row_t *row, int kind, bog_ns_t exch_ns)
 {
     memset(row, 0, sizeof(*row));

@@ -10,24 +10,21 @@
 
 #include "frame.h"
 
-/* A level in the venue's own spelling: 1 when taken, 0 to read it the general way. */
-static inline int bog_frame_plain(const bog_frames_t *f, bog_json_t *j, int64_t *px, int64_t *qty)
+/* A level in the venue's own spelling, at *at: 1 when taken, 0 to read it the general way. */
+static inline int bog_frame_level(const bog_frames_t *f, const char **at, const char *end,
+                                  bog_frame_level_t *level)
 {
-    static const char price[] = "{\"price\":", size[] = ",\"size\":";
-    const char *p = j->p;
-    if (j->end - p >= 2 * BOG_JSON_SHORT + 24 && memcmp(p, price, sizeof(price) - 1) == 0) {
-        p += sizeof(price) - 1;
-        if (bog_json_short(&p, f->price_decimals, px) && memcmp(p, size, sizeof(size) - 1) == 0) {
-            p += sizeof(size) - 1;
-            if (bog_json_short(&p, f->size_decimals, qty) && *p == '}' && *px > 0 &&
-                *px < BOG_PX_MAX && *qty < BOG_QTY_MAX) {
-                j->p = p + 1;
-                return 1;
-            }
-        }
-    }
-    *px = *qty = -1;
-    return 0;
+    const char *p = *at;
+    int64_t px, qty;
+    if (end - p < 2 * BOG_JSON_SHORT + 24 || !BOG_HERE(&p, end, "{\"price\":") ||
+        !bog_json_short(&p, f->price_decimals, &px) || !BOG_HERE(&p, end, ",\"size\":") ||
+        !bog_json_short(&p, f->size_decimals, &qty) || *p != '}' || px <= 0 || px >= BOG_PX_MAX ||
+        qty >= BOG_QTY_MAX)
+        return 0;
+    level->px = px;
+    level->qty = qty;
+    *at = p + 1;
+    return 1;
 }
 
 static inline int bog_frame_side(bog_frames_t *f, bog_json_t *j, int side)
@@ -48,8 +45,12 @@ static inline int bog_frame_side(bog_frames_t *f, bog_json_t *j, int side)
         int first_in = 1;
         if (here >= j->end || *here != '{')
             return bog_json_fail(j, BOG_BAD_VALUE, what, here);
-        in = !bog_frame_plain(f, j, &px, &qty);
-        j->p += in;
+        if (n < BOG_FRAME_LEVELS && bog_frame_level(f, &j->p, j->end, &f->levels[side][n])) {
+            n++;
+            continue;
+        }
+        in = 1;
+        j->p++;
         while (in && (in = bog_json_member(j, &first_in, &name, what)) > 0) {
             if (BOG_IS(name, "price")) {
                 if (bog_frame_once(j, &seen, 0, "price") ||
@@ -112,6 +113,79 @@ static inline int bog_frame_book(bog_frames_t *f, bog_json_t *j, bog_frame_draft
             return j->error;
     }
     return more;
+}
+
+/* The levels of one side, at *at behind the bracket, all in the venue's own spelling: 1, or 0. */
+static inline int bog_frame_levels(bog_frames_t *f, const char **at, const char *end, int side)
+{
+    const char *p = *at;
+    int32_t n = 0;
+    while (n < BOG_FRAME_LEVELS && bog_frame_level(f, &p, end, &f->levels[side][n])) {
+        n++;
+        if (*p != ',')
+            break;
+        p++;
+    }
+    if (p >= end || *p != ']' || p[-1] == ',')
+        return 0;
+    f->n_levels[side] = n;
+    *at = p + 1;
+    return 1;
+}
+
+/* Where the text goes on behind the channel of a book as the venue writes it, 0 when it does not. */
+static inline const char *bog_frame_book_channel(const char *p, const char *end, int64_t *market)
+{
+    unsigned n;
+    uint64_t digits, marks;
+    if (!BOG_HERE(&p, end, "{\"channel\":\"order_book:") || end - p < BOG_JSON_SHORT)
+        return 0;
+    digits = bog_json_digits(p, &marks);
+    n = bog_json_before(marks);
+    if (n == 0 || p[n] != '"')
+        return 0;
+    *market = (int64_t)bog_json_value(digits, n);
+    return p + n + 1;
+}
+
+/* A number behind its name, if this name stands here: 0 only for a number that is not plain. */
+static inline __attribute__((always_inline)) int bog_frame_field(const char **at, const char *end,
+                                                                 const char *name, size_t n,
+                                                                 int64_t high, int64_t *out)
+{
+    return !bog_json_here(at, end, name, n) ||
+           (end - *at >= BOG_JSON_SHORT && bog_json_whole(at, high, out));
+}
+
+#define BOG_FIELD(at, end, name, high, out)                                                        \
+    bog_frame_field((at), (end), ",\"" name "\":", sizeof(name) + 3, (high), (out))
+
+/*
+ * A book frame of our market exactly as the venue writes it: its names in their order, nothing else.
+ *
+ * Return 1 when all of it is in the draft and the levels, and 0 when the general way has to read it,
+ * from its start: that one takes what this one takes, and says what is wrong with the rest.
+ */
+static inline int bog_frame_book_swift(bog_frames_t *f, const bog_json_t *j, bog_frame_draft_t *d)
+{
+    const char *end = j->end, *p = bog_frame_book_channel(j->p, end, &d->market);
+    if (!p || d->market != (int64_t)f->market ||
+        !BOG_FIELD(&p, end, "last_updated_at", BOG_US_MAX, &d->updated_us) ||
+        !BOG_FIELD(&p, end, "offset", INT64_MAX, &d->offset) ||
+        !BOG_HERE(&p, end, ",\"order_book\":{\"code\":0,\"asks\":[") ||
+        !bog_frame_levels(f, &p, end, BOG_ASK) || !BOG_HERE(&p, end, ",\"bids\":[") ||
+        !bog_frame_levels(f, &p, end, BOG_BID) ||
+        !BOG_FIELD(&p, end, "offset", INT64_MAX, &d->inner_offset) ||
+        !BOG_FIELD(&p, end, "nonce", INT64_MAX, &d->nonce) ||
+        !BOG_FIELD(&p, end, "begin_nonce", INT64_MAX, &d->begin_nonce) ||
+        !BOG_FIELD(&p, end, "last_updated_at", BOG_US_MAX, &d->inner_updated_us) ||
+        !BOG_HERE(&p, end, "}") || !BOG_FIELD(&p, end, "timestamp", BOG_MS_MAX, &d->timestamp_ms))
+        return 0;
+    f->kind = BOG_HERE(&p, end, ",\"type\":\"update/order_book\"}")       ? BOG_FRAME_UPDATE
+              : BOG_HERE(&p, end, ",\"type\":\"subscribed/order_book\"}") ? BOG_FRAME_SNAPSHOT
+                                                                          : BOG_FRAME_OTHER;
+    d->has_book = 1;
+    return p == end && f->kind != BOG_FRAME_OTHER;
 }
 
 /* The rows of a book frame, bids first, after the chain allowed it. */

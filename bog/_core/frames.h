@@ -55,8 +55,11 @@ static inline void bog_frame_route(const char *text, size_t n, bog_frame_draft_t
     bog_json_t j = { text, text + n, text, "", 0, 0 };
     bog_text_t name, channel;
     int first = 1;
-    d->family = BOG_FAMILY_UNKNOWN;
     d->all = 0;
+    d->family = BOG_FAMILY_BOOK;
+    if (bog_frame_book_channel(text, j.end, &d->market))
+        return;
+    d->family = BOG_FAMILY_UNKNOWN;
     d->market = -1;
     if (bog_json_expect(&j, '{', "frame"))
         return;
@@ -123,9 +126,10 @@ static inline int bog_frame_read(bog_frames_t *f, bog_json_t *j, bog_row_t *out,
     const char *error_at = 0, *code_at = 0;
     int more, first = 1, family = 0;
     uint32_t seen = 0;
-    memset(&d, 0, sizeof(d));
-    d.offset = d.inner_offset = d.nonce = d.begin_nonce = -1;
-    f->n_levels[0] = f->n_levels[1] = f->n_trades = 0;
+    bog_frame_draft(f, &d);
+    if (bog_frame_book_swift(f, j, &d))
+        return bog_frame_book_rows(f, j, &d, f->kind == BOG_FRAME_SNAPSHOT, out, cap);
+    bog_frame_draft(f, &d);
     if (bog_json_expect(j, '{', "frame"))
         return j->error;
     while ((more = bog_json_member(j, &first, &name, "frame")) > 0) {
@@ -250,7 +254,6 @@ static int bog_parse_frame(const char *text, size_t n, bog_frames_t *f, bog_row_
 {
     bog_json_t j = { text, text + n, text, "", 0, 0 };
     int rows;
-    f->kind = BOG_FRAME_OTHER;
     f->code = 0;
     f->frames++;
     rows = bog_frame_read(f, &j, out, cap);

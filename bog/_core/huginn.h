@@ -182,10 +182,11 @@ static inline int bog_hg_read(const void *slot, size_t size, uint64_t whole, uin
 /* Return 1 when a row can be applied without harm: known kind, side, price and size in range. */
 static inline int bog_hg_row_ok(const bog_row_t *row)
 {
-    if (row->side > BOG_ASK || row->eom > 1 || row->recv_ns < 0)
+    if ((row->side | row->eom) > 1 || row->recv_ns < 0)
         return 0;
+    if (row->kind == BOG_ROW_LEVEL) /* nearly all of them */
+        return row->px > 0 && row->px < BOG_PX_MAX && row->qty >= 0 && row->qty < BOG_QTY_MAX;
     switch (row->kind) {
-    case BOG_ROW_LEVEL:
     case BOG_ROW_TOUCH:
         return row->px > 0 && row->px < BOG_PX_MAX && row->qty >= 0 && row->qty < BOG_QTY_MAX;
     case BOG_ROW_TRADE:

@@ -278,7 +278,7 @@ static const int64_t bog_tens[BOG_DECIMALS_MAX + 1] = {
 };
 
 /* The value of eight digits, each in a byte of its own, the first one lowest. */
-static inline uint64_t bog_json_eight(uint64_t digits)
+static inline __attribute__((always_inline)) uint64_t bog_json_eight(uint64_t digits)
 {
     digits = digits * 10 + (digits >> 8); /* pairs, in every second byte */
     return ((digits & 0x000000ff000000ffULL) * (100 + (1000000ULL << 32)) +
@@ -402,37 +402,107 @@ static inline int bog_json_decimal(bog_json_t *j, int decimals, int64_t *out)
     return 0;
 }
 
+/* The eight bytes at p less '0' each; in *other the high bit of those that are no digits. */
+static inline uint64_t bog_json_digits(const char *p, uint64_t *other)
+{
+    uint64_t word;
+    memcpy(&word, p, sizeof(word));
+    word ^= BOG_EACH_BYTE('0');
+    /* exact up to the first byte that is no digit, and behind it while all of them are ASCII */
+    *other = ((word + BOG_EACH_BYTE(0x76)) | word) & BOG_EACH_BYTE(0x80);
+    return word;
+}
+
+/* How many bytes come before the first marked one, at most 8. */
+static inline unsigned bog_json_before(uint64_t marks)
+{
+    return marks ? (unsigned)__builtin_ctzll(marks) >> 3 : 8;
+}
+
+/* The value of the first n of such bytes, 1 to 8. */
+static inline uint64_t bog_json_value(uint64_t digits, unsigned n)
+{
+    return (uint32_t)bog_json_eight(digits << (64 - 8 * n));
+}
+
 /*
- * Step over the decimal text at *at as the venue writes prices and sizes, and give its count of
- * 10**-decimals: 1, or 0 for whatever bog_json_decimal has to look at. BOG_JSON_SHORT bytes are there.
+ * The short ways: a number as the venue writes it, at *at, which they step over. 1, or 0 for whatever
+ * bog_json_decimal has to look at; then *at and *out are as they were. BOG_JSON_SHORT bytes are there.
  */
 #define BOG_JSON_SHORT 24
-static inline int bog_json_short(const char **at, int decimals, int64_t *out)
+
+/* A price or size: a text of at most seven digits, a point and at most seven; in 10**-decimals. */
+static inline __attribute__((always_inline)) int bog_json_short(const char **at, int decimals,
+                                                                int64_t *out)
 {
-    const char *p = *at + 1, *first = p, *stop = p + 18;
-    uint64_t sum = 0;
-    unsigned c;
-    if (**at != '"')
+    const char *p = *at + 1;
+    uint64_t marks, word = bog_json_digits(p, &marks), tail, value;
+    unsigned n = bog_json_before(marks), m = 0;
+    if (**at != '"' || n - 1 > 6 || (*p == '0' && n > 1) || n + (unsigned)decimals > 18)
         return 0;
-    for (; (c = (unsigned)*p - '0') <= 9 && p < stop; p++)
-        sum = sum * 10 + c;
-    if (p == first || (*first == '0' && p - first > 1) || p - first + decimals > 18)
-        return 0;
-    if (*p == '.') {
-        const char *point = p;
-        for (stop = p + decimals; (c = (unsigned)p[1] - '0') <= 9 && p < stop; p++)
-            sum = sum * 10 + c;
-        if (p == point)
+    if (p[n] == '.') {
+        marks &= marks - 1;
+        if (marks) {
+            tail = word >> 8 * n >> 8;
+            m = bog_json_before(marks) - n - 1;
+        } else {
+            tail = bog_json_digits(p + n + 1, &marks);
+            m = bog_json_before(marks);
+        }
+        if (m - 1 > 6 || (int)m > decimals)
             return 0;
-        decimals = (int)(stop - p);
-        p++;
+        if (n + m <= 8)
+            value = bog_json_value((word & ~(~0ULL << 8 * n)) | tail << 8 * n, n + m);
+        else
+            value = bog_json_value(word, n) * (uint64_t)bog_tens[m] + bog_json_value(tail, m);
+        p += n + 1 + m;
+    } else {
+        value = bog_json_value(word, n);
+        p += n;
     }
     if (*p != '"')
         return 0;
-    *out = (int64_t)sum * bog_tens[decimals];
+    *out = (int64_t)value * bog_tens[decimals - (int)m];
     *at = p + 1;
     return 1;
 }
+
+/* A number of at most 16 digits, not above `high`, with a comma or a brace behind it. */
+static inline int bog_json_whole(const char **at, int64_t high, int64_t *out)
+{
+    const char *p = *at;
+    uint64_t marks, word = bog_json_digits(p, &marks), tail, value;
+    unsigned n = bog_json_before(marks), m = 0;
+    if (n == 0 || (*p == '0' && n > 1))
+        return 0;
+    value = bog_json_value(word, n);
+    if (n == 8) {
+        tail = bog_json_digits(p + 8, &marks);
+        m = bog_json_before(marks);
+        if (m)
+            value = value * (uint64_t)bog_tens[m] + bog_json_value(tail, m);
+    }
+    p += n + m;
+    if ((*p != ',' && *p != '}') || value > (uint64_t)high)
+        return 0;
+    *out = (int64_t)value;
+    *at = p;
+    return 1;
+}
+
+/* Step over `word`, a constant of at most 32 bytes, if it stands at *at, before `end`. */
+static inline __attribute__((always_inline)) int bog_json_here(const char **at, const char *end,
+                                                               const char *word, size_t n)
+{
+    size_t half = n > 16 ? 16 : n; /* up to here a comparison is no call */
+    if ((size_t)(end - *at) < n || memcmp(*at, word, half) != 0 ||
+        memcmp(*at + half, word + half, n - half) != 0)
+        return 0;
+    *at += n;
+    return 1;
+}
+
+#define BOG_HERE(at, end, word) bog_json_here((at), (end), (word), sizeof(word) - 1)
 
 /* Read a number as bog_json_decimal does, refuse it outside [low, high], and record the error. */
 static inline int bog_json_number(bog_json_t *j, int decimals, int64_t low, int64_t high,

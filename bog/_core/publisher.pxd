@@ -24,3 +24,4 @@ cdef class Publisher:
     cdef void restamp(self, Row *r, ns_t recv_ns) noexcept nogil
     cdef void publish(self, const Row *r, uint64_t seq, int flags) noexcept nogil
     cdef void sync(self) noexcept nogil
+    cdef int frame(self, const Row *rows, int n) noexcept nogil

@@ -14,9 +14,9 @@ from libc.string cimport memcpy, memset
 from posix.mman cimport PROT_READ, PROT_WRITE
 from posix.unistd cimport close as c_close, getpid
 
-from bog._core.atomic cimport store_release
+from bog._core.atomic cimport prefetch, store_release
 from bog._core.clock cimport mono_ns
-from bog._core.depth cimport Depth, depth_apply, depth_top
+from bog._core.depth cimport Depth, depth_apply, depth_copy, depth_top
 from bog._core.huginn cimport (
     HG_CLOSED, HG_MAGIC, HG_OPEN, HG_PAGE, HG_RECORDS, HG_ROWS, HG_SYNC, HG_VERSION, HgBook,
     HgHeader, Huginn, hg_begin, hg_end, hg_row_ok,
@@ -29,6 +29,8 @@ from bog._core.types cimport (
 )
 
 cdef enum:
+    AHEAD = 24          # rows; a few frames
+    COPY = 16           # a row applied to the book page costs as much as so many levels copied there
     SYNC_NS = 20000000  # the book page follows no later than this after a beat, ns
 
 
@@ -113,61 +115,74 @@ cdef class Publisher:
         free(self.book)
 
     cdef int row(self, const Row *r) noexcept nogil:
-        """Publish one row; return 0, -1 when the row is impossible, -2 when the object is lost.
+        """Publish one row; return 0, -1 when the row is impossible, -2 when the object is lost."""
+        cdef uint64_t before = self.refused
+        cdef int answer = self.frame(r, 1)
+        return answer if answer else -1 if self.refused != before else 0
+
+    cdef int frame(self, const Row *rows, int n) noexcept nogil:
+        """Publish rows; return 0, or -2 when the object is lost. Impossible rows are left out.
 
         Level rows of one message carry the number of the book record that its last row publishes;
         each print, statistics and status row publishes a record of its own; a touch row publishes
         none and carries the number of the record before.
         """
-        cdef uint64_t number = self.rows, seq, whole = 2 * (number + 1)
+        cdef uint64_t number, seq
+        cdef const Row *r
         cdef Row *slot
+        cdef int i
         if self.truncated or self.page == NULL:
             return -2
-        if not hg_row_ok(r):
-            self.refused += 1
-            return -1
-        if r.kind == ROW_LEVEL or r.kind == ROW_RESET:
-            if not self.pending:
+        for i in range(n):
+            r = rows + i
+            if not hg_row_ok(r):
+                self.refused += 1
+                continue
+            if r.kind == ROW_LEVEL or r.kind == ROW_RESET:
+                if not self.pending:
+                    self.seq += 1
+                    self.book_seq = self.seq
+                    self.pending = 1
+                    self.message_flags = 0
+                seq = self.book_seq
+                self.message_flags |= r.flags
+                depth_apply(self.book, r)
+            elif r.kind == ROW_TOUCH:
+                seq = self.seq
+            else:
                 self.seq += 1
-                self.book_seq = self.seq
-                self.pending = 1
-                self.message_flags = 0
-            seq = self.book_seq
-            self.message_flags |= r.flags
-            depth_apply(self.book, r)
-        elif r.kind == ROW_TOUCH:
-            seq = self.seq
-        else:
-            self.seq += 1
-            seq = self.seq
-        slot = &self.page.rows[number & (HG_ROWS - 1)]
-        hg_begin(&slot.gen, whole)
-        slot.recv_ns = r.recv_ns
-        slot.exch_ns = r.exch_ns
-        slot.px = r.px
-        slot.qty = r.qty
-        slot.id = r.id
-        slot.seq = seq
-        slot.kind = r.kind
-        slot.side = r.side
-        slot.eom = r.eom
-        slot.flags = r.flags
-        slot.market = self.market
-        hg_end(&slot.gen, whole)
-        self.rows = number + 1
-        self.recv_ns = r.recv_ns
-        if r.kind == ROW_TRADE or r.kind == ROW_STATS or r.kind == ROW_STATUS:
-            self.publish(r, seq, r.flags)
-        elif r.eom and r.kind != ROW_TOUCH:
-            self.pending = 0
-            self.book.seq = seq
-            self.publish(r, seq, self.message_flags)
-        if not self.pending:
-            self.whole = self.rows
-        if r.eom:
-            store_release(&self.page.header.rows, self.rows)
-        if self.rows - self.page.book.rows >= HG_SYNC:
-            self.sync()
+                seq = self.seq
+            number = self.rows
+            slot = &self.page.rows[number & (HG_ROWS - 1)]
+            # the ring is larger than the caches: its lines have to be fetched to be written
+            prefetch(&self.page.rows[(number + AHEAD) & (HG_ROWS - 1)])
+            hg_begin(&slot.gen, 2 * (number + 1))
+            slot.recv_ns = r.recv_ns
+            slot.exch_ns = r.exch_ns
+            slot.px = r.px
+            slot.qty = r.qty
+            slot.id = r.id
+            slot.seq = seq
+            slot.kind = r.kind
+            slot.side = r.side
+            slot.eom = r.eom
+            slot.flags = r.flags
+            slot.market = self.market
+            hg_end(&slot.gen, 2 * (number + 1))
+            self.rows = number + 1
+            self.recv_ns = r.recv_ns
+            if r.kind == ROW_TRADE or r.kind == ROW_STATS or r.kind == ROW_STATUS:
+                self.publish(r, seq, r.flags)
+            elif r.eom and r.kind != ROW_TOUCH:
+                self.pending = 0
+                self.book.seq = seq
+                self.publish(r, seq, self.message_flags)
+            if not self.pending:
+                self.whole = self.rows
+            if r.eom:
+                store_release(&self.page.header.rows, self.rows)
+            if self.rows - self.page.book.rows >= HG_SYNC:
+                self.sync()
         return -2 if self.truncated else 0
 
     cdef void publish(self, const Row *r, uint64_t seq, int flags) noexcept nogil:
@@ -218,11 +233,15 @@ cdef class Publisher:
             hg_begin(&page.lock, page.lock + 2)
         if target <= page.rows:
             target = self.rows
-        for number in range(page.rows, target):
-            # somebody else may have written there since; readers refuse such a row, too
-            r = &self.page.rows[number & (HG_ROWS - 1)]
-            if hg_row_ok(r):
-                depth_apply(&page.depth, r)
+        if not self.pending and COPY * (target - page.rows) > <uint64_t> (
+                self.book.n[0] + self.book.n[1]):
+            depth_copy(&page.depth, self.book)
+        else:
+            for number in range(page.rows, target):
+                # somebody else may have written there since; readers refuse such a row, too
+                r = &self.page.rows[number & (HG_ROWS - 1)]
+                if hg_row_ok(r):
+                    depth_apply(&page.depth, r)
         page.rows = target
         if target == self.whole:
             page.depth.seq = self.book.seq

@@ -33,7 +33,8 @@ cdef class MarketStream:
     cdef int greeted  # statistics came on this connection
 
     cdef int take(self, const char *text, size_t size, ns_t now, Row *room) noexcept nogil
-    cdef void put(self, const Row *row) noexcept nogil
+    cdef void put(self, const Row *rows, int n) noexcept nogil
+    cdef void keep(self, const Row *row) noexcept nogil
     cdef void say(self, int status, int64_t id, ns_t exch_ns, ns_t now) noexcept nogil
     cdef void unbook(self, int status, int64_t id, ns_t exch_ns, ns_t now) noexcept nogil
 

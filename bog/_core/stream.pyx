@@ -17,7 +17,7 @@ from bog._core.clock cimport mono_ns
 from bog._core.frames cimport (
     BAD_DECIMALS, CHAIN_NONE, FAMILY_BOOK, FAMILY_TRADE, FRAME_CONNECTED,
     FRAME_ERROR, FRAME_PING, FRAME_ROWS, FRAME_SHUTDOWN, FRAME_SNAPSHOT, FRAME_STATS,
-    FRAME_TRADES_PAST, FRAME_UNSUBSCRIBED, FrameDraft, FrameParser, frame_message, frame_route,
+    FRAME_TRADES_PAST, FRAME_UNSUBSCRIBED, FRAME_UPDATE, FrameDraft, FrameParser, frame_message, frame_route,
     parse_frame,
 )
 from bog._core.memory cimport lines
@@ -56,7 +56,7 @@ cdef class MarketStream:
 
     cdef int take(self, const char *text, size_t size, ns_t now, Row *room) noexcept nogil:
         """Parse one frame and publish its rows; return how many, or the reason of a refusal."""
-        cdef int i, n
+        cdef int n
         self.publisher.beat(now)
         self.parser.recv_ns = now
         n = parse_frame(text, size, self.parser, room, FRAME_ROWS)
@@ -72,16 +72,25 @@ cdef class MarketStream:
             if self.status == STATUS_DOWN or self.status == STATUS_HALTED:
                 self.say(STATUS_UP, 0, room[0].exch_ns, now)
             self.status = STATUS_UP
-        for i in range(n):
-            self.put(&room[i])
+        self.put(room, n)
         self.messages += 1
         return n
 
-    cdef void put(self, const Row *row) noexcept nogil:
-        """Write a row to the files and publish it; a file that fails is left alone from then on."""
+    cdef void put(self, const Row *rows, int n) noexcept nogil:
+        """Write rows to the files and publish them; a file that fails is left alone from then on."""
+        cdef int i
+        if self.tape is not None or self.dump is not None:
+            for i in range(n):
+                self.keep(&rows[i])
+        self.rows += n
+        if self.publisher.frame(rows, n) == -2:
+            self.lost = 1
+
+    cdef void keep(self, const Row *row) noexcept nogil:
+        """Write a row to the files."""
         cdef Row kept
         cdef int failed = 0
-        if self.file_error == 0 and (self.tape is not None or self.dump is not None):
+        if self.file_error == 0:
             kept = row[0]
             kept.recv_ns = row.recv_ns + self.unix_offset
             if self.tape is not None:
@@ -89,9 +98,6 @@ cdef class MarketStream:
             if failed == 0 and self.dump is not None:
                 failed = self.dump.write(&kept)
             self.file_error = failed
-        self.rows += 1
-        if self.publisher.row(row) == -2:
-            self.lost = 1
 
     cdef void say(self, int status, int64_t id, ns_t exch_ns, ns_t now) noexcept nogil:
         """Publish a status."""
@@ -103,7 +109,7 @@ cdef class MarketStream:
         row.recv_ns = now
         row.exch_ns = exch_ns
         row.eom = 1
-        self.put(&row)
+        self.put(&row, 1)
         self.status = status
 
     cdef void unbook(self, int status, int64_t id, ns_t exch_ns, ns_t now) noexcept nogil:
@@ -122,7 +128,7 @@ cdef class MarketStream:
         row.exch_ns = exch_ns
         row.id = id
         row.eom = 1
-        self.put(&row)
+        self.put(&row, 1)
         self.say(status, id, exch_ns, now)
 
     def halt(self):
@@ -245,6 +251,9 @@ cdef class Stream:
             one.unbook(STATUS_GAP, 0, 0, now)
             return NEWS_REFUSED
         kind = one.parser.kind
+        if kind == FRAME_UPDATE and n > 0 and one.parser.gaps == gaps:
+            self.market = one.parser.market
+            return NEWS_NONE
         if family:
             self.market = one.parser.market
         if one.parser.gaps != gaps:

@@ -185,8 +185,7 @@ class Acts:
         elif name in RULES:
             setattr(self.venue.rules, name, value)
             self.venue.rates.enabled = self.venue.rules.limits
-            for account in self.state.accounts.values():
-                account.tier = self.venue.tier(account.tier.name)
+            self.venue.apply_tiers()
         else:
             raise UsageError(f"rule {name!r}: want one of {', '.join(RULES)}, silence_s")
         return {}
@@ -284,6 +283,7 @@ class Acts:
         if name not in self.saved:
             raise UsageError(f"no snapshot is named {name!r}")
         store.load(self.state, self.saved[name])
+        self.venue.apply_tiers()
         return {}
 
     def cross(self, asked: Json) -> Json:

@@ -74,8 +74,7 @@ def run(plan: Plan) -> None:
         for index, public in person.keys.items():
             if index not in known.keys or known.keys[index].public != public:
                 known.keys[index] = Key(public)
-    for account in venue.state.accounts.values():
-        account.tier = venue.tier(account.tier.name)
+    venue.apply_tiers()
     flows = [open_flow(venue, market, plan.flow, plan.preset, plan.seed + order, now)
              for order, market in enumerate(plan.markets)]  # fmt: skip
     if store is not None:

@@ -78,6 +78,11 @@ class Venue:
         """Return a tier as the rules of this exchange have it."""
         return TIERS[name] if self.rules.delays else TIERS[name].without_delays()
 
+    def apply_tiers(self) -> None:
+        """Give every account its tier as the rules have it: a store knows only the names."""
+        for account in self.state.accounts.values():
+            account.tier = self.tier(account.tier.name)
+
     # -- the API -----------------------------------------------------------------------------
 
     def submit(
@@ -109,6 +114,7 @@ class Venue:
         effect = now_ns
         for tx in txs:
             effect = self.enqueue(account, key, tx)
+        self.commit()  # kept before the receipt leaves
         return Receipt([tx.hash for tx in txs], effect // MS, self.say_quota(account, used),
                        account.quota if used else None)  # fmt: skip
 

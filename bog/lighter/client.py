@@ -10,10 +10,10 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable
+from typing import Protocol
 
 from picows import WSError, WSFrame, WSListener, WSMsgType, WSTransport, ws_connect
 
-from bog._core.stream import Stream
 from bog.errors import one_line
 from bog.lighter.connection import Connection, Do, State
 
@@ -26,6 +26,21 @@ READ_BYTES = 1 << 18
 _quiet = logging.getLogger("bog.picows")
 _quiet.addHandler(logging.NullHandler())
 _quiet.propagate = False
+
+
+class Receiver(Protocol):
+    """What takes the messages of a socket: the feed's stream, or the gateway's inbox."""
+
+    @property
+    def heard_ns(self) -> int: ...
+    @property
+    def market(self) -> int: ...
+    @property
+    def code(self) -> int: ...
+    def frame(self, data: bytes | bytearray | memoryview, /) -> int: ...
+    def heard(self) -> None: ...
+    def beat(self) -> None: ...
+    def down(self) -> None: ...
 
 
 class Listener(WSListener):
@@ -102,7 +117,7 @@ class Client:
     def __init__(
         self,
         url: str,
-        stream: Stream,
+        stream: Receiver,
         machine: Connection,
         *,
         most_bytes: int,

@@ -319,9 +319,13 @@ class Connection:
             self.waiting.remove(request)
             if request.again:
                 self._send(f'{{"type":"unsubscribe","channel":"{request.channel}"}}', now)
-            self._send(f'{{"type":"subscribe","channel":"{request.channel}"}}', now)
+            self._send(self.subscription(request), now)
             self.asked, self.asked_ns = request, now
             return
+
+    def subscription(self, request: Request) -> str:
+        """Return the message that subscribes a channel."""
+        return f'{{"type":"subscribe","channel":"{request.channel}"}}'
 
     def _send(self, text: str, now: int) -> None:
         self.messages.use(now)

@@ -170,9 +170,9 @@ def status(one: Followed) -> str:
     )
 
 
-def connection_status(client: Client) -> str:
+def connection_status(client: Client, stream: Stream) -> str:
     """Return one line about the connection."""
-    machine, stream = client.machine, client.stream
+    machine = client.machine
     counts = machine.counters
     return (
         f"{machine.state.value}, {stream.frames} frames, {stream.size / 1e6:.1f} MB, "
@@ -204,7 +204,7 @@ async def follow(plan: Plan, settings: Settings, outlets: Outlets, stopped: list
     failed: set[int] = set()
 
     def tell() -> None:
-        say(connection_status(client))
+        say(connection_status(client, stream))
         for one in followed:
             say(status(one))
 

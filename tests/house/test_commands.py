@@ -34,7 +34,7 @@ def test_a_command_says_how_to_use_it(name: str, tmp_path: Path) -> None:
 def test_the_readme_names_no_command_that_does_not_exist() -> None:
     readme = ROOT / "README.md"
     text = readme.read_text() if readme.exists() else ""
-    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), flags=re.M))
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), flags=re.M))
     blocks = "\n".join(re.findall(r"^```(?:sh|bash|console)\n(.*?)^```", text, flags=re.M | re.S))
     for line in blocks.splitlines():
         words = line.removeprefix("$ ").split()
@@ -50,7 +50,7 @@ def test_the_readme_names_no_command_that_does_not_exist() -> None:
 def test_every_target_of_the_makefile_is_documented() -> None:
     text = (ROOT / "Makefile").read_text()
     (phony,) = re.findall(r"^\.PHONY: (.*)$", text, flags=re.M)
-    assert set(re.findall(r"^([a-z]+):.*##", text, flags=re.M)) == set(phony.split())
+    assert set(re.findall(r"^([a-z-]+):.*##", text, flags=re.M)) == set(phony.split())
 
 
 def test_a_wheel_carries_configuration_headers_and_stubs(tmp_path: Path) -> None:

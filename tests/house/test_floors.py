@@ -44,11 +44,13 @@ COLD = ["calibrate", "coefficients"]
 LOOP = ["show", "stages", "lane", "loop"]
 # cold drivers of rooms, for tests, recovery and backtests; nothing imports them but Python
 DRIVERS = {"adversary", "backtest", "fold"}
+# times the step and the ends of the feed; nothing imports it but benchmarks
+PROBES = {"bench"}
 # keys and signatures: bytes in, bytes out; knows the venue's transactions and nothing of trading
 SIGN = {"schnorr", "signer"}
 FLOORS = [
     NOUNS, ROOMS, set(STRATEGY), set(PAPER), STEP, MARKET, WORLD, set(COLD), set(LOOP), DRIVERS,
-    SIGN,
+    PROBES, SIGN,
 ]  # fmt: skip
 
 # what a module of each floor may cimport, itself apart
@@ -73,6 +75,7 @@ MAY_REACH = {
         for at, name in enumerate(LOOP)
     },
     **dict.fromkeys(DRIVERS, NOUNS | ROOMS | set(STRATEGY) | {"paper", "paper_state", "source"}),
+    "bench": NOUNS | STEP | WORLD,
 }
 # each with its reason
 EXCEPTIONS = {
