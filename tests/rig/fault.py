@@ -184,8 +184,8 @@ def _tests() -> list[str]:
 def _said(result: dict[str, Any]) -> str:
     """Return what a row measured, or what it failed with, without the folders of this machine."""
     failed = (line[1:].strip() for line in result["why"].splitlines() if line.startswith("E "))
-    text = str(next(failed, "") or result["notes"]).replace("|", "/")
-    return re.sub(r"(?:/[\w.-]+)+/", "", text)[:400]
+    text = "; ".join(part for part in (next(failed, ""), result["notes"]) if part)
+    return re.sub(r"(?:/[\w.-]+)+/", "", text.replace("|", "/"))[:400]
 
 
 def _markdown(results: dict[str, dict[str, Any]]) -> str:
