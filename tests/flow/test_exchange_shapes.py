@@ -99,6 +99,8 @@ def session(
     with Exchange(place, "--tier-latency", "0", "--account", "1000") as exchange:
         trader = exchange.trader()
         token = trader.token
+        trader.post(trader.order("bid", 1_250_000, 100, tif=0, type=1))
+        exchange.ask(do="liquidate", account=1000)
         with Socket(exchange) as ws:
             for channel in (*CHANNELS, *PRIVATE):
                 ws.subscribe(channel, token if channel in PRIVATE else "")
