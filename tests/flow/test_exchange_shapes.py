@@ -122,6 +122,7 @@ def session(
                     break
             ws.say(type="unsubscribe", channel="order_book/1")
             ws.until(type="unsubscribed")
+            trader.post(trader.order("bid", FAR, 100, client=21))  # rests while the next one comes
             with exchange.socket(*PRIVATE, token=token) as later:
                 seen = ws.seen + later.seen
         yield exchange, trader, seen
