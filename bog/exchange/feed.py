@@ -263,7 +263,9 @@ class Feed(Frames):
         if found and self.wanted(f"account_all_positions/{number}"):
             self.say(f"account_all_positions/{number}", {
                 "channel": f"account_all_positions:{number}", "positions": found, "shares": [],
-                "type": "update/account_all_positions"})  # fmt: skip
+                "last_funding_round": None,
+                    "last_funding_discount": None,
+                    "type": "update/account_all_positions"})  # fmt: skip
 
     def say_txs(self, number: int, records: list[TxRecord]) -> None:
         """Send what became of transactions: the only channel that says why one was refused."""

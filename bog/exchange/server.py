@@ -164,7 +164,14 @@ class Server:
         return ws
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
-        """Answer a REST request, or spoil the answer as the script says."""
+        """Answer a REST request; a connection that is gone, by script or not, is no error."""
+        try:
+            return await self.respond(request)
+        except ConnectionError:
+            return web.Response()
+
+    async def respond(self, request: web.Request) -> web.StreamResponse:
+        """Answer, or spoil the answer as the script says."""
         await self.faults.passage()
         path = request.path.removeprefix("/api/v1/").strip("/")
         try:

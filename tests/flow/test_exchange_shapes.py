@@ -22,6 +22,7 @@ PRIVATE = ("account_all/1000", "account_orders/1/1000", "account_all_orders/1000
            "account_market/1/1000", "account_all_trades/1000", "account_all_positions/1000",
            "account_all_assets/1000", "account_tx/1000", "user_stats/1000",
            "notification/1000")  # fmt: skip
+LEFT_OUT = {"maker_fee", "taker_fee"}  # where it is zero, as the venue does
 # there is no spot market here
 NO_SPOT = {"ws/spot_market_stats_subscribed_single.json", "ws/spot_market_stats_update_all.json",
            "ws/spot_market_stats_update_single.json"}  # fmt: skip
@@ -54,6 +55,8 @@ def missing(sample: Any, ours: Any, path: str = "") -> list[str]:
             found += (
                 missing(value, other, f"{path}.N") if other != "none" else [f"{path}: is empty"]
             )
+        elif key not in ours and key in LEFT_OUT:
+            continue
         elif key not in ours:
             found.append(f"{path}.{key} is not there")
         else:
@@ -96,6 +99,8 @@ def session(
     with Exchange(place, "--tier-latency", "0", "--account", "1000") as exchange:
         trader = exchange.trader()
         token = trader.token
+        trader.post(trader.order("bid", 1_250_000, 100, tif=0, type=1))
+        exchange.ask(do="liquidate", account=1000)
         with Socket(exchange) as ws:
             for channel in (*CHANNELS, *PRIVATE):
                 ws.subscribe(channel, token if channel in PRIVATE else "")
@@ -117,7 +122,8 @@ def session(
                     break
             ws.say(type="unsubscribe", channel="order_book/1")
             ws.until(type="unsubscribed")
-            with Socket(exchange, *PRIVATE, token=token) as later:
+            trader.post(trader.order("bid", FAR, 100, client=21))  # rests while the next one comes
+            with exchange.socket(*PRIVATE, token=token) as later:
                 seen = ws.seen + later.seen
         yield exchange, trader, seen
 
@@ -153,7 +159,7 @@ def test_the_control_frames_are_the_venues_to_the_byte(
     ):
         assert {"code": code, "message": message} in errors
     exchange, _, _ = session
-    with Socket(exchange, "ticker/1") as ws:
+    with exchange.socket("ticker/1") as ws:
         ws.say(type="unsubscribe", channel="ticker/1")
         while not (text := ws.text()).startswith('{"type": "unsubscribed"'):
             pass
@@ -162,7 +168,9 @@ def test_the_control_frames_are_the_venues_to_the_byte(
 
 def test_the_book_frames_chain_and_trades_come_newest_first(session: Any) -> None:
     _, _, seen = session
-    books = [f["order_book"] for f in seen if f.get("channel") == "order_book:1"]
+    books = [
+        f["order_book"] for f in seen if f.get("channel") == "order_book:1" and "order_book" in f
+    ]
     assert len(books) > 3 and books[0]["begin_nonce"] == 0
     for before, after in pairwise(books):
         assert after["begin_nonce"] == before["nonce"] < after["nonce"]
@@ -175,8 +183,8 @@ def test_the_book_frames_chain_and_trades_come_newest_first(session: Any) -> Non
 
 def test_the_private_frames_keep_the_venues_quirks(session: Any) -> None:
     _, _, seen = session
-    orders = [o for f in seen for o in f.get("orders", {}).get("1", [])
-              if f.get("type") == "update/account_all_orders"]  # fmt: skip
+    updates = [f["orders"] for f in seen if f.get("type") == "update/account_all_orders"]
+    orders = [o for found in updates for o in found["1"]]
     statuses = {o["status"] for o in orders}
     assert {"open", "filled", "canceled", "canceled-post-only"} <= statuses
     for o in orders:
