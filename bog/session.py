@@ -25,7 +25,7 @@ from bog.view import Status, Watch
 
 LIVE_FEEDS = ("huginn", "lighter")  # they come through shared memory, in real time
 REPORT_SEC = 5.0  # a reader of the report may take so long
-MISSING_LIVE = "the gateway that signs and sends, and the arming that permits it"
+MISSING_LIVE = "what joins its engine with a gateway, and so takes no token of bog-arm"
 
 
 def refuse_live(origin: str) -> NoReturn:

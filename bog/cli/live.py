@@ -30,7 +30,8 @@ def flags_of(values: dict[str, Any]) -> dict[str, Any]:
     for name, path in {
         "feed": ("feed", "source"), "preset": ("feed", "preset"), "seed": ("feed", "seed"),
         "speed": ("feed", "speed"), "mode": ("execution", "mode"), "tier": ("execution", "tier"),
-        "journal": ("journal", "directory"), "log_level": ("monitoring", "log_level"),
+        "dry_run": ("execution", "dry_run"), "journal": ("journal", "directory"),
+        "log_level": ("monitoring", "log_level"),
         "strategy": ("strategy", "name"), "feed_dir": ("feed", "directory"),
         **{f"{key} {market}": ("markets", str(market), key) for market in values["market"]
            for key in ("price_decimals", "size_decimals")},
@@ -44,38 +45,53 @@ def flags_of(values: dict[str, Any]) -> dict[str, Any]:
     return tree
 
 
+# what bog-arm must be told as bog-live is
+DECIDING = [
+    click.option("--market", type=click.IntRange(0, 999_999), required=True, multiple=True,
+                 help="The market's number at the venue: 0 is ETH, 1 is BTC. Repeat it to trade "
+                 "several in one thread, under one limit."),
+    click.option("--config", metavar="FILE", help="TOML over the defaults; a bare name is one "
+                 "that ships: development, production, binance."),
+    click.option("--strategy", metavar="NAME", help="simple_spread or inventory."),
+    click.option("--feed", metavar="SOURCE", help="sim, huginn, lighter, or replay:FILE."),
+    click.option("--tier", help="Account tier: standard, plus, premium, premium_500k."),
+    click.option("--journal", metavar="DIR", help="Where position and PnL survive a restart."),
+    click.option("--feed-dir", metavar="DIR", help="Where shared memory is."),
+    click.option("--dry-run/--no-dry-run", default=None,
+                 help="Live: everything but the send, in a journal of its own."),
+]  # fmt: skip
+OTHERS = [
+    click.option("--preset", help="Built-in market: quiet, active or toxic."),
+    click.option("--script", type=click.Path(exists=True, dir_okay=False),
+                 help="Built-in market: a file of incidents."),
+    click.option("--cpu", type=click.IntRange(0), help="Pin the engine here and let it spin."),
+    click.option("--duration", metavar="TIME", help="Stop after so much market time: 120s, 2h."),
+    click.option("--speed", metavar="N", help="Times real time, or max."),
+    click.option("--seed", type=click.IntRange(0), help="Of the built-in market."),
+    click.option("--price-decimals", type=click.IntRange(0, 9),
+                 help="Scale of a recording's prices, when the market's is another."),
+    click.option("--size-decimals", type=click.IntRange(0, 9),
+                 help="Scale of a recording's sizes."),
+    click.option("--no-publish", is_flag=True, help="Keep an embedded feed to ourselves."),
+    click.option("--clear-halt", type=click.IntRange(1), metavar="ID",
+                 help="Trade again after the halt of this number was understood."),
+    click.option("--log-level", help="debug, info, warning or error."),
+    click.option("--report", metavar="FILE.json", help="Write the report here, too."),
+    click.option("--show-config", is_flag=True,
+                 help="Print every setting in force and where it comes from; trade nothing."),
+]  # fmt: skip
+
+
+def deciding(command: Any) -> Any:
+    """Add the options that decide what a live start would do."""
+    for option in reversed(DECIDING):
+        command = option(command)
+    return command
+
+
 def options(command: Any) -> Any:
     """Add the options that every spelling of bog-live shares."""
-    for option in reversed([
-        click.option("--market", type=click.IntRange(0, 999_999), required=True, multiple=True,
-                     help="The market's number at the venue: 0 is ETH, 1 is BTC. Repeat it to trade "
-                     "several in one thread, under one limit."),
-        click.option("--config", metavar="FILE", help="TOML over the defaults; a bare name is one "
-                     "that ships: development, production, binance."),
-        click.option("--strategy", metavar="NAME", help="simple_spread or inventory."),
-        click.option("--feed", metavar="SOURCE", help="sim, huginn, lighter, or replay:FILE."),
-        click.option("--preset", help="Built-in market: quiet, active or toxic."),
-        click.option("--script", type=click.Path(exists=True, dir_okay=False),
-                     help="Built-in market: a file of incidents."),
-        click.option("--cpu", type=click.IntRange(0), help="Pin the engine here and let it spin."),
-        click.option("--duration", metavar="TIME", help="Stop after so much market time: 120s, 2h."),
-        click.option("--speed", metavar="N", help="Times real time, or max."),
-        click.option("--seed", type=click.IntRange(0), help="Of the built-in market."),
-        click.option("--tier", help="Account tier: standard, plus, premium, premium_500k."),
-        click.option("--price-decimals", type=click.IntRange(0, 9),
-                     help="Scale of a recording's prices, when the market's is another."),
-        click.option("--size-decimals", type=click.IntRange(0, 9),
-                     help="Scale of a recording's sizes."),
-        click.option("--journal", metavar="DIR", help="Where position and PnL survive a restart."),
-        click.option("--feed-dir", metavar="DIR", help="Where shared memory is."),
-        click.option("--no-publish", is_flag=True, help="Keep an embedded feed to ourselves."),
-        click.option("--clear-halt", type=click.IntRange(1), metavar="ID",
-                     help="Trade again after the halt of this number was understood."),
-        click.option("--log-level", help="debug, info, warning or error."),
-        click.option("--report", metavar="FILE.json", help="Write the report here, too."),
-        click.option("--show-config", is_flag=True,
-                     help="Print every setting in force and where it comes from; trade nothing."),
-    ]):  # fmt: skip
+    for option in reversed([*DECIDING, *OTHERS]):
         command = option(command)
     return command
 
