@@ -76,8 +76,9 @@ def test_what_the_venue_refuses_is_refused_and_a_crossing_order_does_not_take(
 ) -> None:
     rig = gateway()
     Taker(exchange).take(PX, 1000, Side.ASK, force=2)
-    crossing, small = rig.place(PX, 1000), rig.place(PX - 50_000, 1)
-    assert rig.wait(crossing, "REJECT").reason == Reject.REJ_POST_ONLY, rig.lines.lines
+    crossing = rig.place(PX, 1000)
+    assert rig.wait(crossing, "REJECT").reason == Reject.REJ_POST_ONLY
+    small = rig.place(PX - 50_000, 1)
     assert rig.wait(small, "REJECT").reason == Reject.REJ_MIN_SIZE
     assert exchange.god()["fills"] == 0
 
