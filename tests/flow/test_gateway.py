@@ -76,8 +76,9 @@ def test_what_the_venue_refuses_is_refused_and_a_crossing_order_does_not_take(
 ) -> None:
     rig = gateway()
     Taker(exchange).take(PX, 1000, Side.ASK, force=2)
-    crossing, small = rig.place(PX, 1000), rig.place(PX - 50_000, 1)
+    crossing = rig.place(PX, 1000)
     assert rig.wait(crossing, "REJECT").reason == Reject.REJ_POST_ONLY
+    small = rig.place(PX - 50_000, 1)
     assert rig.wait(small, "REJECT").reason == Reject.REJ_MIN_SIZE
     assert exchange.god()["fills"] == 0
 
@@ -154,6 +155,7 @@ def test_a_gateway_started_anew_finds_and_cancels_what_the_one_before_left(
 
 def test_foreign_orders_are_left_alone(gateway: Any, exchange: Exchange) -> None:
     other = Taker(exchange, ACCOUNT)
+    other.client = 1_000_000  # not one of the engine's
     other.take(PX - 1000, 1000, Side.BID, force=2)
     rig = gateway()
     id = rig.place(PX, 1000)
@@ -169,7 +171,8 @@ def test_a_key_that_the_venue_does_not_know_ends_the_start_in_one_line(
     rig = Rig(tmp_path, exchange, shm, trade={"index": 4, "path": str(exchange.key(4, 1001))})
     line = rig.lines.wait(lambda line: line["event"] == "error")
     assert line["code"] == 78 and "key 4 of account 1000 is another at the venue" in line["message"]
-    assert rig.close() == 78
+    assert rig.child.wait(20) == 78
+    rig.close()
 
 
 def test_a_terminated_gateway_leaves_nothing_resting_and_no_secret_anywhere(

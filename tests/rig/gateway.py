@@ -30,8 +30,9 @@ class Lines:
         self.thread.start()
 
     def _read(self) -> None:
-        for line in self.child.stdout:
-            self.lines.append(json.loads(line))
+        with self.child.stdout as lines:
+            for line in lines:
+                self.lines.append(json.loads(line))
 
     def wait(self, what: Any, within_s: float = READY_S) -> dict[str, Any]:
         """Return the first line for which `what` is true, seen already or not."""
@@ -88,6 +89,7 @@ class Exchange:
     def close(self) -> None:
         self.child.terminate()
         self.child.wait(20)
+        self.child.stdout.close()
 
 
 class Rig:
@@ -180,6 +182,7 @@ class Rig:
     def close(self) -> int:
         self.child.terminate()
         code = self.child.wait(20)
+        self.lines.thread.join(5)
         self.beating = False
         self.path.unlink(missing_ok=True)
         return code
