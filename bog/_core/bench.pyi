@@ -12,6 +12,7 @@ _Rows = Sequence[tuple[int, int, int]]
 MEETING_BYTES: int
 
 def ticks() -> int: ...
+
 @final
 class Blocks:
     commands: int

@@ -17,8 +17,8 @@ from bog._core.clock cimport mono_ns
 from bog._core.frames cimport (
     BAD_DECIMALS, CHAIN_NONE, FAMILY_BOOK, FAMILY_TRADE, FRAME_CONNECTED,
     FRAME_ERROR, FRAME_PING, FRAME_ROWS, FRAME_SHUTDOWN, FRAME_SNAPSHOT, FRAME_STATS,
-    FRAME_TRADES_PAST, FRAME_UNSUBSCRIBED, FRAME_UPDATE, FrameDraft, FrameParser, frame_message, frame_route,
-    parse_frame,
+    FRAME_TRADES_PAST, FRAME_UNSUBSCRIBED, FRAME_UPDATE, FrameDraft, FrameParser,
+    frame_message, frame_route, parse_frame,
 )
 from bog._core.memory cimport lines
 from bog._core.publisher cimport Publisher

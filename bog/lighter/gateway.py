@@ -89,9 +89,9 @@ class Gateway:
         self.rules = Rules(
             expired_ms=spec["expired_ms"], skew_ms=spec["skew_ms"], post_only=spec["post_only"]
         )
-        self.signers = {name: self._signer(spec[name]) for name in ("trade", "guard")}  # type: ignore[literal-required]
+        self.signers = {name: self._signer(spec[name]) for name in ("trade", "guard")}
         trade, guard = (
-            Key(name, spec[name]["index"], self.signers[name], Nonces(self.rules.skew_ms))  # type: ignore[literal-required]
+            Key(name, spec[name]["index"], self.signers[name], Nonces(self.rules.skew_ms))
             for name in ("trade", "guard")
         )
         self.desk = Desk(
@@ -416,7 +416,7 @@ class Gateway:
                     )
                 for name in ("trade", "guard"):
                     public = self.signers[name].public_key
-                    await hello.check_key(self.asker, spec["account"], spec[name], public)  # type: ignore[literal-required]
+                    await hello.check_key(self.asker, spec["account"], spec[name], public)
                 for market in spec["markets"]:
                     await hello.check_market(self.asker, market)
                 limits = await hello.limits_of(self.asker, spec["account"], self.token())

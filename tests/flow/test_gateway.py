@@ -122,7 +122,9 @@ def test_a_fill_while_the_socket_was_gone_is_told_once(gateway: Any, exchange: E
     assert rig.told(id).count("FILL") == 1 and resting(exchange) == []
 
 
-def test_an_engine_that_falls_silent_has_its_orders_canceled(gateway: Any, exchange: Exchange) -> None:
+def test_an_engine_that_falls_silent_has_its_orders_canceled(
+    gateway: Any, exchange: Exchange
+) -> None:
     rig = gateway(silent_ms=1000)
     ids = [rig.place(PX - n, 1000) for n in range(3)]
     for id in ids:
