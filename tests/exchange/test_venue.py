@@ -355,6 +355,7 @@ def test_a_store_brings_everything_back_after_a_kill(tmp_path: Path) -> None:
     order = taker.place("bid", MIDDLE, 70, tif=IOC)
     assert order is not None and order.filled == 70
     assert path.stat().st_mode & 0o077 == 0
+    kept.close()
 
 
 def test_a_damaged_store_is_refused(tmp_path: Path) -> None:
