@@ -58,7 +58,7 @@ def order(state: State, found: Order, snapshot: bool) -> Json:
         "order_flags": 0,
         "order_version": found.version,
         "market_symbol": spec.symbol,
-        "market_kind": "perp",
+        "market_kind": "perps",
         "block_height": found.block,
         "timestamp": found.updated_s,
         "created_at": found.created_s,
@@ -92,7 +92,7 @@ def trade(state: State, found: Trade) -> Json:
             found.taker_realized if found.is_maker_ask else found.maker_realized
         ),
         "market_symbol": spec.symbol,
-        "market_kind": "perp",
+        "market_kind": "perps",
     }
     for side, (index, client, _) in (("ask", found.ask), ("bid", found.bid)):
         shown |= {f"{side}_id": index, f"{side}_id_str": str(index), f"{side}_client_id": client,

@@ -394,6 +394,8 @@ class Desk:
             del self.pending[message.id]
             message.key.nonces.lost()
             self.failed += 1
+        for key in self.keys:
+            key.nonces.expire(venue_ms)
         self.fates.overdue(now)
         for order in self.fates.revenants:
             self._cancel_one(order.id, order.market)

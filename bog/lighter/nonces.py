@@ -129,6 +129,14 @@ class Nonces:
         """An answer did not come, or the connection is gone: nothing is bound before a resync."""
         self.synced = False
 
+    def expire(self, now_ms: int) -> None:
+        """Ask the venue anew once an open payload has expired: its answer proves it dead or used."""
+        if any(
+            p.state is State.OPEN and now_ms > p.expired_ms + self.skew_ms
+            for p in self.payloads.values()
+        ):
+            self.synced = False
+
     def resync(self, venue_next: int, now_ms: int) -> list[Payload]:
         """Take the venue's next nonce, asked for after the last payload left; return what it settles.
 
