@@ -30,7 +30,8 @@ class Accounts(Desk):
             raise Refusal(20001, " : by")
         if not found:
             raise Refusal(21100)
-        return {"total": len(found), "accounts": [views.account(self.state, a) for a in found]}
+        return {"total": len(found), "next_cursor": "",
+                "accounts": [views.account(self.state, a) for a in found]}  # fmt: skip
 
     def get_accountsByL1Address(self, query: Query, _: str) -> Json:
         """Account indices of an address; the first is the master."""

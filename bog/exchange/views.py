@@ -224,7 +224,16 @@ def account(state: State, found: Account) -> Json:
         "shares": [],
         "pending_unlocks": [],
         "approved_integrators": [],
+        "pool_info": NO_POOL,
     }
+
+
+# captured answers of accounts that are no pools have none; the official models want one
+NO_POOL: Json = {
+    "status": 0, "operator_fee": "0", "min_operator_share_rate": "0", "total_shares": 0,
+    "operator_shares": 0, "annual_percentage_yield": 0, "daily_returns": [], "share_prices": [],
+    "sharpe_ratio": 0, "strategies": [],
+}  # fmt: skip
 
 
 def tx(record: TxRecord, state: State) -> Json:
