@@ -10,7 +10,7 @@ from libc.string cimport memcpy, memset
 
 from bog._core.apart cimport apart_void
 from bog._core.book cimport (
-    BOOK_BAD_PX, BOOK_SOUND, book_check, book_copy_touch, book_same_touch,
+    BOOK_BAD_PX, BOOK_SOUND, book_copy_touch, book_fault, book_full, book_same_touch,
 )
 from bog._core.engine_grid cimport engine_grid
 from bog._core.engine_side cimport engine_crowded, engine_side
@@ -218,24 +218,36 @@ cdef inline apart_void engine_on_new_book(Engine *e, const Record *record, Out *
     engine_think(e, EVENT_RECORD, out)
 
 
-cdef inline void engine_on_book(Engine *e, const Record *record, Out *out) noexcept nogil:
-    """Look: an unchanged touch of a sound book is nothing to think about."""
-    cdef int fault, late
+cdef inline int engine_late(Engine *e, const Record *record) noexcept nogil:
+    """Count a book, sound or not, and return 1 when the venue's time of it says that it is late."""
     e.books += 1
-    late = freshness_book(&e.freshness, &e.limits, e.now_ns, record.exch_ns)
-    fault = book_check(record)
+    return freshness_book(&e.freshness, &e.limits, e.now_ns, record.exch_ns)
+
+
+cdef inline int engine_unchanged(Engine *e, const Record *record, int late) noexcept nogil:
+    """Return 1 when a sound book has the touch that was thought about: there is nothing to do."""
+    return e.book_ok and not e.pending and not late and book_same_touch(record, &e.book)
+
+
+cdef inline void engine_on_other_book(Engine *e, const Record *record, Out *out) noexcept nogil:
+    """Take a book that book_full has not passed: with fewer levels, or none that can be believed."""
+    cdef int late = engine_late(e, record)
+    cdef int fault = book_fault(record)
     if fault != BOOK_SOUND:
         engine_on_bad_book(e, fault, out)
-    elif e.book_ok and not e.pending and not late and book_same_touch(record, &e.book):
+    elif engine_unchanged(e, record, late):
         e.unchanged += 1
     else:
         engine_on_new_book(e, record, out)
 
 
 cdef inline apart_void engine_on_other(Engine *e, const Event *event, Out *out) noexcept nogil:
-    """Take an event that is no book."""
+    """Take any event but a full sound book."""
     cdef JournalRec *rec
     if event.kind == EVENT_RECORD:
+        if event.record.kind == REC_BOOK:
+            engine_on_other_book(e, event.record, out)
+            return
         if not engine_on_record(e, event.record, out):
             return
     elif event.kind == EVENT_REPORT:
@@ -261,24 +273,33 @@ cdef inline apart_void engine_on_other(Engine *e, const Event *event, Out *out) 
     engine_think(e, event.kind, out)
 
 
-cdef inline void engine_step(Engine *e, const Event *event, Out *out) noexcept nogil:
+cdef inline int engine_step(Engine *e, const Event *event, Out *out) noexcept nogil:
     """Take one event and write the records and commands that follow from it into `out`.
 
-    Time never runs backwards: an event from the past is taken at the present.
+    Return 0 when there are none for certain. Time never runs backwards: an event from the past is
+    taken at the present.
     """
+    cdef int late
     out.n_commands = out.n_records = 0
     if event.time_ns > e.now_ns:
         e.now_ns = event.time_ns
     if event.alive_ns > 0:
         e.alive_ns = event.alive_ns
-    e.room = event.room
-    if e.over != (event.over != 0):
-        e.over = event.over != 0
+    if e.over != event.over:
+        e.over = event.over
         e.pending = 1
-    if event.kind == EVENT_RECORD and event.record.kind == REC_BOOK:
-        engine_on_book(e, event.record, out)
-    else:
+    if event.kind != EVENT_RECORD or not book_full(event.record):
+        e.room = event.room
         engine_on_other(e, event, out)
+        return 1
+    # an unchanged touch of a sound book is nothing to think about
+    late = engine_late(e, event.record)
+    if engine_unchanged(e, event.record, late):
+        e.unchanged += 1
+        return 0
+    e.room = event.room
+    engine_on_new_book(e, event.record, out)
+    return 1
 
 
 cdef inline int engine_init(

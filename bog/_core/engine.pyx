@@ -13,7 +13,7 @@ from bog._core.engine_state cimport (
     EVENT_REPORT, EVENT_TIMER, Engine, Event, Out, engine_mark2, engine_word,
 )
 from bog._core.inventory cimport MODEL_STEPS, Model
-from bog._core.journal cimport Journal, Segment, journal_append
+from bog._core.journal cimport Journal, Segment, journal_append_all
 from bog._core.memory cimport lines
 from bog._core.orders cimport ORDERS_CAP
 from bog._core.position cimport position_daily2, position_equity2, position_holds
@@ -36,18 +36,14 @@ cdef void measured_turn(Engine *e, const Event *event, Out *out, Journal *journa
     Called by pointer only, so that it stays a function of its own: benchmarks/count.py counts the
     instructions from its entry to its return.
     """
-    cdef int64_t i
-    engine_step(e, event, out)
-    for i in range(out.n_records):
-        journal_append(journal, &out.record[i])
+    if engine_step(e, event, out):
+        journal_append_all(journal, out.record, out.n_records)
 
 
 cdef void quiet_turn(Engine *e, const Event *event, Out *out, Journal *journal) noexcept nogil:
     """Do the same, uncounted: a turn that only prepares the next one."""
-    cdef int64_t i
-    engine_step(e, event, out)
-    for i in range(out.n_records):
-        journal_append(journal, &out.record[i])
+    if engine_step(e, event, out):
+        journal_append_all(journal, out.record, out.n_records)
     # also keeps the compiler from folding the two functions into one
     journal.page.durable = journal.written
 
@@ -133,7 +129,7 @@ cdef class EngineProbe:
         self.event.alive_ns = time_ns if alive_ns is None else alive_ns
         self.event.arg = arg
         self.event.room = self.room
-        self.event.over = self.over
+        self.event.over = 1 if self.over else 0
         self.event.record = self.record
         self.event.report = self.told
         self.event.model = &self.numbers

@@ -40,7 +40,7 @@ typedef struct bog_event {
     bog_ns_t alive_ns; /* when the feed was last known alive */
     uint64_t arg;
     bog_quanta_t room; /* what this market may come to hold at worst; INT64_MAX: no such limit */
-    uint64_t over;     /* 1: all markets together are past their limit */
+    uint64_t over;     /* 1: all markets together are past their limit; else 0 */
     const bog_record_t *record;
     const bog_report_t *report;
     const bog_model_t *model;
@@ -73,7 +73,7 @@ typedef struct bog_engine {
     bog_ns_t mark_ns;
     bog_px_t mid2;         /* of the last two-sided book that the market breaker believed */
     bog_ns_t sample_ns;    /* next sampling of the day's peak */
-    bog_quanta_t room;     /* of the last event, as is `over` */
+    bog_quanta_t room;     /* of the last event that was thought about */
     bog_ns_t quoted_ns[2]; /* when a side was last placed or amended */
     uint64_t commands;     /* given so far, over all runs */
     uint32_t market;
@@ -84,7 +84,7 @@ typedef struct bog_engine {
     uint8_t denied[2]; /* last journaled verdict of a side */
     uint8_t why[2];    /* 0 quoting, else quiet reason or 32 + verdict */
     uint8_t invalid;   /* reason of the last refused book */
-    uint8_t over;
+    uint64_t over;     /* of the last event */
     uint64_t unchanged, books, crossed, refused;
     bog_strategy_memory_t memory; /* last, because it is long and mostly cold */
 } bog_engine_t;

@@ -81,7 +81,7 @@ cdef extern from "engine_state.h" nogil:
         uint8_t denied[2]
         uint8_t why[2]
         uint8_t invalid
-        uint8_t over
+        uint64_t over
         uint64_t unchanged
         uint64_t books
         uint64_t crossed

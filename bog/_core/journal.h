@@ -140,6 +140,28 @@ static inline int bog_journal_append(bog_journal_t *journal, bog_journal_rec_t *
 }
 
 /*
+ * Append `n` records as bog_journal_append would one by one; return how many it took.
+ */
+static inline int64_t bog_journal_append_all(bog_journal_t *journal, bog_journal_rec_t *rec,
+                                             int64_t n)
+{
+    int64_t i = 0;
+    if (n <= 0)
+        return 0;
+    if (__builtin_expect(journal->written + (uint64_t)n - journal->durable_seen <=
+                                 journal->capacity &&
+                             !__atomic_load_n(&journal->page->failed, __ATOMIC_RELAXED),
+                         1)) {
+        for (; i < n; i++)
+            bog_journal_store(journal, &rec[i]);
+        return n;
+    }
+    while (i < n && bog_journal_append(journal, &rec[i]) == BOG_JOURNAL_OK)
+        i++;
+    return i;
+}
+
+/*
  * As bog_journal_append, also when the disk has failed: the memory still takes what a drain says,
  * its cancels and the fills that came before them, and the next start reads it there.
  */
