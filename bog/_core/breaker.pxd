@@ -28,21 +28,35 @@ cdef inline int breaker_violated(Breaker *b, int violation) noexcept nogil:
     return violation
 
 
-cdef inline int breaker_look(
-    Breaker *b, const Limits *limits, px_t bid, px_t ask
+cdef inline int breaker_judge(
+    const Breaker *b, const Limits *limits, px_t bid, px_t ask
 ) noexcept nogil:
-    """Judge a book with 0 < bid < ask < PX_MAX; return what is wrong with it (enum Violation).
+    """Return what is wrong with a book with 0 < bid < ask < PX_MAX (enum Violation).
 
     Exactly the limit passes: a spread of breaker_spread_ppm of the mid, a move of breaker_move_ppm
-    of the reference. What passes is the new reference and ends the row of violations.
+    of the reference.
     """
     cdef px_t mid2 = bid + ask, move = mid2 - b.mid2
     if (ask - bid) * 2_000_000 > limits.breaker_spread_ppm * mid2:
-        return breaker_violated(b, VIOLATION_SPREAD)
+        return VIOLATION_SPREAD
     if b.mid2 > 0 and (
         (move if move > 0 else -move) * 1_000_000 > limits.breaker_move_ppm * b.mid2
     ):
-        return breaker_violated(b, VIOLATION_MOVE)
+        return VIOLATION_MOVE
+    return VIOLATION_NONE
+
+
+cdef inline int breaker_look(
+    Breaker *b, const Limits *limits, px_t bid, px_t ask
+) noexcept nogil:
+    """Judge a book and remember it; return what breaker_judge does.
+
+    What passes is the new reference and ends the row of violations.
+    """
+    cdef px_t mid2 = bid + ask
+    cdef int violation = breaker_judge(b, limits, bid, ask)
+    if violation != VIOLATION_NONE:
+        return breaker_violated(b, violation)
     b.mid2 = mid2
     b.count = 0
     b.violation = VIOLATION_NONE

@@ -12,6 +12,7 @@ from bog._core.apart cimport apart_void
 from bog._core.book cimport (
     BOOK_BAD_PX, BOOK_SOUND, book_copy_touch, book_fault, book_full, book_same_touch,
 )
+from bog._core.engine_calm cimport engine_calm_turn, engine_is_calm, engine_settle
 from bog._core.engine_grid cimport engine_grid
 from bog._core.engine_side cimport engine_crowded, engine_side
 from bog._core.engine_state cimport (
@@ -34,7 +35,7 @@ from bog._core.position cimport position_fill, position_funding
 from bog._core.quota cimport quota_init
 from bog._core.risk cimport Moment, risk_init, risk_standing
 from bog._core.types cimport (
-    ALLOW, ASK, BID, DENY_DAILY_LOSS, DENY_DRAWDOWN, HALT_ACCOUNTING, HALT_DAILY_LOSS,
+    ALLOW, DENY_DAILY_LOSS, DENY_DRAWDOWN, HALT_ACCOUNTING, HALT_DAILY_LOSS,
     HALT_DRAWDOWN, HALT_KILLED, HALT_VENUE, J_ACK, J_AMENDED, J_AMEND_REJECT, J_CANCELED,
     J_CANCEL_REJECT, J_EPOCH, J_EXPIRED, J_FILL, J_FUNDING, J_GAP, J_LEVEL, J_REJECT, J_UNKNOWN,
     LEVEL_DRAIN, LEVEL_KILLED, REC_BOOK, REC_STATS, REC_STATUS, REP_ACK, REP_AMENDED, REP_AMEND_REJECT,
@@ -128,7 +129,7 @@ cdef inline apart_void engine_loss(Engine *e, int verdict, half_t daily2, Out *o
 cdef inline apart_void engine_sides(
     Engine *e, const Moment *m, int standing, Out *out
 ) noexcept nogil:
-    """Act on both sides of a grid, or where all markets together hold too much."""
+    """Act on both sides, each judged by itself; on one of a grid, or where all markets hold too much."""
     cdef int side, verdict
     for side in range(2):
         verdict = standing
@@ -137,7 +138,7 @@ cdef inline apart_void engine_sides(
         if e.params.grid_orders > 1:
             engine_grid(e, side, m, verdict, out)
         else:
-            engine_side(e, side, m, verdict, out)
+            engine_side(e, side, verdict, out)
 
 
 cdef inline void engine_decide(Engine *e, Out *out) noexcept nogil:
@@ -150,13 +151,9 @@ cdef inline void engine_decide(Engine *e, Out *out) noexcept nogil:
     standing = risk_standing(&e.limits, &e.risk, &e.book, &m)
     if standing == DENY_DAILY_LOSS or standing == DENY_DRAWDOWN:
         engine_loss(e, standing, m.daily2, out)
+    engine_settle(e, standing)
     engine_quote(e)
-    if e.over or e.params.grid_orders > 1:
-        engine_sides(e, &m, standing, out)
-        return
-    # once each, so that the side is a constant in both
-    engine_side(e, BID, &m, standing, out)
-    engine_side(e, ASK, &m, standing, out)
+    engine_sides(e, &m, standing, out)
 
 
 cdef inline apart_void engine_second(Engine *e, Out *out) noexcept nogil:
@@ -216,6 +213,16 @@ cdef inline apart_void engine_on_new_book(Engine *e, const Record *record, Out *
         else:
             e.crossed += 1
     engine_think(e, EVENT_RECORD, out)
+
+
+cdef inline apart_void engine_on_full_book(
+    Engine *e, const Record *record, int late, Out *out
+) noexcept nogil:
+    """Take a full sound book that is not unchanged, by the short way if it may be."""
+    if engine_is_calm(e, record, late):
+        engine_calm_turn(e, record, out)
+    else:
+        engine_on_new_book(e, record, out)
 
 
 cdef inline int engine_late(Engine *e, const Record *record) noexcept nogil:
@@ -298,7 +305,7 @@ cdef inline int engine_step(Engine *e, const Event *event, Out *out) noexcept no
         e.unchanged += 1
         return 0
     e.room = event.room
-    engine_on_new_book(e, event.record, out)
+    engine_on_full_book(e, event.record, late, out)
     return 1
 
 

@@ -10,7 +10,7 @@ from bog._core.engine cimport engine_init, engine_step
 from bog._core.engine_state cimport (
     EVENT_CLEAR_HALT, EVENT_CONNECTION, EVENT_EPOCH, EVENT_GAP, EVENT_LEVEL, EVENT_MODEL,
     EVENT_RECORD,
-    EVENT_REPORT, EVENT_TIMER, Engine, Event, Out, engine_mark2, engine_word,
+    EVENT_REPORT, EVENT_TIMER, Calm, Engine, Event, Out, engine_mark2, engine_word,
 )
 from bog._core.inventory cimport MODEL_STEPS, Model
 from bog._core.journal cimport Journal, Segment, journal_append_all
@@ -74,6 +74,7 @@ cdef class EngineProbe:
     cdef uint32_t crc
     cdef public long long room  # of the events to come, quanta
     cdef public bint over
+    cdef public bint long_way  # decide every turn the long way (engine_calm.pxd)
 
     def __cinit__(
         self, dict limits, dict strategy, uint32_t market=1, int price_decimals=1,
@@ -133,6 +134,8 @@ cdef class EngineProbe:
         self.event.record = self.record
         self.event.report = self.told
         self.event.model = &self.numbers
+        if self.long_way:
+            self.engine.calm.until_ns = 0
         memcpy(self.before, self.engine, sizeof(Engine))
         self.written = self.page.durable = self.journal.written
         self.crc = self.journal.crc
@@ -358,6 +361,10 @@ cdef class EngineProbe:
             self.engine.memory.quota.left,
         )
 
+    def calm(self):
+        """Return until when the last decision stands, ns, while only the touch moves; 0: it does not."""
+        return self.engine.calm.until_ns
+
     def words(self):
         """Return the words of state that outlive a run (enum StateWord)."""
         return [engine_word(self.engine, i, 0, False) for i in range(<int> STATE_WORDS)]
@@ -367,9 +374,14 @@ cdef class EngineProbe:
         engine_word(self.engine, word, value, True)
 
     def image(self):
-        """Return the engine, then the records and commands of the last turn, byte for byte."""
+        """Return the engine, then the records and commands of the last turn, byte for byte.
+
+        What only says which way the next turn goes is left out.
+        """
+        memcpy(self.before, self.engine, sizeof(Engine))
+        memset(&self.before.calm, 0, sizeof(Calm))
         return (
-            (<char *> self.engine)[:sizeof(Engine)]
+            (<char *> self.before)[:sizeof(Engine)]
             + (<char *> self.out.record)[:self.out.n_records * sizeof(JournalRec)]
             + (<char *> self.out.command)[:self.out.n_commands * sizeof(Command)]
         )

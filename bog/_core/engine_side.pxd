@@ -4,23 +4,25 @@ from libc.stdint cimport int64_t, uint8_t, uint32_t
 
 from bog._core.apart cimport apart_void
 from bog._core.engine_state cimport (
-    Engine, Out, engine_command, engine_record, engine_say,
+    OUT_COMMANDS, Engine, Out, engine_command, engine_mark2, engine_record, engine_say,
 )
 from bog._core.engine_strategy cimport engine_frugal
+from bog._core.engine_watch cimport engine_moment, engine_room
 from bog._core.exposure cimport Exposure
 from bog._core.orders cimport (
     CHANGE_AMEND, CHANGE_KEEP, CHANGE_REPLACE, PLAN_AMEND, PLAN_CANCEL, PLAN_PLACE, PLAN_WAIT, Plan,
-    lowest_bit, orders_amend, orders_cancel, orders_exposure, orders_exposure_side, orders_on,
-    orders_place, orders_plan, orders_sent,
+    lowest_bit, orders_amend, orders_amend_resting, orders_cancel, orders_exposure,
+    orders_exposure_lone, orders_exposure_side, orders_on, orders_place, orders_plan, orders_sent,
 )
+from bog._core.position cimport position_equity2
 from bog._core.quota cimport quota_spend
-from bog._core.risk cimport Moment, risk_room, risk_spend, risk_take, risk_weigh
+from bog._core.risk cimport Moment, risk_passes, risk_room, risk_spend, risk_take, risk_weigh
 from bog._core.strategy cimport (
     MOVE_KEEP, MOVE_RENEW, MOVE_WRONG_SIDE, QUIET_QUOTA, Quote, strategy_moves, strategy_paced,
 )
 from bog._core.types cimport (
     ALLOW, ASK, BID, DENY_RATE, J_AMEND, J_CANCEL, J_PLACE, NEVER, ORDER_PARTIAL, ORDER_RESTING, Command,
-    JournalRec, Order, ns_t, px_t, qty_t,
+    JournalRec, Order, half_t, ns_t, px_t, qty_t,
 )
 
 
@@ -56,8 +58,24 @@ cdef inline int engine_crowded(const Engine *e, int side, const Moment *m) noexc
     return risk_room(&e.book, m, &exposure, side, 0, 0, 0)
 
 
+cdef inline void engine_asked(
+    Engine *e, int side, int kind, px_t px, qty_t qty, ns_t expiry, Command *command, Out *out
+) noexcept nogil:
+    """Journal a create or an amend that the gate allowed, pay for it, and let it go."""
+    cdef JournalRec *rec = engine_record(e, out, kind)
+    rec.id = command.order_id
+    rec.px = px
+    rec.qty = qty
+    rec.val = expiry
+    rec.side = <uint8_t>side
+    risk_spend(&e.risk)
+    quota_spend(&e.memory.quota, &e.params, e.now_ns)
+    e.quoted_ns[side] = e.now_ns
+    engine_sent(e, out)
+
+
 cdef inline void engine_change(
-    Engine *e, int side, const Moment *m, int64_t slot, px_t px, qty_t qty, int move, Out *out
+    Engine *e, int side, int64_t slot, px_t px, qty_t qty, int move, Out *out
 ) noexcept nogil:
     """Place an order (slot -1) or amend the one in `slot` to `qty` lots in all, if the gate allows.
 
@@ -66,10 +84,11 @@ cdef inline void engine_change(
     cdef ns_t expiry = NEVER
     cdef Exposure exposure
     cdef Command *command
-    cdef JournalRec *rec
+    cdef Moment m
     cdef int verdict
+    engine_moment(e, &m, out)
     orders_exposure_side(&e.orders, e.now_ns, side, slot, &exposure)
-    verdict = risk_weigh(&e.limits, &e.risk, &e.book, m, &exposure, side, px, qty, slot >= 0)
+    verdict = risk_weigh(&e.limits, &e.risk, &e.book, &m, &exposure, side, px, qty, slot >= 0)
     command = engine_command(e, out)
     if verdict != ALLOW or command == NULL:
         engine_say(e, side, verdict, px, qty, out)
@@ -80,32 +99,53 @@ cdef inline void engine_change(
         return
     if e.denied[side] != ALLOW:
         engine_say(e, side, ALLOW, px, qty, out)
+    if slot >= 0:
+        if orders_amend(&e.orders, slot, px, qty, e.now_ns, command) == 0:
+            engine_asked(e, side, J_AMEND, px, qty, 0, command, out)
+        return
+    if e.params.order_life_ns > 0:
+        expiry = e.now_ns + e.params.order_life_ns
+    slot = orders_place(&e.orders, side, px, qty, expiry, e.now_ns, command)
     if slot < 0:
-        if e.params.order_life_ns > 0:
-            expiry = e.now_ns + e.params.order_life_ns
-        slot = orders_place(&e.orders, side, px, qty, expiry, e.now_ns, command)
-        if slot < 0:
-            e.pending = 1
-            return
-        rec = engine_record(e, out, J_PLACE)
-        rec.val = expiry
-        orders_sent(&e.orders, slot)
-    else:
-        if orders_amend(&e.orders, slot, px, qty, e.now_ns, command):
-            return
-        rec = engine_record(e, out, J_AMEND)
-    risk_spend(&e.risk)
-    quota_spend(&e.memory.quota, &e.params, e.now_ns)
-    rec.id = command.order_id
-    rec.px = px
-    rec.qty = qty
-    rec.side = <uint8_t>side
-    e.quoted_ns[side] = e.now_ns
-    engine_sent(e, out)
+        e.pending = 1
+        return
+    orders_sent(&e.orders, slot)
+    engine_asked(e, side, J_PLACE, px, qty, expiry, command, out)
+
+
+cdef inline apart_void engine_change_lone(
+    Engine *e, int side, int64_t slot, px_t px, qty_t qty, int move, Out *out
+) noexcept nogil:
+    """Do what engine_change does where engine_amend does not."""
+    engine_change(e, side, slot, px, qty, move, out)
+
+
+cdef inline void engine_amend(
+    Engine *e, int side, uint32_t slot, px_t px, qty_t qty, int move, Out *out
+) noexcept nogil:
+    """Do what engine_change does to the one order of a side, which the venue took: the usual amend."""
+    cdef Order *order = &e.orders.slot[slot]
+    cdef Exposure exposure
+    cdef Command *command = &out.command[out.n_commands]
+    cdef half_t equity2 = 0
+    if e.limits.max_leverage_ppm != 0:
+        equity2 = position_equity2(&e.position, engine_mark2(e))
+    if (
+        out.n_commands >= OUT_COMMANDS or e.denied[side] != ALLOW
+        or not orders_exposure_lone(&e.orders, e.now_ns, side, slot, &exposure)
+        or not risk_passes(
+            &e.limits, &e.risk, &e.book, e.now_ns, e.position.pos, engine_room(e), equity2,
+            &exposure, side, px, qty
+        )
+    ):
+        engine_change_lone(e, side, slot, px, qty, move, out)
+        return
+    orders_amend_resting(&e.orders, order, px, qty, e.now_ns, command)
+    engine_asked(e, side, J_AMEND, px, qty, 0, command, out)
 
 
 cdef inline void engine_act(
-    Engine *e, int side, const Moment *m, int standing, px_t px, qty_t qty, int move, Out *out
+    Engine *e, int side, int standing, px_t px, qty_t qty, int move, Out *out
 ) noexcept nogil:
     """Take the smallest step from what rests on a side to `qty` lots at `px`."""
     cdef int change = CHANGE_KEEP, frugal = engine_frugal(e, side, qty)
@@ -131,18 +171,16 @@ cdef inline void engine_act(
         engine_cancel(e, plan.slot, out)
     elif plan.kind == PLAN_PLACE or plan.kind == PLAN_AMEND:
         # something is wanted, so that `standing` allows it
-        engine_change(e, side, m, plan.slot, plan.px, plan.qty, move, out)
+        engine_change(e, side, plan.slot, plan.px, plan.qty, move, out)
     elif plan.kind != PLAN_WAIT and standing == ALLOW:
         engine_say(e, side, ALLOW, px, qty, out)
 
 
 cdef inline void engine_move(
-    Engine *e, int side, const Moment *m, uint32_t slot, int move, Out *out
+    Engine *e, int side, uint32_t slot, px_t px, qty_t qty, int move, Out *out
 ) noexcept nogil:
     """Do what engine_act does where one order rests that should stand elsewhere: amend it."""
     cdef const Order *order = &e.orders.slot[slot]
-    cdef px_t px = e.quote.bid_px if side == BID else e.quote.ask_px
-    cdef qty_t qty = e.quote.bid_qty if side == BID else e.quote.ask_qty
     if engine_frugal(e, side, qty) or not strategy_paced(&e.params, e.quoted_ns[side], e.now_ns):
         e.pending = 1
         if move == MOVE_WRONG_SIDE:
@@ -150,25 +188,25 @@ cdef inline void engine_move(
     elif order.px == px and order.qty - order.filled == qty:
         engine_say(e, side, ALLOW, px, qty, out)
     else:
-        engine_change(e, side, m, slot, px, order.filled + qty, move, out)
+        engine_amend(e, side, slot, px, order.filled + qty, move, out)
 
 
 cdef inline apart_void engine_move_bid(
-    Engine *e, const Moment *m, uint32_t slot, int move, Out *out
+    Engine *e, uint32_t slot, px_t px, qty_t qty, int move, Out *out
 ) noexcept nogil:
     """Move our one bid."""
-    engine_move(e, BID, m, slot, move, out)
+    engine_move(e, BID, slot, px, qty, move, out)
 
 
 cdef inline apart_void engine_move_ask(
-    Engine *e, const Moment *m, uint32_t slot, int move, Out *out
+    Engine *e, uint32_t slot, px_t px, qty_t qty, int move, Out *out
 ) noexcept nogil:
     """Move our one ask."""
-    engine_move(e, ASK, m, slot, move, out)
+    engine_move(e, ASK, slot, px, qty, move, out)
 
 
 cdef inline apart_void engine_side_else(
-    Engine *e, int side, const Moment *m, int standing, Out *out
+    Engine *e, int side, int standing, Out *out
 ) noexcept nogil:
     """Do what engine_side does where not one order stands, or nothing may."""
     cdef px_t px = e.quote.bid_px if side == BID else e.quote.ask_px
@@ -183,11 +221,12 @@ cdef inline apart_void engine_side_else(
         order = &e.orders.slot[lowest_bit(bits)]
         bits &= bits - 1
         move = strategy_moves(&e.params, &e.memory.quota, &e.quote, side, order, e.now_ns)
-    engine_act(e, side, m, standing, px, qty, move, out)
+    engine_act(e, side, standing, px, qty, move, out)
 
 
-cdef inline void engine_side(Engine *e, int side, const Moment *m, int standing, Out *out) noexcept nogil:
+cdef inline void engine_side(Engine *e, int side, int standing, Out *out) noexcept nogil:
     """Think, check and act on one side: judge it by itself; what may stay is left in its queue."""
+    cdef px_t px = e.quote.bid_px if side == BID else e.quote.ask_px
     cdef qty_t qty = e.quote.bid_qty if side == BID else e.quote.ask_qty
     cdef uint32_t mine = orders_on(&e.orders, side, e.orders.live)
     cdef const Order *order
@@ -202,14 +241,12 @@ cdef inline void engine_side(Engine *e, int side, const Moment *m, int standing,
             move = strategy_moves(&e.params, &e.memory.quota, &e.quote, side, order, e.now_ns)
             if move == MOVE_KEEP:
                 if e.denied[side] != ALLOW:
-                    engine_say(
-                        e, side, ALLOW, e.quote.bid_px if side == BID else e.quote.ask_px, qty, out
-                    )
+                    engine_say(e, side, ALLOW, px, qty, out)
                 return
             if move != MOVE_RENEW:
                 if side == BID:
-                    engine_move_bid(e, m, slot, move, out)
+                    engine_move_bid(e, slot, px, qty, move, out)
                 else:
-                    engine_move_ask(e, m, slot, move, out)
+                    engine_move_ask(e, slot, px, qty, move, out)
                 return
-    engine_side_else(e, side, m, standing, out)
+    engine_side_else(e, side, standing, out)

@@ -17,6 +17,7 @@
 #include "strategy.h"
 #include "types.h"
 
+#define BOG_MARK_NS 5000000001LL /* a published mark counts for five seconds, the last included */
 #define BOG_OUT_COMMANDS 40 /* one cancel for every slot, and both sides placed */
 #define BOG_OUT_RECORDS 96
 
@@ -54,6 +55,18 @@ typedef struct bog_out {
     bog_journal_rec_t record[BOG_OUT_RECORDS];
 } bog_out_t;
 
+/*
+ * What the last decision found: as long as nothing but the touch has moved, it stands.
+ *
+ * Owner: engine_calm.pxd. Before until_ns, with a mid from low2 to low2 + span2 half ticks that the
+ * market breaker believes and a feed that is not stale, the gate says ALLOW of the moment.
+ */
+typedef struct bog_calm {
+    bog_ns_t until_ns; /* 0: nothing stands */
+    bog_px_t low2;
+    uint64_t span2;
+} bog_calm_t;
+
 typedef struct bog_engine {
     bog_position_t position;
     bog_record_t book; /* the last whole book */
@@ -85,6 +98,7 @@ typedef struct bog_engine {
     uint8_t why[2];    /* 0 quoting, else quiet reason or 32 + verdict */
     uint8_t invalid;   /* reason of the last refused book */
     uint64_t over;     /* of the last event */
+    bog_calm_t calm;
     uint64_t unchanged, books, crossed, refused;
     bog_strategy_memory_t memory; /* last, because it is long and mostly cold */
 } bog_engine_t;

@@ -20,6 +20,7 @@ from bog._core.types cimport (
 )
 
 cdef extern from "engine_state.h" nogil:
+    const ns_t MARK_NS "BOG_MARK_NS"
     enum: OUT_COMMANDS "BOG_OUT_COMMANDS"
     enum: OUT_RECORDS "BOG_OUT_RECORDS"
 
@@ -50,6 +51,11 @@ cdef extern from "engine_state.h" nogil:
         int64_t n_records
         Command command[40]
         JournalRec record[96]
+
+    ctypedef struct Calm "bog_calm_t":
+        ns_t until_ns
+        px_t low2
+        uint64_t span2
 
     ctypedef struct Engine "bog_engine_t":
         Position position
@@ -82,6 +88,7 @@ cdef extern from "engine_state.h" nogil:
         uint8_t why[2]
         uint8_t invalid
         uint64_t over
+        Calm calm
         uint64_t unchanged
         uint64_t books
         uint64_t crossed
@@ -108,11 +115,14 @@ cdef inline Command *engine_command(Engine *e, Out *out) noexcept nogil:
     return &out.command[out.n_commands]
 
 
+cdef inline int engine_marked(const Engine *e) noexcept nogil:
+    """Return 1 while the published mark counts."""
+    return e.mark_px > 0 and e.now_ns - e.mark_ns < MARK_NS
+
+
 cdef inline px_t engine_mark2(const Engine *e) noexcept nogil:
     """Return the mark in half ticks: the published one for five seconds, else the last mid."""
-    if e.mark_px > 0 and e.now_ns - e.mark_ns <= 5_000_000_000LL:
-        return 2 * e.mark_px
-    return e.mid2
+    return 2 * e.mark_px if engine_marked(e) else e.mid2
 
 
 cdef inline void engine_halt(Engine *e, Out *out, int reason, int64_t evidence) noexcept nogil:
@@ -157,6 +167,8 @@ cdef inline int64_t engine_word(Engine *e, int word, int64_t value, bint store) 
     as a halt. A halt that is none reads as the strictest one.
     """
     cdef Position *p = &e.position
+    if store:
+        e.calm.until_ns = 0
     if word == W_POS:
         if store:
             p.pos = value

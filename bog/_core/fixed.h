@@ -78,9 +78,16 @@ static inline int64_t bog_floor_div(int64_t a, int64_t b)
 /* ceil(a / b) towards plus infinity; b > 0. */
 static inline int64_t bog_ceil_div(int64_t a, int64_t b)
 {
-    if (__builtin_expect(a <= 0, 0))
+    if (__builtin_expect(a < 0, 0))
         return (int64_t)(0 - (0 - (uint64_t)a) / (uint64_t)b);
     return (int64_t)(((uint64_t)a + (uint64_t)b - 1) / (uint64_t)b);
+}
+
+/* Tell the compiler that `known` holds, which the caller has made certain. */
+static inline void bog_sure(int known)
+{
+    if (!known)
+        __builtin_unreachable();
 }
 
 /* floor(a * b / c) with a 128-bit product; c > 0; the result must fit (saturates otherwise). */

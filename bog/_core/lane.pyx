@@ -30,7 +30,8 @@ from bog._core.hist cimport hist_add
 from bog._core.huginn cimport READ_EPOCH, READ_GARBAGE, READ_GONE, READ_NOTHING, READ_ROW
 from bog._core.inventory cimport Model
 from bog._core.journal cimport (
-    JournalFile, journal_append, journal_append_all, journal_append_last, journal_durable, journal_room, journal_turn,
+    JournalFile, journal_append, journal_append_all, journal_append_last, journal_durable,
+    journal_room, journal_turn,
 )
 from bog._core.level cimport Control, level_get, level_take_clear
 from bog._core.market cimport Market

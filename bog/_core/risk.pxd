@@ -236,15 +236,21 @@ cdef inline int risk_authority(
     return ALLOW
 
 
+cdef inline int risk_profit(const Limits *limits, half_t daily2, half_t peak2) noexcept nogil:
+    """Return the first of daily loss and drawdown that forbids trading; a larger profit never does."""
+    if loss_past(daily2, limits.max_daily_loss):
+        return DENY_DAILY_LOSS
+    if drawdown_past(daily2, peak2, limits.drawdown_min_peak, limits.drawdown_ppm):
+        return DENY_DRAWDOWN
+    return ALLOW
+
+
 cdef inline int risk_health(const Limits *limits, const Moment *m) noexcept nogil:
     """Return the first of daily loss, drawdown and connection that forbids trading."""
-    if loss_past(m.daily2, limits.max_daily_loss):
-        return DENY_DAILY_LOSS
-    if drawdown_past(m.daily2, m.peak2, limits.drawdown_min_peak, limits.drawdown_ppm):
-        return DENY_DRAWDOWN
-    if m.connected != 1:
+    cdef int verdict = risk_profit(limits, m.daily2, m.peak2)
+    if verdict == ALLOW and m.connected != 1:
         return DENY_CONNECTION
-    return ALLOW
+    return verdict
 
 
 cdef inline int risk_standing(
@@ -289,7 +295,7 @@ cdef inline int risk_order(
         return DENY_MIN_SIZE
     if qty > limits.max_order:
         return DENY_MAX_SIZE
-    if risk_worst(m, open, side, rest, is_amend, &worst):
+    if risk_worst(m.pos, open, side, rest, is_amend, &worst):
         return DENY_OVERFLOW
     if worst > 0 and worst > (limits.max_long if side == BID else limits.max_short):
         return DENY_POSITION
@@ -318,8 +324,7 @@ cdef inline int risk_order(
 
 
 cdef inline int risk_worst(
-    const Moment *m, const Exposure *open, int side, qty_t rest, int is_amend,
-    qty_t *worst
+    qty_t pos, const Exposure *open, int side, qty_t rest, int is_amend, qty_t *worst
 ) noexcept nogil:
     """Write the worst-case position on `side` in lots: not above 0 when all of it can only reduce.
 
@@ -327,9 +332,9 @@ cdef inline int risk_worst(
     order counts at the larger of what it is and what it becomes. Return 1 when a sum does not fit.
     """
     cdef qty_t own = open.own_rem if is_amend and open.own_rem > rest else rest
-    if m.pos < -INT64_MAX or add_overflows(open.rem[side], own, &own):
+    if pos < -INT64_MAX or add_overflows(open.rem[side], own, &own):
         return 1
-    return add_overflows(m.pos if side == BID else -m.pos, own, worst)
+    return add_overflows(pos if side == BID else -pos, own, worst)
 
 
 cdef inline px_t risk_worst_px(
@@ -385,7 +390,7 @@ cdef inline int risk_room(
     the value of the position at the mid. With `rest` 0: whether what rests may stay.
     """
     cdef qty_t worst = 0
-    if risk_worst(m, open, side, rest, is_amend, &worst):
+    if risk_worst(m.pos, open, side, rest, is_amend, &worst):
         return DENY_PORTFOLIO
     if worst > 0 and product_past(worst, risk_worst_px(book, open, side, px, is_amend), m.room):
         return DENY_PORTFOLIO
@@ -417,6 +422,41 @@ cdef inline int risk_weigh(
     ):
         return DENY_BALANCE
     return DENY_PORTFOLIO if product_past(worst, high, m.room) else ALLOW
+
+
+cdef inline int risk_passes(
+    const Limits *limits, Risk *r, const Record *book, ns_t now, qty_t pos, quanta_t room,
+    half_t equity2, const Exposure *open, int side, px_t px, qty_t qty,
+) noexcept nogil:
+    """Return 1 where risk_weigh surely allows an amend; 0: ask it, which knows the reason.
+
+    Every rule of it stands here, some of them stricter: an order that can only reduce is held to the
+    rules on notional, too, and a step other than 1 passes nothing. `equity2` matters with a leverage.
+    """
+    cdef qty_t rest = qty - open.own_filled, worst = 0
+    cdef px_t high = risk_worst_px(book, open, side, px, 1), other = open.best[1 - side]
+    cdef quanta_t notional = 0, exposure = 0
+    if (
+        limits.px_step != 1 or limits.qty_step != 1
+        or px <= 0 or px < limits.min_px or px > limits.max_px or px >= PX_MAX
+        or past_collar(px, book.bid + book.ask, limits.collar_ppm)
+        or rest <= 0 or rest < limits.min_order or qty > limits.max_order
+        or risk_worst(pos, open, side, rest, 1, &worst)
+        or worst > (limits.max_long if side == BID else limits.max_short)
+        or open.live > limits.max_open_orders
+        or mul_overflows(px, qty, &notional) or notional > limits.max_notional
+        or px * rest < limits.min_notional
+        or mul_overflows(worst, high, &exposure)
+        or exposure > limits.max_exposure or exposure > room
+        or other > 0 and (px >= other if side == BID else px <= other)
+        or (px >= book.ask if side == BID else px <= book.bid)
+        or limits.max_leverage_ppm != 0 and leverage_past(
+            worst, high, limits.balance, equity2, limits.max_leverage_ppm
+        )
+    ):
+        return 0
+    risk_refill(r, limits, now)
+    return r.tokens >= risk_needed(limits, open.live, 0)
 
 
 cdef inline int risk_check(

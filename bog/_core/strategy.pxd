@@ -4,8 +4,9 @@ Rates are at most 1e6 ppm in size and max_pos is below QTY_MAX; then nothing her
 """
 
 from libc.stdint cimport int64_t, uint8_t
+from libc.string cimport memset
 
-from bog._core.fixed cimport ceil_div, floor_div, i128, product_below, product_past
+from bog._core.fixed cimport ceil_div, floor_div, i128, product_below, product_past, sure
 from bog._core.quota cimport Quota, quota_widen
 from bog._core.record cimport level_count, level_px, level_qty
 from bog._core.types cimport (
@@ -114,12 +115,14 @@ cdef inline void strategy_side(
     cdef qty_t qty = params.order_qty if params.order_qty < room else room
     if qty <= 0 or qty < params.min_order:
         why[0] = QUIET_INVENTORY
+        px = qty = 0
     elif px <= 0 or px >= PX_MAX:
         why[0] = QUIET_PRICE_RANGE
+        px = qty = 0
     else:
         why[0] = QUIET_NONE
-        out_px[0] = px
-        out_qty[0] = qty
+    out_px[0] = px
+    out_qty[0] = qty
 
 
 cdef inline int strategy_look(
@@ -128,13 +131,12 @@ cdef inline int strategy_look(
 ) noexcept nogil:
     """Look at the market without us; return why no side may be quoted (enum Quiet), QUIET_NONE if any.
 
-    Empties `out`. When a side may be quoted, its fair price is the mid and its fee floor is set.
-    Own size is taken out of the book first, when the book contains it. On a one-sided book the side
-    that is there is quoted around its own touch, which is further from the market than any mid, and
-    the spread limits have nothing to judge.
+    Empties `out`, then does what strategy_judge does. Own size is taken out of the book first, when
+    the book contains it. On a one-sided book the side that is there is quoted around its own touch,
+    which is further from the market than any mid.
     """
     cdef int own = n if params.own_in_book else 0
-    cdef px_t bid = 0, ask = 0, mid2
+    cdef px_t bid = 0, ask = 0
     cdef qty_t bid_qty = 0, ask_qty = 0
     out.bid_px = out.ask_px = 0
     out.bid_qty = out.ask_qty = 0
@@ -149,7 +151,20 @@ cdef inline int strategy_look(
             bid = ask
         if ask_qty == 0:
             ask = bid
-    mid2 = bid + ask
+    look.bid, look.bid_qty, look.ask, look.ask_qty = bid, bid_qty, ask, ask_qty
+    return strategy_judge(params, look, out)
+
+
+cdef inline int strategy_judge(
+    const StrategyParams *params, Look *look, Quote *out
+) noexcept nogil:
+    """Return why nothing may be quoted at what a look has seen (enum Quiet), QUIET_NONE if a side may.
+
+    Then the fair price is the mid, and the fee floor is set. The spread limits have nothing to judge
+    on a one-sided book.
+    """
+    cdef px_t bid = look.bid, ask = look.ask, mid2 = bid + ask
+    cdef qty_t bid_qty = look.bid_qty, ask_qty = look.ask_qty
     if bid < params.min_valid_px or ask > params.max_valid_px or bid <= 0 or ask >= PX_MAX:
         return QUIET_PRICE_RANGE
     if bid_qty > 0 and ask_qty > 0:
@@ -165,7 +180,6 @@ cdef inline int strategy_look(
             return QUIET_SPREAD_MAX
     elif 0 < bid_qty < params.min_touch_qty or 0 < ask_qty < params.min_touch_qty:
         return QUIET_THIN
-    look.bid, look.bid_qty, look.ask, look.ask_qty = bid, bid_qty, ask, ask_qty
     look.mid2 = out.fair2 = mid2
     out.floor_ticks = ceil_div(mid2 * (<px_t> params.maker_ppm + params.edge_ppm), 2000000)
     return QUIET_NONE
@@ -189,7 +203,37 @@ cdef inline void strategy_quote(
     const StrategyParams *params, const Record *record, const Order *orders, int n, qty_t pos,
     Quote *out,
 ) noexcept nogil:
-    """Write the quote that simple_spread wants at this book and position into `out`.
+    """Write the quote that simple_spread wants at this book and position into `out`."""
+    cdef Look look
+    cdef int why = strategy_look(params, record, orders, n, out, &look)
+    if why != QUIET_NONE:
+        out.why[0] = out.why[1] = <uint8_t> why
+    else:
+        strategy_spread(params, &look, pos, out)
+
+
+cdef inline void strategy_quote_touch(
+    const StrategyParams *params, const Record *record, qty_t pos, Quote *out
+) noexcept nogil:
+    """Write what strategy_quote does, where both sides of the book stand and none of it is ours."""
+    cdef Look look
+    cdef int why
+    look.bid, look.bid_qty = record.bid, record.bid_qty
+    look.ask, look.ask_qty = record.ask, record.ask_qty
+    sure(look.bid_qty > 0)
+    sure(look.ask_qty > 0)
+    why = strategy_judge(params, &look, out)
+    if why != QUIET_NONE:
+        memset(out, 0, sizeof(Quote))
+        out.why[0] = out.why[1] = <uint8_t> why
+    else:
+        strategy_spread(params, &look, pos, out)
+
+
+cdef inline void strategy_spread(
+    const StrategyParams *params, const Look *look, qty_t pos, Quote *out
+) noexcept nogil:
+    """Write the quote of simple_spread around what a look has seen.
 
     Around r = mid * (1 - skew * pos / max_pos), skew full at max_pos, both sides stand half a
     spread out: half = max(mid * half_ppm, fee floor), the bid rounded down, the ask up, in one exact
@@ -199,11 +243,6 @@ cdef inline void strategy_quote(
     cdef qty_t full = params.max_pos, held = pos
     cdef px_t half_ppm_mid2, new_bid, new_ask
     cdef i128 whole, centre, half
-    cdef Look look
-    cdef int why = strategy_look(params, record, orders, n, out, &look)
-    if why != QUIET_NONE:
-        out.why[0] = out.why[1] = <uint8_t> why
-        return
     half_ppm_mid2 = look.mid2 * params.half_ppm
     out.half_ticks = ceil_div(half_ppm_mid2, 2000000)
     if out.half_ticks <= out.floor_ticks:
@@ -234,7 +273,7 @@ cdef inline void strategy_quote(
         new_bid = look.ask - 1
     if look.bid_qty > 0 and new_ask <= look.bid:
         new_ask = look.bid + 1
-    strategy_set(params, &look, new_bid, new_ask, pos, out)
+    strategy_set(params, look, new_bid, new_ask, pos, out)
 
 
 cdef inline px_t strategy_threshold(
