@@ -18,7 +18,7 @@ from bog._core.engine_side cimport engine_crowded, engine_side
 from bog._core.engine_state cimport (
     EVENT_CLEAR_HALT, EVENT_CONNECTION, EVENT_EPOCH, EVENT_GAP, EVENT_LEVEL, EVENT_MODEL, EVENT_RECORD,
     EVENT_REPORT, EVENT_TIMER, Engine, Event, Out, engine_halt, engine_mark2, engine_record,
-    engine_word,
+    engine_unbox, engine_word,
 )
 from bog._core.engine_strategy cimport (
     engine_lifecycle, engine_on_beat, engine_on_model, engine_quote,
@@ -69,6 +69,8 @@ cdef inline void engine_on_report(Engine *e, const Report *report, Out *out) noe
     cdef OrderEffect effect
     cdef JournalRec *rec
     cdef int fault
+    if report.kind == REP_FUNDING or report.kind == REP_FILL:
+        engine_unbox(e)
     if report.kind == REP_FUNDING:
         if position_funding(&e.position, report.fee):
             engine_halt(e, out, HALT_ACCOUNTING, report.fee)
@@ -295,6 +297,7 @@ cdef inline int engine_step(Engine *e, const Event *event, Out *out) noexcept no
     if e.over != event.over:
         e.over = event.over
         e.pending = 1
+        e.calm.until_ns = 0
     if event.kind != EVENT_RECORD or not book_full(event.record):
         e.room = event.room
         engine_on_other(e, event, out)

@@ -2,24 +2,30 @@
 
 engine_settle writes down what a decision found. As long as books come and nothing else, engine_is_calm
 says whether it still stands, and engine_calm_turn takes it for granted: the quote and both sides are
-left. Whatever else happens decides the long way, engine.pxd, and is settled anew. Both ways give the same
+left; and of a side the usual, one order that stays or moves (engine_box.pxd). Whatever else happens decides the long way, engine.pxd, and is settled anew. Both ways give the same
 records and commands: tests/core/test_calm.py plays the same events to both.
 """
 
-from libc.stdint cimport uint64_t
+from libc.stdint cimport uint32_t, uint64_t
 from libc.string cimport memcpy
 
 from bog._core.book cimport book_copy_touch
 from bog._core.breaker cimport breaker_judge
-from bog._core.engine_side cimport engine_side
-from bog._core.engine_state cimport MARK_NS, Engine, Out, engine_marked
+from bog._core.engine_box cimport engine_boxed
+from bog._core.engine_side cimport engine_asked, engine_side
+from bog._core.engine_state cimport MARK_NS, Engine, Out, engine_command, engine_marked
 from bog._core.engine_strategy cimport engine_quote_else
 from bog._core.fixed cimport apart
+from bog._core.orders cimport lowest_bit, orders_amend_resting, orders_on
 from bog._core.position cimport position_daily2
 from bog._core.risk cimport risk_profit
-from bog._core.strategy cimport strategy_quote_touch
+from bog._core.strategy cimport (
+    MOVE_KEEP, MOVE_PRICE, MOVE_WRONG_SIDE, QUIET_NONE, strategy_moves, strategy_paced,
+    strategy_quote_touch,
+)
 from bog._core.types cimport (
-    ALLOW, ASK, BID, STRATEGY_INVENTORY, VIOLATION_NONE, Record, ns_t, px_t,
+    ALLOW, ASK, BID, J_AMEND, ORDER_PARTIAL, ORDER_RESTING, STRATEGY_INVENTORY, VIOLATION_NONE, Command,
+    Order, Record, ns_t, px_t, qty_t,
 )
 
 
@@ -55,6 +61,35 @@ cdef inline int engine_is_calm(const Engine *e, const Record *record, int late) 
     )
 
 
+cdef inline void engine_calm_side(Engine *e, int side, Out *out) noexcept nogil:
+    """Do what engine_side does on a side of one order that may stay, or that moves inside its box."""
+    cdef px_t px = e.quote.bid_px if side == BID else e.quote.ask_px
+    cdef qty_t qty = e.quote.bid_qty if side == BID else e.quote.ask_qty
+    cdef uint32_t mine = orders_on(&e.orders, side, e.orders.live)
+    cdef Order *order
+    cdef Command *command
+    cdef int move
+    if qty > 0 and mine and mine & (mine - 1) == 0 and e.denied[side] == ALLOW:
+        order = &e.orders.slot[lowest_bit(mine)]
+        if order.state == ORDER_RESTING or order.state == ORDER_PARTIAL:
+            move = strategy_moves(&e.params, &e.memory.quota, &e.quote, side, order, e.now_ns)
+            if move == MOVE_KEEP:
+                e.why[side] = QUIET_NONE
+                return
+            if (
+                (move == MOVE_PRICE or move == MOVE_WRONG_SIDE)
+                and e.params.quota_start <= 0
+                and strategy_paced(&e.params, e.quoted_ns[side], e.now_ns)
+                and engine_boxed(e, side, order, px, qty)
+            ):
+                e.why[side] = QUIET_NONE
+                command = engine_command(e, out)
+                orders_amend_resting(&e.orders, order, px, qty, e.now_ns, command)
+                engine_asked(e, side, J_AMEND, px, qty, 0, command, out)
+                return
+    engine_side(e, side, ALLOW, out)
+
+
 cdef inline void engine_calm_turn(Engine *e, const Record *record, Out *out) noexcept nogil:
     """Take the book of a calm turn: look, think, check, act."""
     e.mid2 = e.breaker.mid2 = record.bid + record.ask
@@ -68,5 +103,5 @@ cdef inline void engine_calm_turn(Engine *e, const Record *record, Out *out) noe
             engine_quote_else(e)
         else:
             strategy_quote_touch(&e.params, record, e.position.pos, &e.quote)
-    engine_side(e, BID, ALLOW, out)
-    engine_side(e, ASK, ALLOW, out)
+    engine_calm_side(e, BID, out)
+    engine_calm_side(e, ASK, out)

@@ -3,26 +3,26 @@
 from libc.stdint cimport int64_t, uint8_t, uint32_t
 
 from bog._core.apart cimport apart_void
+from bog._core.engine_box cimport engine_boxed, engine_draw
 from bog._core.engine_state cimport (
-    OUT_COMMANDS, Engine, Out, engine_command, engine_mark2, engine_record, engine_say,
+    Engine, Out, engine_command, engine_record, engine_say,
 )
 from bog._core.engine_strategy cimport engine_frugal
-from bog._core.engine_watch cimport engine_moment, engine_room
+from bog._core.engine_watch cimport engine_moment
 from bog._core.exposure cimport Exposure
 from bog._core.orders cimport (
     CHANGE_AMEND, CHANGE_KEEP, CHANGE_REPLACE, PLAN_AMEND, PLAN_CANCEL, PLAN_PLACE, PLAN_WAIT, Plan,
-    lowest_bit, orders_amend, orders_amend_resting, orders_cancel, orders_exposure,
-    orders_exposure_lone, orders_exposure_side, orders_on, orders_place, orders_plan, orders_sent,
+    lowest_bit, orders_amend, orders_cancel, orders_exposure, orders_exposure_side, orders_on,
+    orders_place, orders_plan, orders_sent,
 )
-from bog._core.position cimport position_equity2
 from bog._core.quota cimport quota_spend
-from bog._core.risk cimport Moment, risk_passes, risk_room, risk_spend, risk_take, risk_weigh
+from bog._core.risk cimport Moment, risk_room, risk_spend, risk_take, risk_weigh
 from bog._core.strategy cimport (
-    MOVE_KEEP, MOVE_RENEW, MOVE_WRONG_SIDE, QUIET_QUOTA, Quote, strategy_moves, strategy_paced,
+    MOVE_KEEP, MOVE_RENEW, MOVE_WRONG_SIDE, QUIET_QUOTA, strategy_moves, strategy_paced,
 )
 from bog._core.types cimport (
-    ALLOW, ASK, BID, DENY_RATE, J_AMEND, J_CANCEL, J_PLACE, NEVER, ORDER_PARTIAL, ORDER_RESTING, Command,
-    JournalRec, Order, half_t, ns_t, px_t, qty_t,
+    ALLOW, BID, DENY_RATE, J_AMEND, J_CANCEL, J_PLACE, NEVER, Command, JournalRec, Order, ns_t, px_t,
+    qty_t,
 )
 
 
@@ -59,7 +59,7 @@ cdef inline int engine_crowded(const Engine *e, int side, const Moment *m) noexc
 
 
 cdef inline void engine_asked(
-    Engine *e, int side, int kind, px_t px, qty_t qty, ns_t expiry, Command *command, Out *out
+    Engine *e, int side, int kind, px_t px, qty_t qty, ns_t expiry, const Command *command, Out *out
 ) noexcept nogil:
     """Journal a create or an amend that the gate allowed, pay for it, and let it go."""
     cdef JournalRec *rec = engine_record(e, out, kind)
@@ -100,6 +100,8 @@ cdef inline void engine_change(
     if e.denied[side] != ALLOW:
         engine_say(e, side, ALLOW, px, qty, out)
     if slot >= 0:
+        if not engine_boxed(e, side, &e.orders.slot[slot], px, qty):
+            engine_draw(e, side, &e.orders.slot[slot], px, qty, &m)
         if orders_amend(&e.orders, slot, px, qty, e.now_ns, command) == 0:
             engine_asked(e, side, J_AMEND, px, qty, 0, command, out)
         return
@@ -111,37 +113,6 @@ cdef inline void engine_change(
         return
     orders_sent(&e.orders, slot)
     engine_asked(e, side, J_PLACE, px, qty, expiry, command, out)
-
-
-cdef inline apart_void engine_change_lone(
-    Engine *e, int side, int64_t slot, px_t px, qty_t qty, int move, Out *out
-) noexcept nogil:
-    """Do what engine_change does where engine_amend does not."""
-    engine_change(e, side, slot, px, qty, move, out)
-
-
-cdef inline void engine_amend(
-    Engine *e, int side, uint32_t slot, px_t px, qty_t qty, int move, Out *out
-) noexcept nogil:
-    """Do what engine_change does to the one order of a side, which the venue took: the usual amend."""
-    cdef Order *order = &e.orders.slot[slot]
-    cdef Exposure exposure
-    cdef Command *command = &out.command[out.n_commands]
-    cdef half_t equity2 = 0
-    if e.limits.max_leverage_ppm != 0:
-        equity2 = position_equity2(&e.position, engine_mark2(e))
-    if (
-        out.n_commands >= OUT_COMMANDS or e.denied[side] != ALLOW
-        or not orders_exposure_lone(&e.orders, e.now_ns, side, slot, &exposure)
-        or not risk_passes(
-            &e.limits, &e.risk, &e.book, e.now_ns, e.position.pos, engine_room(e), equity2,
-            &exposure, side, px, qty
-        )
-    ):
-        engine_change_lone(e, side, slot, px, qty, move, out)
-        return
-    orders_amend_resting(&e.orders, order, px, qty, e.now_ns, command)
-    engine_asked(e, side, J_AMEND, px, qty, 0, command, out)
 
 
 cdef inline void engine_act(
@@ -176,44 +147,14 @@ cdef inline void engine_act(
         engine_say(e, side, ALLOW, px, qty, out)
 
 
-cdef inline void engine_move(
-    Engine *e, int side, uint32_t slot, px_t px, qty_t qty, int move, Out *out
-) noexcept nogil:
-    """Do what engine_act does where one order rests that should stand elsewhere: amend it."""
-    cdef const Order *order = &e.orders.slot[slot]
-    if engine_frugal(e, side, qty) or not strategy_paced(&e.params, e.quoted_ns[side], e.now_ns):
-        e.pending = 1
-        if move == MOVE_WRONG_SIDE:
-            engine_cancel(e, slot, out)
-    elif order.px == px and order.qty - order.filled == qty:
-        engine_say(e, side, ALLOW, px, qty, out)
-    else:
-        engine_amend(e, side, slot, px, order.filled + qty, move, out)
-
-
-cdef inline apart_void engine_move_bid(
-    Engine *e, uint32_t slot, px_t px, qty_t qty, int move, Out *out
-) noexcept nogil:
-    """Move our one bid."""
-    engine_move(e, BID, slot, px, qty, move, out)
-
-
-cdef inline apart_void engine_move_ask(
-    Engine *e, uint32_t slot, px_t px, qty_t qty, int move, Out *out
-) noexcept nogil:
-    """Move our one ask."""
-    engine_move(e, ASK, slot, px, qty, move, out)
-
-
-cdef inline apart_void engine_side_else(
-    Engine *e, int side, int standing, Out *out
-) noexcept nogil:
-    """Do what engine_side does where not one order stands, or nothing may."""
+cdef inline apart_void engine_side(Engine *e, int side, int standing, Out *out) noexcept nogil:
+    """Think, check and act on one side: judge it by itself; what may stay is left in its queue."""
     cdef px_t px = e.quote.bid_px if side == BID else e.quote.ask_px
     cdef qty_t qty = e.quote.bid_qty if side == BID else e.quote.ask_qty
     cdef uint32_t bits = orders_on(&e.orders, side, e.orders.live)
     cdef const Order *order
     cdef int move = MOVE_KEEP
+    e.why[side] = e.quote.why[side]
     if standing != ALLOW:
         engine_say(e, side, standing, px, qty, out)
         qty = 0
@@ -222,31 +163,3 @@ cdef inline apart_void engine_side_else(
         bits &= bits - 1
         move = strategy_moves(&e.params, &e.memory.quota, &e.quote, side, order, e.now_ns)
     engine_act(e, side, standing, px, qty, move, out)
-
-
-cdef inline void engine_side(Engine *e, int side, int standing, Out *out) noexcept nogil:
-    """Think, check and act on one side: judge it by itself; what may stay is left in its queue."""
-    cdef px_t px = e.quote.bid_px if side == BID else e.quote.ask_px
-    cdef qty_t qty = e.quote.bid_qty if side == BID else e.quote.ask_qty
-    cdef uint32_t mine = orders_on(&e.orders, side, e.orders.live)
-    cdef const Order *order
-    cdef uint32_t slot
-    cdef int move
-    e.why[side] = e.quote.why[side]
-    if standing == ALLOW and qty > 0 and mine and mine & (mine - 1) == 0:
-        slot = lowest_bit(mine)
-        order = &e.orders.slot[slot]
-        if order.state == ORDER_RESTING or order.state == ORDER_PARTIAL:
-            # the usual turn: one order rests, and most often near enough to where it is wanted
-            move = strategy_moves(&e.params, &e.memory.quota, &e.quote, side, order, e.now_ns)
-            if move == MOVE_KEEP:
-                if e.denied[side] != ALLOW:
-                    engine_say(e, side, ALLOW, px, qty, out)
-                return
-            if move != MOVE_RENEW:
-                if side == BID:
-                    engine_move_bid(e, slot, px, qty, move, out)
-                else:
-                    engine_move_ask(e, slot, px, qty, move, out)
-                return
-    engine_side_else(e, side, standing, out)

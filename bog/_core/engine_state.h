@@ -56,6 +56,21 @@ typedef struct bog_out {
 } bog_out_t;
 
 /*
+ * Amends of one side that the gate allows: untouched orders of `qty` lots, from and to prices from low to
+ * low + span, while the mid is from low2 to low2 + span2 half ticks. Owner: engine_box.pxd.
+ */
+typedef struct bog_box {
+    bog_qty_t qty; /* 0: there is none */
+    bog_px_t low;
+    uint64_t span;
+    bog_px_t low2;
+    uint64_t span2;
+    bog_quanta_t room;  /* what the market may hold at worst, at least */
+    bog_half_t equity2; /* what the account earned, at least */
+    int64_t live;       /* orders not proven dead, at most */
+} bog_box_t;
+
+/*
  * What the last decision found: as long as nothing but the touch has moved, it stands.
  *
  * Owner: engine_calm.pxd. Before until_ns, with a mid from low2 to low2 + span2 half ticks that the
@@ -65,6 +80,7 @@ typedef struct bog_calm {
     bog_ns_t until_ns; /* 0: nothing stands */
     bog_px_t low2;
     uint64_t span2;
+    bog_box_t box[2]; /* of bid and ask; void as soon as the position changes */
 } bog_calm_t;
 
 typedef struct bog_engine {

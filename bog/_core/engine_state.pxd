@@ -15,8 +15,7 @@ from bog._core.types cimport (
     ALLOW, DENY_KILLED, DENY_PAUSED, J_DENIED, J_HALT, W_CASH, W_COMMANDS, W_COST, W_DAY,
     W_DAY_OPEN, W_FEES, W_FILLS, W_FUNDING, W_HALT, W_HALT_ID, W_LAST_NS, W_LEVEL, W_MARK2,
     W_NEXT_ORDER_ID, W_PEAK, W_POS, W_REALIZED, W_VOLUME, Command, JournalRec, Limits, Position,
-    Record, Report, StrategyParams, ns_t, px_t, qty_t,
-    quanta_t,
+    Record, Report, StrategyParams, half_t, ns_t, px_t, qty_t, quanta_t,
 )
 
 cdef extern from "engine_state.h" nogil:
@@ -52,10 +51,21 @@ cdef extern from "engine_state.h" nogil:
         Command command[40]
         JournalRec record[96]
 
+    ctypedef struct Box "bog_box_t":
+        qty_t qty
+        px_t low
+        uint64_t span
+        px_t low2
+        uint64_t span2
+        quanta_t room
+        half_t equity2
+        int64_t live
+
     ctypedef struct Calm "bog_calm_t":
         ns_t until_ns
         px_t low2
         uint64_t span2
+        Box box[2]
 
     ctypedef struct Engine "bog_engine_t":
         Position position
@@ -130,6 +140,7 @@ cdef inline void engine_halt(Engine *e, Out *out, int reason, int64_t evidence) 
     cdef JournalRec *rec
     if not risk_halt(&e.risk, reason):
         return
+    e.calm.until_ns = 0
     rec = engine_record(e, out, J_HALT)
     rec.id = e.risk.halt_id
     rec.reason = <uint8_t>reason
@@ -160,6 +171,11 @@ cdef inline void engine_say(
     rec.qty = qty
 
 
+cdef inline void engine_unbox(Engine *e) noexcept nogil:
+    """Forget which amends the gate allows: the position has changed."""
+    e.calm.box[0].qty = e.calm.box[1].qty = 0
+
+
 cdef inline int64_t engine_word(Engine *e, int word, int64_t value, bint store) noexcept nogil:
     """Return word `word` of the state that outlives a run (enum StateWord), after storing `value`.
 
@@ -169,6 +185,7 @@ cdef inline int64_t engine_word(Engine *e, int word, int64_t value, bint store) 
     cdef Position *p = &e.position
     if store:
         e.calm.until_ns = 0
+        engine_unbox(e)
     if word == W_POS:
         if store:
             p.pos = value

@@ -100,20 +100,36 @@ static inline uint64_t bog_journal_room(const bog_journal_t *journal)
                              : 0;
 }
 
-/* Number `rec`, seal it and store it where there is room. */
-static inline void bog_journal_store(bog_journal_t *journal, bog_journal_rec_t *rec)
+/* The checksum of a record that follows one of checksum `crc`. */
+static inline uint32_t bog_journal_sealed(const bog_journal_t *journal, uint32_t crc,
+                                          const bog_journal_rec_t *rec)
 {
-    rec->seq = journal->written + 1;
-    rec->market = journal->market;
 #if defined(__SSE4_2__)
-    rec->crc = bog_crc32c_60_sse42(journal->crc, rec);
+    (void)journal;
+    return bog_crc32c_60_sse42(crc, rec);
 #else
-    rec->crc = journal->crc32c(journal->crc, rec, BOG_JOURNAL_SEALED_BYTES);
+    return journal->crc32c(crc, rec, BOG_JOURNAL_SEALED_BYTES);
 #endif
-    journal->slots[journal->written & (journal->capacity - 1)] = *rec;
-    journal->crc = rec->crc;
-    journal->written += 1;
-    __atomic_store_n(&journal->page->written, journal->written, __ATOMIC_RELEASE);
+}
+
+/* Number `n` records, seal them and store them where there is room. */
+static inline void bog_journal_store(bog_journal_t *journal, bog_journal_rec_t *rec, int64_t n)
+{
+    bog_journal_rec_t *slots = journal->slots, *end = rec + n;
+    uint64_t mask = journal->capacity - 1, written = journal->written;
+    uint32_t crc = journal->crc, market = journal->market;
+    do {
+        bog_journal_rec_t *slot = &slots[written & mask];
+        written += 1;
+        rec->seq = written;
+        rec->market = market;
+        rec->crc = crc = bog_journal_sealed(journal, crc, rec);
+        *slot = *rec;
+        rec += 1;
+    } while (rec != end);
+    journal->crc = crc;
+    journal->written = written;
+    __atomic_store_n(&journal->page->written, written, __ATOMIC_RELEASE);
 }
 
 /*
@@ -135,7 +151,7 @@ static inline int bog_journal_append(bog_journal_t *journal, bog_journal_rec_t *
     }
     if (__builtin_expect(__atomic_load_n(&journal->page->failed, __ATOMIC_RELAXED), 0))
         return BOG_JOURNAL_FAILED;
-    bog_journal_store(journal, rec);
+    bog_journal_store(journal, rec, 1);
     return BOG_JOURNAL_OK;
 }
 
@@ -152,8 +168,7 @@ static inline int64_t bog_journal_append_all(bog_journal_t *journal, bog_journal
                                  journal->capacity &&
                              !__atomic_load_n(&journal->page->failed, __ATOMIC_RELAXED),
                          1)) {
-        for (; i < n; i++)
-            bog_journal_store(journal, &rec[i]);
+        bog_journal_store(journal, rec, n);
         return n;
     }
     while (i < n && bog_journal_append(journal, &rec[i]) == BOG_JOURNAL_OK)
@@ -169,7 +184,7 @@ static inline int bog_journal_append_last(bog_journal_t *journal, bog_journal_re
 {
     if (bog_journal_room(journal) == 0)
         return BOG_JOURNAL_FULL;
-    bog_journal_store(journal, rec);
+    bog_journal_store(journal, rec, 1);
     return BOG_JOURNAL_OK;
 }
 

@@ -247,26 +247,6 @@ cdef inline void orders_exposure_side(
     out.top[side] = top
 
 
-cdef inline int orders_exposure_lone(
-    const Orders *t, ns_t now, int side, int64_t slot, Exposure *out
-) noexcept nogil:
-    """Write what orders_exposure_side does about `slot`, and return 1: where it is the one live order
-    on `side`, the venue took it, and nothing of ours is under way. Else return 0: ask that.
-    """
-    cdef const Order *o = &t.slot[slot]
-    if t.late or o.late_qty > o.qty:
-        return 0
-    out.live = count_bits(t.live)
-    out.rem[0] = out.rem[1] = 0
-    out.top[0] = out.top[1] = 0
-    out.best[side] = 0
-    out.best[1 - side] = orders_best(t, 1 - side)
-    out.own_rem = o.qty - o.filled
-    out.own_filled = o.filled
-    out.own_top = o.px
-    return 1
-
-
 cdef inline int64_t orders_find(const Orders *t, uint64_t id) noexcept nogil:
     """Return the slot of order `id`, -1 when it has none."""
     cdef int64_t i

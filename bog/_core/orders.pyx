@@ -8,7 +8,7 @@ from bog._core.exposure cimport Exposure
 from bog._core.memory cimport lines
 from bog._core.orders cimport (
     CHANGE_AMEND, ORDERS_CAP, ORDER_EVENTS, Orders, OrderEffect, Plan, order_next, orders_amend,
-    orders_cancel, orders_drop, orders_exposure, orders_exposure_lone, orders_exposure_side, orders_init,
+    orders_cancel, orders_drop, orders_exposure, orders_exposure_side, orders_init,
     orders_on_report, orders_place, orders_plan, orders_sent,
 )
 from bog._core.types cimport (
@@ -125,16 +125,6 @@ cdef class OrdersProbe:
             orders_exposure(self.t, now, skip, &x)
         else:
             orders_exposure_side(self.t, now, side, skip, &x)
-        return self.exposure_dict(&x)
-
-    def exposure_lone(self, ns_t now, int side, long long slot):
-        """Return what the gate asks of an amend of `slot` by the short way, None where that is closed."""
-        cdef Exposure x
-        if not orders_exposure_lone(self.t, now, side, slot, &x):
-            return None
-        return self.exposure_dict(&x)
-
-    cdef dict exposure_dict(self, const Exposure *x):
         return {
             "rem": (x.rem[0], x.rem[1]), "live": x.live, "best": (x.best[0], x.best[1]),
             "top": (x.top[0], x.top[1]), "own_rem": x.own_rem, "own_filled": x.own_filled,

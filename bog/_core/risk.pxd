@@ -197,6 +197,14 @@ cdef inline int64_t risk_needed(
     return TOKEN * (1 + left) if left < BURST_MAX else INT64_MAX
 
 
+cdef inline int risk_paid(
+    Risk *r, const Limits *limits, ns_t now, int64_t live_after
+) noexcept nogil:
+    """Return 1 when the bucket, filled up to `now`, has what a create or an amend needs; take nothing."""
+    risk_refill(r, limits, now)
+    return r.tokens >= risk_needed(limits, live_after, 0)
+
+
 cdef inline int risk_take(
     Risk *r, const Limits *limits, ns_t now, int64_t live_after, int is_cancel
 ) noexcept nogil:
@@ -367,8 +375,7 @@ cdef inline int risk_judge(
     verdict = risk_order(limits, book, m, open, side, px, qty, is_amend, &worst, &high)
     if verdict != ALLOW:
         return verdict
-    risk_refill(r, limits, m.now)
-    if r.tokens < risk_needed(limits, open.live + (0 if is_amend else 1), 0):
+    if not risk_paid(r, limits, m.now, open.live + (0 if is_amend else 1)):
         return DENY_RATE
     verdict = risk_health(limits, m)
     if verdict != ALLOW:
@@ -412,8 +419,7 @@ cdef inline int risk_weigh(
     )
     if verdict != ALLOW:
         return verdict
-    risk_refill(r, limits, m.now)
-    if r.tokens < risk_needed(limits, open.live + (0 if is_amend else 1), 0):
+    if not risk_paid(r, limits, m.now, open.live + (0 if is_amend else 1)):
         return DENY_RATE
     if worst <= 0:
         return ALLOW
@@ -422,41 +428,6 @@ cdef inline int risk_weigh(
     ):
         return DENY_BALANCE
     return DENY_PORTFOLIO if product_past(worst, high, m.room) else ALLOW
-
-
-cdef inline int risk_passes(
-    const Limits *limits, Risk *r, const Record *book, ns_t now, qty_t pos, quanta_t room,
-    half_t equity2, const Exposure *open, int side, px_t px, qty_t qty,
-) noexcept nogil:
-    """Return 1 where risk_weigh surely allows an amend; 0: ask it, which knows the reason.
-
-    Every rule of it stands here, some of them stricter: an order that can only reduce is held to the
-    rules on notional, too, and a step other than 1 passes nothing. `equity2` matters with a leverage.
-    """
-    cdef qty_t rest = qty - open.own_filled, worst = 0
-    cdef px_t high = risk_worst_px(book, open, side, px, 1), other = open.best[1 - side]
-    cdef quanta_t notional = 0, exposure = 0
-    if (
-        limits.px_step != 1 or limits.qty_step != 1
-        or px <= 0 or px < limits.min_px or px > limits.max_px or px >= PX_MAX
-        or past_collar(px, book.bid + book.ask, limits.collar_ppm)
-        or rest <= 0 or rest < limits.min_order or qty > limits.max_order
-        or risk_worst(pos, open, side, rest, 1, &worst)
-        or worst > (limits.max_long if side == BID else limits.max_short)
-        or open.live > limits.max_open_orders
-        or mul_overflows(px, qty, &notional) or notional > limits.max_notional
-        or px * rest < limits.min_notional
-        or mul_overflows(worst, high, &exposure)
-        or exposure > limits.max_exposure or exposure > room
-        or other > 0 and (px >= other if side == BID else px <= other)
-        or (px >= book.ask if side == BID else px <= book.bid)
-        or limits.max_leverage_ppm != 0 and leverage_past(
-            worst, high, limits.balance, equity2, limits.max_leverage_ppm
-        )
-    ):
-        return 0
-    risk_refill(r, limits, now)
-    return r.tokens >= risk_needed(limits, open.live, 0)
 
 
 cdef inline int risk_check(

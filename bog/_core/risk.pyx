@@ -8,7 +8,7 @@ from bog._core.exposure cimport Exposure
 from bog._core.memory cimport lines
 from bog._core.risk cimport (
     HARD_CAPS, Caps, Moment, Risk, risk_caps, risk_check, risk_clear_halt, risk_halt, risk_init,
-    risk_judge, risk_over_caps, risk_passes, risk_refill, risk_restore, risk_room, risk_standing, risk_take,
+    risk_judge, risk_over_caps, risk_refill, risk_restore, risk_room, risk_standing, risk_take,
     risk_weigh,
 )
 from bog._core.types cimport BID, VERDICTS, Limits, Record, ns_t
@@ -192,15 +192,6 @@ cdef class RiskProbe:
                 self.book, &self.m, &self.x, side, px,
                 qty - self.x.own_filled if is_amend else qty, is_amend)
         return weighed, judged
-
-    def passes(self, int side, long long px, long long qty):
-        """Return whether the short way lets an amend pass, and what `weigh` says of it, on a copy."""
-        cdef Risk copy = self.r[0]
-        cdef int passed = risk_passes(
-            self.limits, &copy, self.book, self.m.now, self.m.pos, self.m.room, self.m.equity2,
-            &self.x, side, px, qty)
-        return bool(passed), risk_weigh(
-            self.limits, self.r, self.book, &self.m, &self.x, side, px, qty, True)
 
     def standing(self):
         """Return the verdict on whether anything may rest now."""

@@ -6,6 +6,7 @@ Rates are at most 1e6 ppm in size and max_pos is below QTY_MAX; then nothing her
 from libc.stdint cimport int64_t, uint8_t
 from libc.string cimport memset
 
+from bog._core.apart cimport apart_px, apart_void
 from bog._core.fixed cimport ceil_div, floor_div, i128, product_below, product_past, sure
 from bog._core.quota cimport Quota, quota_widen
 from bog._core.record cimport level_count, level_px, level_qty
@@ -113,16 +114,20 @@ cdef inline void strategy_side(
 ) noexcept nogil:
     """Write one side of the quote, cut to the `room` the position leaves, or why there is none."""
     cdef qty_t qty = params.order_qty if params.order_qty < room else room
-    if qty <= 0 or qty < params.min_order:
-        why[0] = QUIET_INVENTORY
-        px = qty = 0
-    elif px <= 0 or px >= PX_MAX:
-        why[0] = QUIET_PRICE_RANGE
-        px = qty = 0
-    else:
-        why[0] = QUIET_NONE
+    if qty <= 0 or qty < params.min_order or px <= 0 or px >= PX_MAX:
+        strategy_no_side(params, qty, out_px, out_qty, why)
+        return
+    why[0] = QUIET_NONE
     out_px[0] = px
     out_qty[0] = qty
+
+
+cdef inline apart_void strategy_no_side(
+    const StrategyParams *params, qty_t qty, px_t *out_px, qty_t *out_qty, uint8_t *why
+) noexcept nogil:
+    """Write that a side is not quoted: for want of room, or of a price."""
+    why[0] = QUIET_INVENTORY if qty <= 0 or qty < params.min_order else QUIET_PRICE_RANGE
+    out_px[0] = out_qty[0] = 0
 
 
 cdef inline int strategy_look(
@@ -174,7 +179,7 @@ cdef inline int strategy_judge(
         # prices are below 2^40, so that only the rate's product may pass 63 bits
         if bid >= ask:
             return QUIET_CROSSED
-        if product_past(params.min_spread_ppm, mid2, (ask - bid) * 2000000):
+        if params.min_spread_ppm > 0 and product_past(params.min_spread_ppm, mid2, (ask - bid) * 2000000):
             return QUIET_SPREAD_MIN
         if product_below(params.max_spread_ppm, mid2, (ask - bid) * 2000000):
             return QUIET_SPREAD_MAX
@@ -288,7 +293,14 @@ cdef inline px_t strategy_threshold(
         ticks = quote.half_ticks // 4
         if ticks < 2:
             ticks = 2
-    return quota_widen(quota, params, ticks) if params.quota_start > 0 else ticks
+    return strategy_widen(params, quota, ticks) if params.quota_start > 0 else ticks
+
+
+cdef inline apart_px strategy_widen(
+    const StrategyParams *params, const Quota *quota, px_t ticks
+) noexcept nogil:
+    """Return the threshold on a tier with a quota."""
+    return quota_widen(quota, params, ticks)
 
 
 cdef inline int strategy_moves(

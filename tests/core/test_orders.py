@@ -407,21 +407,6 @@ def test_law_the_exposure_of_a_side_is_that_of_all_for_what_the_gate_asks(orders
     assert part["rem"][side] == whole["rem"][side]
     assert part["top"][side] == whole["top"][side]
     assert part["best"][1 - side] == whole["best"][1 - side]
-    # the one order of a side, where the venue took it, by the short way
-    if len(mine) == 1 and t.orders()[mine[0]]["state"] == OrderState.ORDER_RESTING:
-        assert t.exposure_lone(0, side, mine[0]) == t.exposure(0, mine[0], side)
-
-
-def test_an_order_of_which_late_fills_may_come_has_no_short_way():
-    desk = Desk("SEND", "ACK", linger_ns=100)
-    assert desk.t.exposure_lone(0, BUY, 0) == desk.t.exposure(0, 0, BUY)
-    desk.t.amend(0, 1000, 4, 900)
-    desk.now = 1000
-    desk.t.report(ReportKind.REP_AMENDED, 1, 1000, 4, time_ns=1000)
-    assert desk.t.exposure_lone(1050, BUY, 0) is None
-    desk.do("CANCELED")
-    desk.t.place(BUY, 990, 5, now=1050)
-    assert desk.t.exposure_lone(1050, BUY, 1) is None
 
 
 def test_exposure_sets_the_amended_order_apart():

@@ -688,49 +688,5 @@ def test_law_what_the_engine_asks_is_the_whole_gate(
     assert weighed == judged
 
 
-@given(
-    st.integers(0, 1),
-    st.tuples(st.integers(-20, 20), st.integers(-1_100_000, 1_100_000)),
-    st.tuples(st.integers(0, 12), st.one_of(st.just(0), st.integers(BID - 30, ASK + 30))),
-    st.tuples(st.integers(90, 110), st.integers(0, 400_000), st.integers(0, 150)),
-    st.sampled_from([0, 10**10, 5 * 10**11, MAX]),
-    st.sampled_from([0, 1, 500_000, 3_000_000]),
-    st.sampled_from(
-        [{}, {"collar_ppm": 10}, {"min_px": BID - 3}, {"max_px": BID + 3}, {"min_notional": BID * 9000},
-         {"max_notional": BID * 105_000}, {"max_exposure": BID * 300_000}, {"max_order": 100_000},
-         {"min_order": 99_000}, {"px_step": 3}, {"qty_step": 7}, {"rate_burst": 2}, {"max_px": MAX}]
-    ),
-)  # fmt: skip
-def test_law_what_the_short_way_lets_pass_the_whole_gate_allows(
-    side, moment, opened, order, room, leverage, limits
-):
-    off, pos = moment
-    live, best = opened
-    qty, own_rem, own_filled = order
-    probe = gate(**{"max_leverage_ppm": leverage, "rate_burst": 12} | limits)
-    probe.moment(pos=pos, room=room)
-    probe.exposure((0, 0), live, (0, best) if side == BUY else (best, 0), (0, 0), own_rem, own_filled,
-                   BID + 3)  # fmt: skip
-    passed, weighed = probe.passes(side, BID + off, qty * 1000)
-    assert not passed or weighed == Verdict.ALLOW
-    # and it is no way for nothing: what may grow and is usual in all else takes it
-    if weighed == Verdict.ALLOW and pos == 0 and not limits.keys() & {"px_step", "qty_step"}:
-        assert passed
-
-
-def test_the_short_way_never_lets_pass_what_cannot_be_multiplied():
-    probe = gate(max_px=MAX, max_order=MAX, max_long=MAX, max_notional=MAX, max_exposure=MAX,
-                 collar_ppm=2**31 - 1)  # fmt: skip
-    probe.exposure((0, 0), 1, (0, 0), (0, 0), 1, 0, BID)
-    assert probe.passes(BUY, BID, 10_000) == (True, Verdict.ALLOW)
-    assert probe.passes(BUY, BID, MAX) == (False, Verdict.DENY_OVERFLOW)
-    probe.moment(pos=MAX)
-    assert probe.passes(BUY, BID, 10_000) == (False, Verdict.DENY_OVERFLOW)
-    probe.moment(pos=-MAX - 1)
-    assert probe.passes(SELL, ASK, 10_000) == (False, Verdict.DENY_OVERFLOW)
-    assert probe.passes(BUY, 2**62, 10_000) == (False, Verdict.DENY_BAND)
-    assert probe.passes(BUY, -(2**62), 10_000) == (False, Verdict.DENY_PX)
-
-
 def test_churn_passes_every_bid():
     assert gate(min_order=1, min_notional=0).churn(1000) == 1000

@@ -24,7 +24,8 @@ STAGES = {
     "orders": ("orders.h", "static inline int bog_count_bits(uint32_t bits)\n{\n"),
     "journal": (
         "journal.h",
-        "static inline void bog_journal_store(bog_journal_t *journal, bog_journal_rec_t *rec)\n{\n",
+        "static inline uint32_t bog_journal_sealed(const bog_journal_t *journal, uint32_t crc,\n"
+        "                                          const bog_journal_rec_t *rec)\n{\n",
     ),
 }
 PLANTED = """
