@@ -60,6 +60,12 @@ enum bog_cap {
     BOG_CAP_DAILY_LOSS = 5,
 };
 
+/* What must be in the bucket for one request, so that `left` more can follow; INT64_MAX: never enough. */
+static inline int64_t bog_tokens_needed(int64_t left)
+{
+    return left < BOG_BURST_MAX ? BOG_TOKEN * (1 + left) : INT64_MAX;
+}
+
 /* |2 px - mid2| / mid2 > ppm / 1e6, exactly; mid2 > 0. */
 static inline int bog_past_collar(bog_px_t px, bog_px_t mid2, bog_ppm_t ppm)
 {

@@ -58,6 +58,7 @@ cdef extern from "risk.h" nogil:
         CAP_ORDER "BOG_CAP_ORDER"
         CAP_DAILY_LOSS "BOG_CAP_DAILY_LOSS"
 
+    int64_t tokens_needed "bog_tokens_needed"(int64_t left)
     int past_collar "bog_past_collar"(px_t px, px_t mid2, ppm_t ppm)
     int leverage_past "bog_leverage_past"(
         qty_t qty, px_t px, quanta_t balance, half_t equity2, int64_t ppm)
@@ -194,7 +195,7 @@ cdef inline int64_t risk_needed(
     cdef int64_t left = limits.rate_reserve if limits.rate_reserve > live_after else live_after
     if is_cancel or left < 0:
         left = 0
-    return TOKEN * (1 + left) if left < BURST_MAX else INT64_MAX
+    return tokens_needed(left)
 
 
 cdef inline int risk_paid(

@@ -16,10 +16,7 @@ ROOT = Path(__file__).resolve().parents[2]
 # a stage, and where it begins: a line of its file after which 5 % of a requote's instructions are planted
 STAGES = {
     "book": ("book.h", "static inline int bog_book_full(const bog_record_t *record)\n{\n"),
-    "risk": (
-        "risk.h",
-        "static inline int bog_past_collar(bog_px_t px, bog_px_t mid2, bog_ppm_t ppm)\n{\n",
-    ),
+    "risk": ("risk.h", "static inline int64_t bog_tokens_needed(int64_t left)\n{\n"),
     "strategy": ("fixed.h", "static inline int64_t bog_ceil_div(int64_t a, int64_t b)\n{\n"),
     "orders": ("orders.h", "static inline int bog_count_bits(uint32_t bits)\n{\n"),
     "journal": (
