@@ -17,6 +17,7 @@ from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from pydantic import SecretStr, ValidationError
 from pydantic_settings import InitSettingsSource, PydanticBaseSettingsSource
@@ -34,8 +35,14 @@ BUILD_VARIABLES = frozenset(
 )
 
 OWN = ("risk", "strategy", "feed")  # tables that a market may have of its own
+# of [live], what no default may decide
+LIVE_KEYS = tuple(
+    f"live.{name}"
+    for name in ("account_index", "chain_id", "rest_url", "ws_url", "quoting_credential",
+                 "quoting_index", "guardian_credential", "guardian_index")
+)  # fmt: skip
 NO_DECISION = (
-    *("journal.", "host.", "monitoring.", "feed.directory", "feed.speed", "feed.lighter."),
+    *("journal.", "host.", "monitoring.", "feed.directory", "feed.speed", "feed.lighter.", "live."),
 )
 
 Tree = dict[str, Any]
@@ -245,8 +252,22 @@ def _check(s: Settings) -> None:
     ]
     if unset:
         s.refuse("execution.mode", f"live has no default limits: set {', '.join(unset)}")
-    if s.execution.dry_run:
-        s.refuse("execution.dry_run", "want false with execution.mode = 'live'")
+    unset = [key for key in LIVE_KEYS if s.origins[key] == "default.toml"]
+    if unset:
+        s.refuse("execution.mode", f"live has no default account: set {', '.join(unset)}")
+    if s.live.account_index < 0:
+        s.refuse("live.account_index", "want the number of the account at the venue")
+    for key in ("live.quoting_credential", "live.guardian_credential"):
+        if not s.value(key):
+            s.refuse(key, "want the name of a credential, or the path of a file of mode 0600")
+    used = {"quoting": s.live.quoting_index, "guardian": s.live.guardian_index}
+    if s.live.taking_credential:
+        used["taking"] = s.live.taking_index
+    for name, index in used.items():
+        if list(used.values()).count(index) > 1:
+            s.refuse(f"live.{name}_index", "want another number for each key in use")
+    if urlsplit(s.live.rest_url).hostname != urlsplit(s.live.ws_url).hostname:
+        s.refuse("live.ws_url", f"want the host of live.rest_url, {s.live.rest_url}")
 
 
 def effective(settings: Settings) -> dict[str, Any]:

@@ -25,6 +25,7 @@ from bog.lighter.address import is_loopback, rest_url, stream_url
 from bog.units import parse, plain
 
 MICRO_ROWS, MICRO_COLUMNS = 4, 5  # of the microprice table: BOG_MICRO_SPREADS, _BUCKETS
+LIKE_A_SECRET = re.compile(r"[0-9a-fA-F]{40}")  # a private key of the venue is 80 such digits
 MARKET_MAX = 999_999  # raw ids from 1,000,000 on would read as another exchange's
 
 
@@ -127,6 +128,18 @@ def _webhook(value: SecretStr) -> SecretStr:
     return value
 
 
+def _credential(value: object) -> str:
+    """Return the name or the path of a credential; refuse what looks like the secret itself."""
+    wanted = 'want "", the name of a systemd credential, or the path of a file of mode 0600'
+    if not isinstance(value, str) or not re.fullmatch(r"[^\x00-\x1f\x7f]{0,4096}", value):
+        raise ValueError(wanted)
+    if LIKE_A_SECRET.search(value):
+        raise ValueError(f"{wanted}; never the secret itself, which is to be replaced now")
+    if "/" not in value and not re.fullmatch(r"[A-Za-z0-9_.-]*", value, re.ASCII):
+        raise ValueError(wanted)
+    return value
+
+
 def _address(value: object) -> str:
     """Return the number of a host in its one spelling: names would have to be looked up."""
     try:
@@ -194,6 +207,15 @@ WarmSamples = Annotated[int, BeforeValidator(Range("1", "36000", whole=True))]
 SignedTicks = Annotated[Decimal, BeforeValidator(Range("-1000000", "1000000"))]
 Quota = Annotated[int, BeforeValidator(Range("0", "5000000", whole=True))]
 RotateMb = Annotated[int, BeforeValidator(Range("1", "4096", whole=True))]
+AccountIndex = Annotated[int, BeforeValidator(Range("-1", str(2**48 - 2), whole=True))]
+ChainId = Annotated[int, BeforeValidator(Range("1", str(2**32 - 1), whole=True))]
+KeyIndex = Annotated[int, BeforeValidator(Range("2", "254", whole=True))]
+TxSec = Annotated[int, BeforeValidator(Range("5", "600", whole=True))]
+DeadManSec = Annotated[int, BeforeValidator(Range("300", "86400", whole=True))]
+Credential = Annotated[str, BeforeValidator(_credential)]
+Module = Annotated[
+    str, BeforeValidator(Pattern(r"[a-z_][a-z0-9_]*(\.[a-z_][a-z0-9_]*)*", "the name of a module"))
+]
 Switch = Annotated[bool, BeforeValidator(_switch)]
 Text = Annotated[str, BeforeValidator(Pattern(r"[^\x00-\x1f\x7f]{1,4096}", "text on one line"))]
 FreeText = Annotated[
@@ -342,6 +364,26 @@ class Venue(Section):
     through_full: Switch
     shrink_keeps_place: Switch
     tiers: dict[str, Tier]
+
+
+class Live(Section):
+    """[live]"""
+
+    account_index: AccountIndex
+    chain_id: ChainId
+    rest_url: Annotated[Text, AfterValidator(rest_url)]
+    ws_url: Annotated[Text, AfterValidator(stream_url)]
+    quoting_credential: Credential
+    quoting_index: KeyIndex
+    taking_credential: Credential
+    taking_index: KeyIndex
+    guardian_credential: Credential
+    guardian_index: KeyIndex
+    gateway: Module
+    max_decision_age_ms: StaleMs
+    tx_expiry_sec: TxSec
+    dead_man_sec: DeadManSec
+    arm_directory: Text
 
 
 class Lighter(Section):

@@ -35,7 +35,8 @@ Integers = dict[str, int]
 def shown(key: str, value: object) -> str:
     """Return a value as text for a message: short, and masked when the key may hold a secret."""
     password = key.endswith("url") and "@" in str(value)
-    if isinstance(value, SecretStr) or _SECRET.search(key) or password:
+    secret = _SECRET.search(key) or keys.LIKE_A_SECRET.search(str(value))
+    if isinstance(value, SecretStr) or secret or password:
         return MASK
     if isinstance(value, bool):
         return str(value).lower()  # as TOML writes it
@@ -54,6 +55,7 @@ class Settings(BaseSettings):
     strategy: keys.Strategy
     execution: keys.Execution
     venue: keys.Venue
+    live: keys.Live
     feed: keys.Feed
     journal: keys.Journal
     host: keys.Host

@@ -12,7 +12,7 @@ from libc.string cimport memcpy
 from bog._core.memory cimport lines
 from bog._core.position cimport position_fill, position_funding, position_holds
 from bog._core.types cimport (
-    HALT_NONE, J_ACK, J_AMEND, J_AMENDED, J_CANCEL, J_CANCELED, J_CANCEL_ALL, J_CLEAR_HALT,
+    BID, HALT_NONE, J_ACK, J_AMEND, J_AMENDED, J_AMEND_REJECT, J_CANCEL, J_CANCELED, J_CANCEL_ALL, J_CLEAR_HALT,
     J_CONNECTION, J_DAY, J_DENIED, J_FILL, J_FUNDING, J_HALT, J_LEVEL, J_ORDER, J_PEAK, J_PLACE,
     J_READY, J_RUN, J_STATE, J_UNKNOWN, ORDER_AMEND_SENT, ORDER_CANCEL_SENT, ORDER_FILLED,
     ORDER_IN_FLIGHT, REJ_RESTART, STATE_WORDS, W_CASH, W_COMMANDS,
@@ -32,6 +32,15 @@ cdef class OpenOrder:
     cdef readonly int64_t qty
     cdef readonly int64_t filled
     cdef readonly int state
+    cdef readonly int64_t amend_px   # wanted by an amend that nobody answered; 0 when none
+    cdef readonly int64_t amend_qty
+
+    def worst(self):
+        """Return the price and the total size that the order may have at worst."""
+        if not self.amend_qty:
+            return self.px, self.qty
+        best = max if self.side == BID else min
+        return best(self.px, self.amend_px), max(self.qty, self.amend_qty)
 
     def __repr__(self):
         return (
@@ -228,10 +237,13 @@ cdef class Fold:
             return doubt or (f"a request for order {rec.id}, dead" if kind < J_ACK else "")
         if kind == J_AMEND:
             order.state = ORDER_AMEND_SENT
+            order.amend_px, order.amend_qty = rec.px, rec.qty
             return doubt
         if kind == J_CANCEL:
             order.state = ORDER_CANCEL_SENT
             return doubt
+        if kind == J_AMENDED or kind == J_AMEND_REJECT:
+            order.amend_px = order.amend_qty = 0
         if kind == J_AMENDED:
             order.px, order.qty = rec.px, rec.qty
         elif kind == J_FILL:

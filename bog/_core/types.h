@@ -332,6 +332,7 @@ enum bog_connection_state {
     BOG_CONNECTION_CLOSED = 0,    /* orders may go */
     BOG_CONNECTION_OPEN = 1,      /* nothing goes, nothing is tried */
     BOG_CONNECTION_HALF_OPEN = 2, /* attempts are made, orders still wait */
+    BOG_CONNECTION_LOST = 3,      /* the gateway is silent or not up: nothing goes */
 };
 
 /*

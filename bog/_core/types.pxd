@@ -330,6 +330,7 @@ cdef extern from "types.h" nogil:
         CONNECTION_CLOSED "BOG_CONNECTION_CLOSED"
         CONNECTION_OPEN "BOG_CONNECTION_OPEN"
         CONNECTION_HALF_OPEN "BOG_CONNECTION_HALF_OPEN"
+        CONNECTION_LOST "BOG_CONNECTION_LOST"
 
     ctypedef struct Limits "bog_limits_t":
         qty_t max_long

@@ -45,6 +45,7 @@ class ConnectionState(IntEnum):
     CONNECTION_CLOSED = 0
     CONNECTION_OPEN = 1
     CONNECTION_HALF_OPEN = 2
+    CONNECTION_LOST = 3
 
 class JournalKind(IntEnum):
     J_RUN = 1

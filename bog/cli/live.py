@@ -7,14 +7,14 @@ import sys
 import time
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import click
 
-from bog import child_feed, config, control, errors, log, report, supervise
+from bog import arming, child_feed, config, control, errors, gateway, log, report, supervise
 from bog._core.types import Level
 from bog.endpoint import Endpoint
-from bog.errors import ConfigError, OrdersOpenError, UsageError
+from bog.errors import BogError, ConfigError, OrdersOpenError, UsageError
 from bog.facts import About
 from bog.glance import Rates, Traded
 from bog.out import tell
@@ -31,6 +31,7 @@ Examples:
   bog-live --market 1 --feed lighter         the venue's public stream, on paper
   bog-live --market 1 --feed replay:FILE --speed max --report r.json
   bog-live --market 1 --market 0             two markets in one thread
+  bog-live --market 1 --config live.toml --mode live --arm TOKEN   after bog-arm
   BOG_RISK__MAX_POSITION=0.05 bog-live --market 1 --show-config
 
 Ctrl-C (SIGINT, SIGTERM) cancels what rests, waits for proof and prints a report. SIGUSR2 pauses and
@@ -40,7 +41,6 @@ that it names. Exit codes: 0 done, 1 unexpected, 2 usage, 3 orders possibly open
 """
 LIVE_FEEDS = ("huginn", "lighter")  # they come through shared memory, in real time
 REPORT_SEC = 5.0  # a reader of the report may take so long
-MISSING_LIVE = "the gateway that signs and sends, and the arming that permits it"
 
 
 def flags_of(values: dict[str, Any]) -> dict[str, Any]:
@@ -49,7 +49,8 @@ def flags_of(values: dict[str, Any]) -> dict[str, Any]:
     for name, path in {
         "feed": ("feed", "source"), "preset": ("feed", "preset"), "seed": ("feed", "seed"),
         "speed": ("feed", "speed"), "mode": ("execution", "mode"), "tier": ("execution", "tier"),
-        "journal": ("journal", "directory"), "log_level": ("monitoring", "log_level"),
+        "dry_run": ("execution", "dry_run"), "journal": ("journal", "directory"),
+        "log_level": ("monitoring", "log_level"),
         "strategy": ("strategy", "name"), "feed_dir": ("feed", "directory"),
         **{f"{key} {market}": ("markets", str(market), key) for market in values["market"]
            for key in ("price_decimals", "size_decimals")},
@@ -63,10 +64,10 @@ def flags_of(values: dict[str, Any]) -> dict[str, Any]:
     return tree
 
 
-def refuse_live(origin: str) -> NoReturn:
-    """Live trading does not exist in this build: say what is missing instead of pretending."""
+def refuse_unarmed(origin: str) -> None:
+    """Live trading needs a token of bog-arm: without one nothing else is looked at."""
     raise ConfigError(
-        f'execution.mode = live ({origin}): this build lacks {MISSING_LIVE}; want "paper"'
+        f'execution.mode = live ({origin}): want --arm TOKEN, which bog-arm writes; or "paper"'
     )
 
 
@@ -98,7 +99,7 @@ def process_spec(settings: Settings, values: dict[str, Any]) -> ProcessSpec:
 
 
 def trade(settings: Settings, values: dict[str, Any], name: str) -> int:
-    """Run one paper session from start to report; return the exit code."""
+    """Run one session from start to report; return the exit code."""
     if values["report"]:
         refuse_report(values["report"])
     process = process_spec(settings, values)
@@ -118,8 +119,11 @@ def trade(settings: Settings, values: dict[str, Any], name: str) -> int:
         opened.callback(endpoint.close)
         engine = supervise.Engine(process)
         opened.pop_all()
+    executor: gateway.Gateway | None = None
+    if settings.execution.mode == "live":
+        executor = gateway.Gateway(settings, engine.lanes)
     try:
-        operator.serve({lane.market: desk_of(engine, lane, abouts[lane.market])
+        operator.serve({lane.market: desk_of(engine, lane, abouts[lane.market], executor)
                         for lane in engine.lanes})  # fmt: skip
         endpoint.serve([traded_of(engine, lane, abouts[lane.market], settings)
                         for lane in engine.lanes])  # fmt: skip
@@ -136,9 +140,13 @@ def trade(settings: Settings, values: dict[str, Any], name: str) -> int:
             lane.market: JournalSpeaker(lane.spec["price_decimals"], lane.spec["size_decimals"])
             for lane in engine.lanes
         }
+        if executor is not None:
+            executor.start()
         with Watch() as watch:
 
             def show(last: bool = False) -> None:
+                if executor is not None and not last:
+                    executor.tend()
                 watch.update(
                     [state_of(lane, abouts[lane.market], engine.page.level, began)
                      for lane in engine.lanes],
@@ -148,10 +156,20 @@ def trade(settings: Settings, values: dict[str, Any], name: str) -> int:
             worst = engine.follow(show, speakers)
             show(last=True)
         results = [result_of(lane, abouts[lane.market], began) for lane in engine.lanes]
+        if executor is not None:
+            proven(executor.end(), None)
+    except BogError as error:
+        if executor is None or isinstance(error, OrdersOpenError):
+            raise
+        engine.close()
+        proven(executor.end(), error)
+        raise
     finally:
         endpoint.close()
         operator.close()
         engine.close()
+        if executor is not None:
+            executor.close()
         log.close()
     reports = [report.build(result) for result in results]
     whole = reports[0] if len(reports) == 1 else report.together(reports)
@@ -170,11 +188,27 @@ def trade(settings: Settings, values: dict[str, Any], name: str) -> int:
     return worst
 
 
-def desk_of(engine: supervise.Engine, lane: supervise.Lane, about: About) -> control.Desk:
+def proven(code: int, error: BogError | None) -> None:
+    """Raise OrdersOpenError unless the gateway ended with the proof that nothing rests."""
+    if code:
+        why = f"{error}; " if error is not None else ""
+        raise OrdersOpenError(f"{why}the gateway did not prove that every order is gone")
+
+
+def desk_of(
+    engine: supervise.Engine,
+    lane: supervise.Lane,
+    about: About,
+    executor: gateway.Gateway | None,
+) -> control.Desk:
     """Return where operators command one market and ask after it."""
     return control.Desk(
-        lane.page, lambda: status(lane.page, about, lane.ready, supervise.remarks(engine))
-    )
+        lane.page,
+        lambda: status(
+            lane.page, about, lane.ready, supervise.remarks(engine),
+            executor.status() if executor is not None else None,
+        ),
+    )  # fmt: skip
 
 
 def traded_of(
@@ -192,7 +226,7 @@ def say_start(ready: dict[str, Any], about: About) -> None:
     """Say on the terminal and in the log what one market's start found and did."""
     tell(supervise.welcome(ready, about), sys.stderr)
     log.emit("INFO", "start", "bog-live started", market=about["market"], feed=about["feed"],
-             mode="paper", symbol=about["symbol"], strategy=about["strategy"], tier=about["tier"],
+             mode=about["mode"], symbol=about["symbol"], strategy=about["strategy"], tier=about["tier"],
              seed=about["seed"], config_hash=about["config_hash"], version=about["version"],
              run=ready["run"], path=ready["journal"])  # fmt: skip
     if ready["silent"]:
@@ -227,38 +261,54 @@ def result_of(lane: supervise.Lane, about: About, began: float) -> report.RunRes
     )
 
 
+# what bog-arm must be told as bog-live is
+DECIDING = [
+    click.option("--market", type=click.IntRange(0, 999_999), required=True, multiple=True,
+                 help="The market's number at the venue: 0 is ETH, 1 is BTC. Repeat it to trade "
+                 "several in one thread, under one limit."),
+    click.option("--config", metavar="FILE", help="TOML over the defaults; a bare name is one "
+                 "that ships: development, production, binance."),
+    click.option("--strategy", metavar="NAME", help="simple_spread or inventory."),
+    click.option("--feed", metavar="SOURCE", help="sim, huginn, lighter, or replay:FILE."),
+    click.option("--tier", help="Account tier: standard, plus, premium, premium_500k."),
+    click.option("--journal", metavar="DIR", help="Where position and PnL survive a restart."),
+    click.option("--feed-dir", metavar="DIR", help="Where shared memory is."),
+    click.option("--dry-run/--no-dry-run", default=None,
+                 help="Live: everything but the send, in a journal of its own."),
+]  # fmt: skip
+OTHERS = [
+    click.option("--preset", help="Built-in market: quiet, active or toxic."),
+    click.option("--script", type=click.Path(exists=True, dir_okay=False),
+                 help="Built-in market: a file of incidents."),
+    click.option("--cpu", type=click.IntRange(0), help="Pin the engine here and let it spin."),
+    click.option("--duration", metavar="TIME", help="Stop after so much market time: 120s, 2h."),
+    click.option("--speed", metavar="N", help="Times real time, or max."),
+    click.option("--seed", type=click.IntRange(0), help="Of the built-in market."),
+    click.option("--price-decimals", type=click.IntRange(0, 9),
+                 help="Scale of a recording's prices, when the market's is another."),
+    click.option("--size-decimals", type=click.IntRange(0, 9),
+                 help="Scale of a recording's sizes."),
+    click.option("--no-publish", is_flag=True, help="Keep an embedded feed to ourselves."),
+    click.option("--clear-halt", type=click.IntRange(1), metavar="ID",
+                 help="Trade again after the halt of this number was understood."),
+    click.option("--log-level", help="debug, info, warning or error."),
+    click.option("--report", metavar="FILE.json", help="Write the report here, too."),
+    click.option("--show-config", is_flag=True,
+                 help="Print every setting in force and where it comes from; trade nothing."),
+]  # fmt: skip
+ARM = click.option("--arm", metavar="TOKEN", help="Live: the file that bog-arm wrote.")
+
+
+def deciding(command: Any) -> Any:
+    """Add the options that decide what a live start would do."""
+    for option in reversed(DECIDING):
+        command = option(command)
+    return command
+
+
 def options(command: Any) -> Any:
     """Add the options that every spelling of bog-live shares."""
-    for option in reversed([
-        click.option("--market", type=click.IntRange(0, 999_999), required=True, multiple=True,
-                     help="The market's number at the venue: 0 is ETH, 1 is BTC. Repeat it to trade "
-                     "several in one thread, under one limit."),
-        click.option("--config", metavar="FILE", help="TOML over the defaults; a bare name is one "
-                     "that ships: development, production, binance."),
-        click.option("--strategy", metavar="NAME", help="simple_spread or inventory."),
-        click.option("--feed", metavar="SOURCE", help="sim, huginn, lighter, or replay:FILE."),
-        click.option("--preset", help="Built-in market: quiet, active or toxic."),
-        click.option("--script", type=click.Path(exists=True, dir_okay=False),
-                     help="Built-in market: a file of incidents."),
-        click.option("--cpu", type=click.IntRange(0), help="Pin the engine here and let it spin."),
-        click.option("--duration", metavar="TIME", help="Stop after so much market time: 120s, 2h."),
-        click.option("--speed", metavar="N", help="Times real time, or max."),
-        click.option("--seed", type=click.IntRange(0), help="Of the built-in market."),
-        click.option("--tier", help="Account tier: standard, plus, premium, premium_500k."),
-        click.option("--price-decimals", type=click.IntRange(0, 9),
-                     help="Scale of a recording's prices, when the market's is another."),
-        click.option("--size-decimals", type=click.IntRange(0, 9),
-                     help="Scale of a recording's sizes."),
-        click.option("--journal", metavar="DIR", help="Where position and PnL survive a restart."),
-        click.option("--feed-dir", metavar="DIR", help="Where shared memory is."),
-        click.option("--no-publish", is_flag=True, help="Keep an embedded feed to ourselves."),
-        click.option("--clear-halt", type=click.IntRange(1), metavar="ID",
-                     help="Trade again after the halt of this number was understood."),
-        click.option("--log-level", help="debug, info, warning or error."),
-        click.option("--report", metavar="FILE.json", help="Write the report here, too."),
-        click.option("--show-config", is_flag=True,
-                     help="Print every setting in force and where it comes from; trade nothing."),
-    ]):  # fmt: skip
+    for option in reversed([*DECIDING, *OTHERS]):
         command = option(command)
     return command
 
@@ -267,9 +317,9 @@ def start(values: dict[str, Any], name: str) -> None:
     """Load the configuration and trade, or show it."""
     flags = flags_of(values)
     mode, origin = config.said("execution.mode", values["config"], flags)
-    if mode == "live" and not values["show_config"]:
+    if mode == "live" and not values["show_config"] and not values.get("arm"):
         # before anything else that is wrong with a configuration for it
-        refuse_live(origin)
+        refuse_unarmed(origin)
     settings = config.load(values["config"], flags)
     if values["show_config"]:
         for market in values["market"]:
@@ -278,6 +328,13 @@ def start(values: dict[str, Any], name: str) -> None:
         return
     for market in values["market"]:
         settings.market(market)
+    if settings.execution.mode == "live":
+        gateway.refuse_missing(settings)
+        arming.consume(
+            values["arm"], settings, list(values["market"]), supervise.build_id(), time.time_ns()
+        )
+    elif values.get("arm"):
+        raise UsageError(f"--arm {values['arm']}: a token is for --mode live alone")
     with child_feed.embedded(settings, values["market"]):
         code = trade(settings, values, name)
     click.get_current_context().exit(code)
@@ -286,6 +343,7 @@ def start(values: dict[str, Any], name: str) -> None:
 @click.command("bog-live", epilog=EPILOG)
 @options
 @click.option("--mode", help="paper (default) or live.")
+@ARM
 def live_command(**values: Any) -> None:
     """Make a market: keep a bid and an ask resting, manage the inventory, report what it earned."""
     start(values, "bog-live")
@@ -300,6 +358,7 @@ def simulated_command(**values: Any) -> None:
 
 @click.command("bog-simple-spread-live", epilog=EPILOG)
 @options
+@ARM
 def simple_live_command(**values: Any) -> None:
     """bog-live with simple_spread on the venue, by the name of the operations guide."""
     start({**values, "mode": "live", "strategy": "simple_spread"}, "bog-simple-spread")

@@ -19,6 +19,7 @@ PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text())["
 # the click object behind each console script
 COMMANDS = {
     "bog-live": "bog.cli.live:live_command",
+    "bog-arm": "bog.cli.arm:command",
     "bog-feed": "bog.cli.feed:bog_feed",
     "huginn": "bog.cli.feed:huginn_command",
     "bog-backtest": "bog.cli.backtest:command",
@@ -27,7 +28,7 @@ COMMANDS = {
     "bog-simple-spread-simulated": "bog.cli.live:simulated_command",
     "bog-simple-spread-live": "bog.cli.live:simple_live_command",
 }
-SECTIONS = ("risk", "strategy", "execution", "venue", "feed", "journal", "host", "monitoring",
+SECTIONS = ("risk", "strategy", "execution", "venue", "live", "feed", "journal", "host", "monitoring",
             "markets")  # fmt: skip
 every_document = pytest.mark.parametrize("path", DOCS, ids=lambda path: path.name)
 

@@ -114,6 +114,21 @@ ARRIVES: dict[str, tuple[object, str, dict[str, object]]] = {
     LIGHTER + "metadata_timeout_sec": ("5", "get", {LIGHTER + "metadata_timeout_sec": 5}),
     LIGHTER + "metadata_directory": ("/tmp/m", "get", {LIGHTER + "metadata_directory": "/tmp/m"}),
     "journal.directory": ("/tmp/journal", "get", {"journal.directory": "/tmp/journal"}),
+    "live.account_index": (281474976710654, "get", {"live.account_index": 281474976710654}),
+    "live.chain_id": ("304", "get", {"live.chain_id": 304}),
+    "live.rest_url": ("http://127.0.0.1:1/", "get", {"live.rest_url": "http://127.0.0.1:1"}),
+    "live.ws_url": ("ws://localhost/stream", "get", {"live.ws_url": "ws://localhost/stream"}),
+    "live.quoting_credential": ("bog-quoting", "get", {"live.quoting_credential": "bog-quoting"}),
+    "live.quoting_index": (254, "get", {"live.quoting_index": 254}),
+    "live.taking_credential": ("/k/t", "get", {"live.taking_credential": "/k/t"}),
+    "live.taking_index": ("5", "get", {"live.taking_index": 5}),
+    "live.guardian_credential": ("./g", "get", {"live.guardian_credential": "./g"}),
+    "live.guardian_index": (6, "get", {"live.guardian_index": 6}),
+    "live.gateway": ("tests.rig.gateway", "get", {"live.gateway": "tests.rig.gateway"}),
+    "live.max_decision_age_ms": ("99", "get", {"live.max_decision_age_ms": 99}),
+    "live.tx_expiry_sec": (20, "get", {"live.tx_expiry_sec": 20}),
+    "live.dead_man_sec": (600, "get", {"live.dead_man_sec": 600}),
+    "live.arm_directory": ("/tmp/arm", "get", {"live.arm_directory": "/tmp/arm"}),
     "host.strict": ("true", "get", {"host.strict": True}),
     "journal.rotate_mb": (7, "get", {"journal.rotate_mb": 7}),
     "monitoring.prometheus_port": (9464, "get", {"monitoring.prometheus_port": 9464}),
@@ -258,7 +273,9 @@ BAD: dict[str, object] = {
 }
 TEXTS = {
     "feed.directory", "journal.directory", "monitoring.log_file", LIGHTER + "metadata_directory",
+    "live.arm_directory",
 }  # fmt: skip
+CREDENTIALS = {f"live.{name}_credential" for name in ("quoting", "taking", "guardian")}
 ALERTS = "monitoring.alerts."
 # what of the table above is a good value of a key, and why it is
 LEGITIMATE: dict[str, set[str]] = {
@@ -266,18 +283,21 @@ LEGITIMATE: dict[str, set[str]] = {
         INVENTORY + "calibrate", "host.strict", "execution.dry_run", "venue.through_full",
         "venue.shrink_keeps_place", "monitoring.prometheus_required",
     },
-    "nan text": {*TEXTS, "markets.0.symbol", "markets.1.symbol"},
-    "inf text": {*TEXTS, "markets.0.symbol", "markets.1.symbol"},
+    "nan text": {*TEXTS, *CREDENTIALS, "live.gateway", "markets.0.symbol", "markets.1.symbol"},
+    "inf text": {*TEXTS, *CREDENTIALS, "live.gateway", "markets.0.symbol", "markets.1.symbol"},
     "word": TEXTS,
     "empty": {  # none wanted
         "monitoring.log_file", "monitoring.alert_webhook_url", INVENTORY + "microprice",
+        *CREDENTIALS,
     },
     "negative": {
         "*.maker_fee_ppm", "*.taker_fee_ppm",  # a rebate
         INVENTORY + "imbalance_ticks",  # away from the heavier side
+        "live.account_index",  # none
     },
     "zero": {
         "monitoring.prometheus_port",  # no metrics
+        "live.account_index",  # the venue's first account
         "risk.rate_limit_reserve",  # nothing kept back
         "breaker.warm_up_ms",  # the good books alone
         SPREAD + "min_spread_bps", SPREAD + "skew_bps", SPREAD + "edge_bps",  # rule not wanted
@@ -458,19 +478,58 @@ def refusal(flags: dict[str, Any], **kw: Any) -> str:
     return line
 
 
-def test_live_needs_every_limit_said_and_no_dry_run() -> None:
-    live = {"execution": {"mode": "live"}}
+ACCOUNT: dict[str, Any] = {
+    "live": {
+        "account_index": 17, "chain_id": 300, "rest_url": "https://v.test", "ws_url": "wss://v.test/s",
+        "quoting_credential": "quoting", "quoting_index": 2, "guardian_credential": "guardian",
+        "guardian_index": 4,
+    },
+}  # fmt: skip
+
+
+def test_live_needs_every_limit_said() -> None:
+    live: dict[str, Any] = {"execution": {"mode": "live"}}
     line = refusal(live)
     assert line.startswith("execution.mode = 'live' (flag)")
     assert all(f"risk.{key}" in line for key in keys.Risk.model_fields)
-    assert "execution.dry_run = true (production.toml)" in refusal(live, name="production")
-    go = {"execution": {"mode": "live", "dry_run": False}}
+    go = merged(live, ACCOUNT)
     settings = config.load("production", go, {})
     assert settings.strategy_params(1)["own_in_book"] == 1
     for key in keys.Risk.model_fields:  # one limit that only the default names is enough to refuse
         file, _ = config._file_layer(config.FOLDER / "production.toml")
         del file["risk"][key]
         assert refusal(merged(file, go)).endswith(f"set risk.{key}")
+
+
+def test_live_needs_the_account_said_and_two_keys() -> None:
+    go = merged({"execution": {"mode": "live"}}, ACCOUNT)
+    for key in config.LIVE_KEYS:
+        name = key.removeprefix("live.")
+        live = {k: v for k, v in ACCOUNT["live"].items() if k != name}
+        line = refusal({"execution": {"mode": "live"}, "live": live}, name="production")
+        assert line.endswith(f"live has no default account: set {key}"), line
+    for flags, says in [
+        ({"account_index": -1}, "live.account_index = -1 (flag): want the number of the account"),
+        ({"guardian_credential": ""}, "live.guardian_credential = '' (flag): want the name"),
+        ({"guardian_index": 2}, "live.quoting_index = 2 (flag): want another number for each key"),
+        ({"ws_url": "wss://w.test/s"}, "live.ws_url = 'wss://w.test/s' (flag): want the host of"),
+    ]:
+        assert says in refusal(merged(go, {"live": flags}), name="production")
+    # the third key counts only where there is one
+    config.load("production", merged(go, {"live": {"taking_index": 2}}), {})
+    both = merged(go, {"live": {"taking_index": 2, "taking_credential": "taking"}})
+    assert "live.quoting_index = 2" in refusal(both, name="production")
+
+
+@pytest.mark.parametrize("key", sorted(CREDENTIALS))
+def test_a_key_itself_in_its_place_is_refused_and_never_shown(key: str) -> None:
+    secret = "5d" * 40
+    for value in (secret, "0x" + secret, "key=" + secret.upper()):
+        line = refusal(tree(key, value))
+        assert line.startswith(f"{key} = {config.MASK}") and "never the secret itself" in line
+        assert "5d5d" not in line.lower()
+    by_variable = {"BOG_" + key.upper().replace(".", "__"): secret}
+    assert "5d5d" not in refusal({}, environ=by_variable)
 
 
 GRID = merged(tree("strategy.name", "inventory"), tree(INVENTORY + "model", "grid"))

@@ -1,0 +1,56 @@
+"""bog-arm: show what a live start would do, ask, and write the single-use token that permits it."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import click
+
+from bog import arming, config, errors, gateway, supervise
+from bog.cli.live import deciding, flags_of
+from bog.errors import ConfigError
+
+EPILOG = """\b
+Examples:
+  bog-arm --market 1 --config live.toml
+  bog-live --market 1 --config live.toml --mode live --arm TOKEN
+
+The token is good for one start within ten minutes, with the same options, configuration and build.
+Exit codes: 0 armed, 2 usage, 78 refused.
+"""
+
+
+def table(facts: arming.Facts) -> str:
+    """Return the facts for people, a line each."""
+    width = max(map(len, facts)) + 2
+    return "\n".join(f"{name:<{width}}{value}" for name, value in facts.items())
+
+
+@click.command("bog-arm", epilog=EPILOG)
+@deciding
+def command(**values: Any) -> None:
+    """Arm one live start: look at account, limits and build, and type the account's number."""
+    values = {**values, "mode": "live"}
+    settings = config.load(values["config"], flags_of(values))
+    for market in values["market"]:
+        settings.market(market)
+        settings.of(market).strategy_params(market)
+    gateway.refuse_missing(settings)
+    facts = arming.facts_of(settings, values["market"], supervise.build_id())
+    click.echo(table(facts))
+    account = facts["account"]
+    typed = click.prompt(f"Type {len(account)} digits, the account's number, to arm", default="",
+                         show_default=False)  # fmt: skip
+    if typed.strip() != account:
+        raise ConfigError(f"typed {typed.strip()!r}, the account is {account}: nothing was armed")
+    path = arming.write(settings.live.arm_directory, facts, time.time_ns())
+    click.echo(f"armed until {arming.LIFE_SEC // 60} minutes from now, for one start:\n{path}")
+
+
+def main() -> None:
+    errors.run(command)
+
+
+if __name__ == "__main__":
+    main()
