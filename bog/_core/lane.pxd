@@ -104,6 +104,7 @@ cdef class Lane:
         self, const Control *control, Portfolio *portfolio, int64_t unit, ns_t now
     ) noexcept nogil
     cdef void hold(self) noexcept nogil
+    cdef const uint64_t *word(self) noexcept nogil
     cdef void look(self) noexcept nogil
     cdef int check(self) noexcept nogil
     cdef void act(self) noexcept nogil

@@ -27,7 +27,7 @@ from bog._core.engine_state cimport (
 from bog._core.exposure cimport Exposure
 from bog._core.fixed cimport ceil_div
 from bog._core.hist cimport hist_add
-from bog._core.huginn cimport READ_EPOCH, READ_GARBAGE, READ_GONE, READ_NOTHING, READ_ROW
+from bog._core.huginn cimport HG_ROWS, READ_EPOCH, READ_GARBAGE, READ_GONE, READ_NOTHING, READ_ROW
 from bog._core.inventory cimport Model
 from bog._core.journal cimport (
     JournalFile, journal_append, journal_append_last, journal_durable, journal_room, journal_turn,
@@ -686,6 +686,15 @@ cdef class Lane:
         if self.live:
             self.now_ns = now
             self.attach()
+
+    cdef const uint64_t *word(self) noexcept nogil:
+        """Return the word that changes when a feed in shared memory has another row; NULL: no such feed.
+
+        Good until the next look, check or act: an object that was made again is mapped anew.
+        """
+        if self.reader is None:
+            return NULL
+        return &self.reader.page.rows[self.reader.next & (HG_ROWS - 1)].gen
 
     cdef void look(self) noexcept nogil:
         """Find what is due next and when: a row, a report, or the timer."""

@@ -8,10 +8,10 @@ lane that was given first.
 import os
 
 cimport cython
-from libc.stdint cimport int64_t, uint32_t
+from libc.stdint cimport int64_t, uint32_t, uint64_t
 from libc.stdlib cimport free
 
-from bog._core.atomic cimport pause as spin_pause
+from bog._core.atomic cimport load_relaxed, pause as spin_pause
 from bog._core.clock cimport mono_ns, nap
 from bog._core.lane cimport LANE_LOOK, Lane
 from bog._core.level cimport Control, level_follow_parent, level_get, level_lock_memory
@@ -21,6 +21,15 @@ from bog._core.types cimport NEVER, ns_t
 
 cdef ns_t NAP_NS = 200_000LL  # an unpinned loop sleeps at most this long
 cdef ns_t SPIN_NS = 50_000LL  # and spins this long before it sleeps
+
+cdef enum:
+    GLANCES = 64    # words that are looked at between two looks at the clock while nothing is due
+    QUIET = 1024    # idle turns of a spinning loop between two that show a lane's page
+
+cdef struct Watch:
+    const uint64_t *word  # changes when the lane's feed has more; NULL: look at its clock alone
+    uint64_t seen         # what it was before the last look
+
 LANES = SHARES
 
 
@@ -62,10 +71,13 @@ cdef class Session:
     cdef list lanes
     cdef void **lane  # the same, for the loop
     cdef ns_t *due    # of each lane: its next event, since its first; NEVER when it has ended
+    cdef Watch *watch  # of each lane
+    cdef int *sooner  # a tree over `due`: sooner[1] is the lane that is due first
     cdef int *code    # of each lane: its exit code, -1 while it runs
     cdef int64_t *unit  # of each lane: units of the portfolio in its quantum
     cdef Portfolio portfolio
-    cdef int n, resting
+    cdef int n, leaves, resting, turns
+    cdef int64_t idled
     cdef bint spin, live
     cdef int64_t speed_ppm
     cdef const Control *control
@@ -86,11 +98,23 @@ cdef class Session:
             raise ValueError("a live feed runs in real time: want speed 1 for the others, too")
         self.lanes, self.speed_ppm, self.spin = lanes, speed_ppm, spin
         self.lane = <void **> lines(self.n * sizeof(void *))
-        self.due = <ns_t *> lines(self.n * sizeof(ns_t))
+        self.leaves = 1
+        while self.leaves < self.n:
+            self.leaves *= 2
+        self.due = <ns_t *> lines(self.leaves * sizeof(ns_t))
+        self.watch = <Watch *> lines(self.n * sizeof(Watch))
+        self.sooner = <int *> lines(2 * self.leaves * sizeof(int))
         self.code = <int *> lines(self.n * sizeof(int))
         self.unit = <int64_t *> lines(self.n * sizeof(int64_t))
-        if not (self.lane and self.due and self.code and self.unit):
+        if not (
+            self.lane and self.due and self.watch and self.sooner and self.code and self.unit
+        ):
             raise MemoryError("no memory for a loop")
+        for i in range(self.leaves):
+            self.due[i] = NEVER
+            self.sooner[self.leaves + i] = i
+        for i in range(self.leaves - 1, 0, -1):
+            self.sooner[i] = self.sooner[2 * i]
         for i, lane in enumerate(lanes):
             self.lane[i] = <void *> lane
             self.code[i] = -1
@@ -104,6 +128,8 @@ cdef class Session:
     def __dealloc__(self):
         free(self.lane)
         free(self.due)
+        free(self.watch)
+        free(self.sooner)
         free(self.code)
         free(self.unit)
 
@@ -128,7 +154,8 @@ cdef class Session:
                 if self.code[i] >= 0 and i not in finished:
                     lane.finish(self.code[i])
                     finished.add(i)
-                    self.due[i] = NEVER
+                    self.watch[i].word = NULL
+                    self.put(i, NEVER)
         return max(self.code[i] for i in range(self.n))
 
     def codes(self):
@@ -146,10 +173,46 @@ cdef class Session:
         for i in range(self.n):
             self.look(i)
 
+    cdef void put(self, int i, ns_t due) noexcept nogil:
+        """Lane `i` is due then: the earliest stays on top of the tree, the one given first on ties."""
+        cdef int at = (self.leaves + i) >> 1, left, right, first
+        self.due[i] = due
+        while at > 0:
+            left, right = self.sooner[2 * at], self.sooner[2 * at + 1]
+            first = right if self.due[right] < self.due[left] else left
+            if first != i and first == self.sooner[at]:
+                return  # nothing changes further up
+            self.sooner[at] = first
+            at >>= 1
+
     cdef void look(self, int i) noexcept nogil:
         """Ask lane `i` what is due next."""
+        cdef Watch *watch = &self.watch[i]
+        cdef const uint64_t *word = (<Lane> self.lane[i]).word()
+        cdef uint64_t seen = load_relaxed(word) if word != NULL else 0
+        cdef ns_t due
         (<Lane> self.lane[i]).look()
-        self.due[i] = (<Lane> self.lane[i]).next_ns - (<Lane> self.lane[i]).first_ns
+        due = (<Lane> self.lane[i]).next_ns - (<Lane> self.lane[i]).first_ns
+        # one that has nothing at all still comes before those that have ended
+        self.put(i, due if due < NEVER else NEVER - 1)
+        watch.word = (<Lane> self.lane[i]).word()
+        # a feed that moved on during the look is looked at again: no slot holds this number
+        watch.seen = seen if watch.word == word else <uint64_t> -1
+
+    cdef bint stirs(self) noexcept nogil:
+        """Return whether a feed may have more than at the last look."""
+        cdef int i
+        for i in range(self.n):
+            if self.watch[i].word != NULL and load_relaxed(self.watch[i].word) != self.watch[i].seen:
+                return True
+        return False
+
+    cdef void listen(self) noexcept nogil:
+        """Look at the lanes whose feeds may have more."""
+        cdef int i
+        for i in range(self.n):
+            if self.watch[i].word != NULL and load_relaxed(self.watch[i].word) != self.watch[i].seen:
+                self.look(i)
 
     cdef int attend(self, int i) noexcept nogil:
         """Let lane `i` obey, drain or end; return its answer, enum LaneAnswer."""
@@ -172,10 +235,19 @@ cdef class Session:
 
     cdef void idle(self, ns_t ahead) noexcept nogil:
         """Nothing is due for `ahead` ns: a pinned loop spins, another naps after a short spin."""
+        cdef int i, _
         if self.spin or self.live and mono_ns() - self.seen_ns < SPIN_NS:
+            # the words alone: a tick that comes now waits for nothing else
+            for _ in range(1 + GLANCES // self.n):
+                if self.stirs():
+                    return
             spin_pause()
-        else:
-            nap(ahead if ahead < NAP_NS else NAP_NS)
+            return
+        nap(ahead if ahead < NAP_NS else NAP_NS)
+        if self.live:
+            for i in range(self.n):
+                if self.code[i] < 0 and (<Lane> self.lane[i]).live:
+                    self.look(i)
 
     cdef int next_running(self, int i) noexcept nogil:
         """Return the lane after `i` that runs, around the end; -1 when none does."""
@@ -198,14 +270,12 @@ cdef class Session:
                 for i in range(self.n):
                     if self.code[i] < 0 and self.attend(i) >= 0:
                         return
-            if self.live:
-                for i in range(self.n):
-                    if self.code[i] < 0 and (<Lane> self.lane[i]).live:
-                        self.look(i)
-            first = 0
-            for i in range(1, self.n):
-                if self.due[i] < self.due[first]:
-                    first = i
+            # what was found is worked off before the many words are looked at again
+            self.turns -= 1
+            if self.live and self.turns <= 0:
+                self.listen()
+                self.turns = self.n // 16
+            first = self.sooner[1]
             due = self.due[first]
             bound = self.bound()
             answer = self.attend(first)
@@ -217,12 +287,15 @@ cdef class Session:
                 (<Lane> self.lane[first]).act()
                 if (<Lane> self.lane[first]).live:
                     self.seen_ns = (<Lane> self.lane[first]).seen_ns
-                else:
-                    self.look(first)
+                self.look(first)
                 continue
-            # one at a time, so that a tick never waits for all of them
-            self.resting = self.next_running(self.resting)
-            (<Lane> self.lane[self.resting]).rest()
-            if self.attend(self.resting) >= 0:
-                return
+            self.turns = 0
+            self.idled += 1
+            if not self.spin or self.idled % QUIET == 0:
+                # one at a time, so that a tick never waits for all of them
+                self.resting = self.next_running(self.resting)
+                (<Lane> self.lane[self.resting]).rest()
+                self.look(self.resting)
+                if self.attend(self.resting) >= 0:
+                    return
             self.idle(due - bound)
