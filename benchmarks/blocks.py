@@ -147,7 +147,7 @@ def prove(limits: dict[str, int] | None = None) -> int:
     for proof in PROOFS:
         probe = EngineProbe((HONEST if limits is None else limits) | proof.limits, STRATEGY)
         proof.prepare(probe)
-        blocks = Blocks(probe.image(), around(10_000), around(10_000))
+        blocks = Blocks(probe.image(), around(10_000), around(10_000), 1)
         commands = blocks.once(**proof.show)
         refused = {i for i, n in enumerate(blocks.denied()) if n} - {int(Verdict.ALLOW)}
         # an operator's level is no refusal, and counts as none
@@ -171,7 +171,9 @@ def measure(case: Case, pairs: int) -> dict[str, float]:
     """
     even, odd = case.book(case.first), case.book(10_000)
     probe = quoting(case.book, **case.limits)
-    blocks = Blocks(probe.image(), even, odd)
+    loud = case.commands > 0
+    # eight engines in turn, where commands have to be answered between two rounds
+    blocks = Blocks(probe.image(), even, odd, 8 if loud else 1)
     if repeated := blocks.repeated():
         raise Cheat(f"{case.name}: {repeated} of 16 inputs repeat the one before them")
     moves = 16 if case.first != 10_000 else 0
@@ -179,7 +181,6 @@ def measure(case: Case, pairs: int) -> dict[str, float]:
         raise Cheat(
             f"{case.name}: the touch moved {blocks.moved()} times in 16 inputs, not {moves}"
         )
-    loud = case.commands > 0
     # the first block brings the caches, the branches, and the first quote
     blocks.pairs(20, loud, REFERENCES, TURNS)
     before = blocks.commands

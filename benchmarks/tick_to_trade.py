@@ -17,7 +17,11 @@ from pathlib import Path
 from typing import Any
 
 import blocks
+import crossing
 import host
+import markets
+
+from bog._core.bench import SIZES
 
 ROOT = Path(__file__).resolve().parents[1]
 Section = Callable[[argparse.Namespace, dict[str, Any]], int]
@@ -81,7 +85,80 @@ def say_rooms(given: argparse.Namespace, report: dict[str, Any]) -> int:
     return code
 
 
-SECTIONS: dict[str, Section] = {"blocks": say_blocks, "rooms": say_rooms}
+def say_markets(_given: argparse.Namespace, report: dict[str, Any]) -> int:
+    """One thread with more and more markets."""
+    report["markets"] = found = markets.collect()
+    print(
+        f"\nOne thread, many markets: throughput, at most {markets.MOST} times the fewest is meant"
+    )
+    for name, by_count in found.items():
+        first = next(iter(by_count.values()))
+        cells = [f"{n}: {ratio:.4f} ({ratio / first:.2f} x)" for n, ratio in by_count.items()]
+        print(f"{name:28}ratio by markets  {'  '.join(cells)}")
+    return 0
+
+
+def say_crossing(_given: argparse.Namespace, report: dict[str, Any]) -> int:
+    """From the feed's process to the engine's and back."""
+    report["crossing"] = found = crossing.collect(report["ticks_per_ns"])
+    if not found:
+        print("\nOne core: nothing can cross to another one")
+        return 0
+    print(
+        f"\nFrom the feed's core to the engine's and back: latency, {crossing.PUBLISHES} messages, in ns"
+        " and in round trips of one word\n"
+        f"{'way':26}{'':20}{'p50':>8}{'p99':>8}{'p99.9':>9}{'p50':>8}{'p99':>7}  target"
+    )
+    for name, one in found.items():
+        trips = one["round trip"]["before"], one["round trip"]["after"]
+        shown = " / ".join(f"{trip['p50']:.0f}" for trip in trips)
+        mode = "near" if one["near"] else "FAR: not comparable"
+        print(f"{name:26}round trip {shown} ns before / after, {mode}")
+        for part in ("publisher", "stored", "seen", "given to stored", "given to seen"):
+            if part not in one:
+                continue
+            cells = "".join(
+                f"{one[part][q]:{w}.0f}" for q, w in (("p50", 8), ("p99", 8), ("p99.9", 9))
+            )
+            if part in crossing.TARGETS:
+                low, high = crossing.TARGETS[part]
+                cells += f"{one[part]['p50 trips']:8.2f}{one[part]['p99 trips']:7.2f}  {low} {high}"
+            print(f"{'':26}{part:20}{cells}")
+    say_names(found)
+    return 0
+
+
+def say_names(found: dict[str, Any]) -> None:
+    """Print what was found under the names of the operations guide, with its targets."""
+    samples = found["lane, requote both"]["samples"]
+    print(
+        "\nBy the operations guide's names: the lane's own samples, latency, floor of their bucket"
+    )
+    print(f"{'component':28}{'p50':>8}{'p99':>8}  target")
+    for name, part, target in (
+        ("Huginn read", "read", "< 150 ns"), ("Strategy calc", "strategy", "< 50 ns"),
+        ("Risk validation", "risk", "< 50 ns"), ("Orderbook sync", "book", "< 50 ns"),
+        ("Tick-to-trade", "order_turn", "< 1 us"),
+    ):  # fmt: skip
+        print(f"{name:28}{at(samples[part], 0.5):8}{at(samples[part], 0.99):8}  {target}")
+    print("sizes in bytes, hot data is to stay below 10 MB:")
+    for name, size in SIZES.items():
+        print(f"{name:28}{size:8}")
+
+
+def at(samples: dict[int, int], share: float) -> int:
+    """Return the floor of the bucket in which this share of the samples is reached."""
+    rank, seen = share * sum(samples.values()), 0
+    for floor, n in sorted(samples.items()):
+        seen += n
+        if seen >= rank:
+            return floor
+    return 0
+
+
+SECTIONS: dict[str, Section] = {
+    "blocks": say_blocks, "markets": say_markets, "crossing": say_crossing, "rooms": say_rooms,
+}  # fmt: skip
 
 
 def main() -> int:

@@ -14,38 +14,52 @@ from bog._core.clock cimport mono_ns
 from bog._core.crc32c cimport crc32c_pick
 from bog._core.engine cimport engine_step
 from bog._core.engine_state cimport EVENT_RECORD, EVENT_REPORT, Engine, Event, Out
-from bog._core.huginn cimport READ_NOTHING, READ_ROW
+from bog._core.huginn cimport HG_RECORDS, READ_NOTHING, READ_ROW
 from bog._core.journal cimport Journal, JournalFile, Segment, journal_append
+from bog._core.link cimport LINK_TAKEN, LinkObject, link_push_command, link_take_command
 from bog._core.memory cimport lines
 from bog._core.publisher cimport Publisher
 from bog._core.reader cimport Reader
 from bog._core.record cimport level_set
+from bog._core.strategy cimport Quote
 from bog._core.types cimport (
     CMD_AMEND, CMD_CANCEL, CMD_PLACE, DEPTH, REC_BOOK, REP_ACK, REP_AMENDED, REP_CANCELED, VERDICTS,
-    Command, JournalRec, Record, Report, Row, ns_t,
+    Command, JournalRec, Position, Record, Report, Row, ns_t,
 )
 
 cdef extern from "bench.h" nogil:
-    enum: MEETING_SLOTS "BOG_MEETING_SLOTS"
-
     ctypedef struct MeetingPage "bog_meeting_t":
         uint64_t ping
         uint64_t pong
         uint64_t turns
         uint64_t stamp
-        Command command[256]
+        LinkObject link
 
     uint64_t ticks_done "bog_ticks"()
     uint64_t ticks_now "bog_ticks_now"()
     uint64_t reference "bog_reference"(uint64_t y, int64_t n)
 
+cdef extern from "lane.h" nogil:
+    ctypedef struct LaneMemory "bog_lane_memory_t":
+        pass
+
 cdef enum:
     MESSAGE = 64   # rows of a message at most
-    SLOTS = 4096   # records of the journal that blocks are timed with
+    SLOTS = 4096   # records of an engine's journal
     INPUTS = 16    # books that are shown in turn, as many as the short ring has
-    ENGINES = 8    # that take a turn each before their commands are answered
 
 MEETING_BYTES = sizeof(MeetingPage)
+# bytes of what a turn works with
+SIZES = {
+    "book, ten levels a side": sizeof(Record),
+    "position": sizeof(Position),
+    "signal, a quote": sizeof(Quote),
+    "command": sizeof(Command),
+    "journal record": sizeof(JournalRec),
+    "engine, one market": sizeof(Engine),
+    "short ring": sizeof(Record) * HG_RECORDS,
+    "lane, with the whole book": sizeof(LaneMemory),
+}
 
 ctypedef void (*turn_fn)(Engine *, const Event *, Out *, Journal *) noexcept nogil
 
@@ -110,13 +124,15 @@ cdef int load_engine(Engine *e, const unsigned char[::1] image) except -1:
 
 @cython.final
 cdef class Blocks:
-    """Turns of one engine, timed in blocks beside a reference kernel.
+    """Turns of engines side by side, timed in blocks beside a reference kernel.
 
-    `image` is EngineProbe.image() of the engine before its first turn, `even` and `odd` the books
-    (bids, asks) that it is shown in turn. Sixteen records hold them, each with other sizes behind the
+    `engines` markets take their turns one after the other, each with its own journal. `image` is
+    EngineProbe.image() of each engine before its first turn, `even` and `odd` the books (bids, asks)
+    that they are shown in turn. Sixteen records hold them, each with other sizes behind the
     touch. `commands`, `records` and `turns` count over all blocks.
     """
 
+    cdef int engines
     cdef Engine *engine
     cdef Out *out
     cdef Record *record
@@ -129,28 +145,31 @@ cdef class Blocks:
     cdef readonly long long commands, records, turns
     cdef readonly uint64_t y  # so that nobody leaves the reference out
 
-    def __cinit__(self, const unsigned char[::1] image, even, odd):
+    def __cinit__(self, const unsigned char[::1] image, even, odd, int engines=8):
         cdef int i, k
-        self.engine = <Engine *> lines(ENGINES * sizeof(Engine))
-        self.out = <Out *> lines(ENGINES * sizeof(Out))
+        if not 1 <= engines <= 256:
+            raise ValueError(f"{engines} engines: want 1 to 256")
+        self.engines = engines
+        self.engine = <Engine *> lines(engines * sizeof(Engine))
+        self.out = <Out *> lines(engines * sizeof(Out))
         self.record = <Record *> lines(INPUTS * sizeof(Record))
-        self.page = <Segment *> lines(sizeof(Segment))
-        self.journal = <Journal *> lines(sizeof(Journal))
-        self.slots = <JournalRec *> lines(SLOTS * sizeof(JournalRec))
+        self.page = <Segment *> lines(engines * sizeof(Segment))
+        self.journal = <Journal *> lines(engines * sizeof(Journal))
+        self.slots = <JournalRec *> lines(engines * SLOTS * sizeof(JournalRec))
         if not (
             self.engine and self.out and self.record and self.page and self.journal and self.slots
         ):
             raise MemoryError("no memory for an engine")
-        for k in range(ENGINES):
+        for k in range(engines):
             load_engine(&self.engine[k], image)
+            self.journal[k].slots = &self.slots[k * SLOTS]
+            self.journal[k].page = &self.page[k]
+            self.journal[k].capacity = SLOTS
+            self.journal[k].crc32c = crc32c_pick()
         for k in range(VERDICTS):
             self.first[k] = self.engine.risk.denied[k]
         for i in range(INPUTS):
             self.fill(&self.record[i], odd if i & 1 else even, i)
-        self.journal.slots = self.slots
-        self.journal.page = self.page
-        self.journal.capacity = SLOTS
-        self.journal.crc32c = crc32c_pick()
         self.now_ns = self.engine.now_ns
         self.turn = timed_turn
 
@@ -194,7 +213,7 @@ cdef class Blocks:
         """Return how often each verdict was given since the beginning, by verdict."""
         cdef int k
         return [
-            sum(self.engine[k].risk.denied[i] - self.first[i] for k in range(ENGINES))
+            sum(self.engine[k].risk.denied[i] - self.first[i] for k in range(self.engines))
             for i in range(<int> VERDICTS)
         ]
 
@@ -209,31 +228,32 @@ cdef class Blocks:
         event.time_ns = event.alive_ns = self.now_ns
         event.room = INT64_MAX
         event.record = record
-        self.turn(&self.engine[k], &event, &self.out[k], self.journal)
+        self.turn(&self.engine[k], &event, &self.out[k], &self.journal[k])
         self.commands += self.out[k].n_commands
         self.records += self.out[k].n_records
 
     cdef uint64_t quiet_block(self, int n) noexcept nogil:
-        """Return the ticks of `n` turns of one engine that need no answer."""
+        """Return the ticks of `n` turns that need no answer."""
         cdef uint64_t begun = ticks_done()
-        cdef int i
-        for i in range(n):
-            self.look(0, i)
+        cdef int i, k
+        for i in range(n // self.engines):
+            for k in range(self.engines):
+                self.look(k, i)
         return ticks_done() - begun
 
     cdef uint64_t loud_block(self, int n) noexcept nogil:
-        """Return the ticks of `n` turns in rounds of eight engines; answers come between rounds."""
+        """Return the ticks of `n` turns in rounds of all engines; answers come between rounds."""
         cdef uint64_t spent = 0, begun
         cdef int i, k
-        for i in range(n // ENGINES):
+        for i in range(n // self.engines):
             begun = ticks_done()
-            for k in range(ENGINES):
+            for k in range(self.engines):
                 self.look(k, i)
             spent += ticks_done() - begun
-            for k in range(ENGINES):
+            for k in range(self.engines):
                 answer_all(
                     &self.engine[k], self.out[k].command, self.out[k].n_commands, self.now_ns,
-                    &self.out[k], self.journal, self.turn,
+                    &self.out[k], &self.journal[k], self.turn,
                 )
         return spent
 
@@ -243,13 +263,14 @@ cdef class Blocks:
         `loud` turns give commands, which are answered outside of the block.
         """
         cdef uint64_t begun, between, spent
-        cdef int _
-        if turns % (2 * ENGINES) or turns <= 0 or references <= 0:
-            raise ValueError(f"{turns} turns, {references} references: want a multiple of 16, and some")
+        cdef int _, k
+        if turns % (2 * self.engines) or turns <= 0 or references <= 0:
+            raise ValueError(f"{turns} turns: want a multiple of {2 * self.engines}")
         found = []
         for _ in range(n):
             with nogil:
-                self.page.durable = self.journal.written
+                for k in range(self.engines):
+                    self.page[k].durable = self.journal[k].written
                 begun = ticks_done()
                 self.y = reference(self.y, references)
                 between = ticks_done() - begun
@@ -288,7 +309,6 @@ cdef class Meeting:
     cdef object page
     cdef unsigned char[::1] view
     cdef MeetingPage *at
-    cdef uint64_t sent  # commands that this side has stored or seen
 
     def __cinit__(self, page):
         self.page = page
@@ -302,6 +322,23 @@ cdef class Meeting:
         cdef ns_t until = 0
         cdef int spins = 0
         while load_acquire(word) < value:
+            spins += 1
+            if spins & 0xFFFF == 0:
+                if until == 0:
+                    until = mono_ns() + patience_ns
+                elif mono_ns() > until:
+                    return False
+        return True
+
+    cdef bint take(self, int n, ns_t patience_ns) noexcept nogil:
+        """Take `n` commands from the link, as a gateway does; return whether they came in time."""
+        cdef Command command
+        cdef ns_t until = 0
+        cdef int spins = 0
+        while n > 0:
+            if link_take_command(&self.at.link, &command) == LINK_TAKEN:
+                n -= 1
+                continue
             spins += 1
             if spins & 0xFFFF == 0:
                 if until == 0:
@@ -357,7 +394,7 @@ cdef class Meeting:
         cdef Row rows[2][64]
         cdef int count[2]
         cdef uint64_t begun, given, seen, due = ticks_now(), dice = 1, turns = self.at.turns
-        cdef uint64_t sent = self.sent, before = journal[0] if journal is not None else 0
+        cdef uint64_t before = journal[0] if journal is not None else 0
         cdef bint watched = journal is not None, there = True
         cdef const uint64_t *word = &journal[0] if journal is not None else NULL
         cdef Py_ssize_t i, n = out.shape[0]
@@ -390,10 +427,7 @@ cdef class Meeting:
                 if watched:
                     there = self.wait(word, before + commands, patience_ns)
                 elif commands:
-                    sent += commands
-                    there = self.wait(
-                        &self.at.command[(sent - 1) & (MEETING_SLOTS - 1)].seq, sent, patience_ns
-                    )
+                    there = self.take(commands, patience_ns)
                 else:
                     there = self.wait(&self.at.turns, turns + 1, patience_ns)
                 seen = ticks_done()
@@ -412,7 +446,6 @@ cdef class Meeting:
                     break
                 dice = dice * 6364136223846793005ULL + 1442695040888963407ULL
                 due = ticks_now() + spacing + (dice >> 40) * spacing // (1 << 24)
-        self.sent = sent
         if not there:
             raise TimeoutError(f"message {i} was not answered by {commands} commands")
 
@@ -423,23 +456,23 @@ cdef class Meeting:
         """Let an engine, EngineProbe.image(), take `n` records of the short ring; return its commands.
 
         A turn: the record copied out of the ring, one look at the clock, the heartbeat, the step, the
-        journal's records, the commands into the page. Then, after the stamp, the venue's word.
+        journal's records, the commands into the link. Then, after the stamp, the venue's word.
         """
         cdef Engine *e = <Engine *> lines(sizeof(Engine))
         cdef Out *out = <Out *> lines(sizeof(Out))
         cdef Record *record = <Record *> lines(sizeof(Record))
         cdef Event event
-        cdef long long done = 0, commands = 0, before
+        cdef long long done = 0, commands = 0
         cdef int64_t i
         cdef int got = READ_NOTHING, spins = 0
         cdef ns_t until = 0
         cdef turn_fn turn = timed_turn
-        cdef Command *slot
+        cdef int full = 0
         if e == NULL or out == NULL or record == NULL:
             raise MemoryError("no memory for an engine")
         try:
             load_engine(e, image)
-            before = sum(e.risk.denied[k] for k in range(1, VERDICTS))
+            first = sum(e.risk.denied[k] for k in range(1, VERDICTS))
             with nogil:
                 while done < n:
                     got = reader.next_record(record)
@@ -462,13 +495,8 @@ cdef class Meeting:
                     event.record = record
                     turn(e, &event, out, file.journal)
                     for i in range(out.n_commands):
-                        slot = &self.at.command[self.sent & (MEETING_SLOTS - 1)]
-                        self.sent += 1
-                        # all but the first word, which says that the rest is whole
-                        memcpy(
-                            <char *> slot + 8, <char *> &out.command[i] + 8, sizeof(Command) - 8
-                        )
-                        store_release(&slot.seq, self.sent)
+                        if link_push_command(&self.at.link, &out.command[i]) != LINK_TAKEN:
+                            full = 1
                     self.at.stamp = ticks_done()
                     done += 1
                     commands += out.n_commands
@@ -478,9 +506,11 @@ cdef class Meeting:
                     )
             if done < n:
                 raise TimeoutError(f"{done} of {n} records came, last answer {got}")
-            refused = sum(e.risk.denied[k] for k in range(1, VERDICTS)) - before
+            refused = sum(e.risk.denied[k] for k in range(1, VERDICTS)) - first
         finally:
             free(e)
             free(out)
             free(record)
+        if full:
+            raise TimeoutError("the link is full: nobody takes the commands")
         return commands, refused
