@@ -45,7 +45,7 @@ from bog._core.stats import StatsPage
 from bog._core.types import Level
 
 PINGS = 20_000
-PUBLISHES = 20_000
+PUBLISHES = 60_000
 WARM = 500  # messages before that, so that caches and branches know the way
 TRIES = 5
 FAR_NS, DRIFT = 250, 0.20
