@@ -53,7 +53,8 @@ def options(command: Any) -> Any:
         click.option("--config", metavar="FILE", help="TOML over the defaults; a bare name is one "
                      "that ships: development, production, binance."),
         click.option("--strategy", metavar="NAME", help="simple_spread or inventory."),
-        click.option("--feed", metavar="SOURCE", help="sim, huginn, lighter, or replay:FILE."),
+        click.option("--feed", metavar="SOURCE", help="sim, huginn, lighter, "
+                     "replay:FILE, or loop:FILE: a recording over and over."),
         click.option("--preset", help="Built-in market: quiet, active or toxic."),
         click.option("--script", type=click.Path(exists=True, dir_okay=False),
                      help="Built-in market: a file of incidents."),
