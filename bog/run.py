@@ -11,11 +11,11 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import resource
 import sys
 import time
 from typing import Any
 
+from bog import host
 from bog._core.huginn import FeedState
 from bog._core.journal import JournalFile
 from bog._core.lane import Lane
@@ -166,27 +166,6 @@ def prepare(spec: Spec, page: StatsPage) -> tuple[Lane, JournalFile, Recovered, 
     return lane, journal, recovered, feed
 
 
-def settle(spec: Spec) -> list[str]:
-    """Pin and lock as asked; return what the host refused, or raise when it must not (host.strict)."""
-    refused = []
-    if spec["cpu"] >= 0:
-        try:
-            os.sched_setaffinity(0, {spec["cpu"]})
-        except OSError as error:
-            allowed = ", ".join(map(str, sorted(os.sched_getaffinity(0))))
-            why = f"--cpu {spec['cpu']}: {error.strerror}: want one of {allowed}"
-            if spec["strict"] or spec["cpu"] >= (os.cpu_count() or 1):
-                raise ConfigError(why) from None
-            refused.append(f"not pinned, {why}")
-    if not lock_memory():
-        soft, _ = resource.getrlimit(resource.RLIMIT_MEMLOCK)
-        why = f"memory is not locked: RLIMIT_MEMLOCK is {soft} bytes, want unlimited (ulimit -l)"
-        if spec["strict"]:
-            raise ConfigError(f"host.strict = true: {why}, or host.strict = false")
-        refused.append(why)
-    return refused
-
-
 def serve(process: ProcessSpec, say: Any) -> int:
     """Run the lanes to their end and return the worst exit code; `say` takes one dict a line."""
     spec = process["lanes"][0]
@@ -196,7 +175,7 @@ def serve(process: ProcessSpec, say: Any) -> int:
     follow_parent()
     if os.getppid() != spec["parent"]:
         raise BogError(f"bog-live, process {spec['parent']}, died before the engine began")
-    refused = settle(spec)
+    refused = host.settle(spec)
     lanes, journals, feeds = [], [], []
     for one, page in zip(process["lanes"], pages, strict=True):
         lane, journal, recovered, feed = prepare(one, page)
@@ -225,7 +204,7 @@ def serve(process: ProcessSpec, say: Any) -> int:
         session = Session(lanes, spec["speed_ppm"], spec["spin"], process["portfolio_limit"])
     except ValueError as error:
         raise ConfigError(str(error)) from None
-    say({"event": "begins", "refused": refused})
+    say({"event": "begins", "refused": refused, "host": host.granted(spec["spin"])})
     worst = int(session.run())
     for i, code in enumerate(session.codes()):
         sealed = journals[i].close()

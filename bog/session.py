@@ -202,4 +202,5 @@ def result_of(lane: supervise.Lane, about: About, began: float) -> report.RunRes
         open_orders=len(page["orders"]),
         wall_sec=time.monotonic() - began,
         journal=lane.ready["journal"],
+        host=lane.ready["host"],
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import Any, cast
 
-from bog import facts
+from bog import facts, host
 from bog._core.stats import RunState, StatsPage
 from bog.facts import About, Page
 from bog.units import half_text, text
@@ -76,6 +76,7 @@ def status(page: StatsPage, about: About, ready: dict[str, Any], remarks: list[s
         "journal": ready.get("journal", ""),
         "journal_written": now["journal_seq"],
         "journal_durable": now["journal_durable"],
+        "host": ready.get("host", {}),
         "remarks": remarks,
     }
 
@@ -103,6 +104,7 @@ def table(status: Status) -> str:
         ("refused", _counts(status["refused"] | status["rejected"])),
         ("journal", f"{status['journal']}, {status['journal_durable']} of"
                     f" {status['journal_written']} records on disk"),
+        *((("host", host.words(status["host"])),) if status["host"] else ()),
         *(("remark", remark) for remark in status["remarks"]),
     ]  # fmt: skip
     return "\n".join(f"{name:<12}{value}" for name, value in rows)

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import IO, Any
 
 import bog
-from bog import facts, log, out
+from bog import facts, host, log, out
 from bog._core.journal import file_name
 from bog._core.stats import StatsPage, name_process
 from bog._core.types import Level
@@ -152,6 +152,8 @@ class Engine:
                 raise ERRORS.get(line["code"], BogError)(line["message"])
             if line["event"] == "begins":
                 self.begins, self.refused = True, line["refused"]
+                for lane in self.lanes:
+                    lane.ready["host"] = line["host"]
                 continue
             lane = next(lane for lane in self.lanes if lane.market == line["market"])
             if line["event"] == "ready":
@@ -247,6 +249,7 @@ def welcome(ready: dict[str, Any], about: About) -> str:
         f"market {about['market']} {about['symbol']}, {about['feed']}, {about['strategy']},"
         f" tier {about['tier']}, fill model {about['fill_model']}",
         f"journal {ready['journal']}",
+        f"host {host.words(ready['host'])}",
     ]
     if ready["recovered_run"]:
         position = text(ready["position"], about["size_decimals"])

@@ -1,5 +1,7 @@
 """A start is cheap, and a Ctrl-C in the middle of it is an end like any other."""
 
+import json
+import os
 import signal
 import subprocess
 import sys
@@ -9,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.rig.live import PATIENCE_S, environment, wait_for
+from tests.rig.live import PATIENCE_S, Bot, environment, wait_for
 
 BIN = Path(sys.executable).parent
 INT = signal.SIGINT
@@ -103,3 +105,37 @@ def test_a_start_imports_only_what_it_uses(module: str, absent: tuple[str, ...])
         check=True,
     )
     assert not set(absent) & set(done.stdout.split())
+
+
+SHORT = ("--duration", "1s", "--speed", "max")
+
+
+@pytest.mark.parametrize("how", ["taskset", "cpu"])
+def test_the_report_says_what_the_host_gave(tmp_path: Path, how: str) -> None:
+    """An outer `taskset` counts as `--cpu` does, but only a core of its own lets the engine spin."""
+    core = max(os.sched_getaffinity(0))
+    bot = (
+        Bot(tmp_path, *SHORT, before=["taskset", "--cpu-list", str(core)])
+        if how == "taskset"
+        else Bot(tmp_path, *SHORT, "--cpu", core)
+    ).ends(0)
+    host = bot.report["host"]
+    assert host["cpus"] == [core]
+    assert host["policy"] == "other" and host["idle"] == ("spin" if how == "cpu" else "nap")
+    assert f"host cpu {core}, policy other, " in bot.said
+    assert f"host        cpu {core}, policy other, " in bot.out.read_text()
+
+
+def test_memory_that_was_not_granted_is_not_claimed(tmp_path: Path) -> None:
+    root = ["setpriv", "--bounding-set=-all", "--inh-caps=-all"] if os.geteuid() == 0 else []
+    bot = Bot(tmp_path, *SHORT, before=[*root, "prlimit", "--memlock=0"]).ends(0)
+    assert bot.report["host"]["locked_bytes"] == 0
+    assert ", 0.0 MB locked, " in bot.said
+    assert "memory is not locked: RLIMIT_MEMLOCK is 0 bytes" in bot.said
+
+
+def test_memory_is_locked_where_the_host_allows_it(tmp_path: Path) -> None:
+    raised = ["prlimit", "--memlock=unlimited"] if os.geteuid() == 0 else []
+    bot = Bot(tmp_path, *SHORT, before=raised).ends(0)
+    locked = json.loads(bot.report_path.read_text())["host"]["locked_bytes"]
+    assert locked > 0 or "memory is not locked" in bot.said
