@@ -12,7 +12,6 @@ import json
 import os
 import secrets
 import stat
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +58,7 @@ def facts_of(settings: Settings, markets: list[int], build: str) -> Facts:
         facts[f"{name} key"] = (
             f"index {getattr(live, f'{name}_index')}, {where}" if value else where
         )
+    facts["daily_signed_quote"] = units.plain(live.daily_signed_quote)
     facts["max_decision_age_ms"] = units.plain(live.max_decision_age_ms)
     facts["tx_expiry_sec"], facts["dead_man_sec"] = str(live.tx_expiry_sec), str(live.dead_man_sec)
     facts["journal"] = str(Path(settings.journal.directory).absolute())
@@ -66,16 +66,6 @@ def facts_of(settings: Settings, markets: list[int], build: str) -> Facts:
     for market in markets:
         facts[f"market {market} configuration"] = config.config_hash(settings.of(market))
     return facts
-
-
-def refuse_without_gateway(settings: Settings) -> None:
-    """Refuse live trading where the gateway's module is not there."""
-    try:
-        found = find_spec(settings.live.gateway)
-    except (ImportError, ValueError):
-        found = None
-    if found is None:
-        settings.refuse("live.gateway", "this build lacks the gateway: there is no such module")
 
 
 def digest(facts: Facts) -> str:

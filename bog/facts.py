@@ -37,7 +37,7 @@ class About(TypedDict):
     market: int
     price_decimals: int
     size_decimals: int
-    mode: str  # "paper" or "live"
+    mode: str  # "paper", "live" or "dry run"
     feed: str  # "sim active", "huginn", "replay FILE": the data set
     strategy: str
     tier: str  # name and date of the tier's table
@@ -68,6 +68,7 @@ class Position(TypedDict):
     day_open: int
     peak: int
     mark2: int
+    trade: int  # low 32 bits of the newest trade id
 
 
 class Fill(TypedDict):
@@ -170,6 +171,7 @@ class Page(TypedDict):
     halt_id: int
     stale: int
     strategy: int  # StrategyState
+    connection: int  # ConnectionState
     quota: int
     sigma_q8: list[int]  # of 100 ms and of 1 s, 1/256 tick
     number_q16: list[int]  # by ModelNumber

@@ -211,7 +211,11 @@ AccountIndex = Annotated[int, BeforeValidator(Range("-1", str(2**48 - 2), whole=
 ChainId = Annotated[int, BeforeValidator(Range("1", str(2**32 - 1), whole=True))]
 KeyIndex = Annotated[int, BeforeValidator(Range("2", "254", whole=True))]
 TxSec = Annotated[int, BeforeValidator(Range("5", "600", whole=True))]
-DeadManSec = Annotated[int, BeforeValidator(Range("300", "86400", whole=True))]
+DeadManSec = Annotated[int, BeforeValidator(Range("310", "86400", whole=True))]
+SkewMs = Annotated[int, BeforeValidator(Range("100", "10000", whole=True))]
+SilentMs = Annotated[int, BeforeValidator(Range("100", "60000", whole=True))]
+PollUs = Annotated[int, BeforeValidator(Range("0", "1000", whole=True))]
+Reads = Annotated[int, BeforeValidator(Range("0", "10000000", whole=True))]
 Credential = Annotated[str, BeforeValidator(_credential)]
 Module = Annotated[
     str, BeforeValidator(Pattern(r"[a-z_][a-z0-9_]*(\.[a-z_][a-z0-9_]*)*", "the name of a module"))
@@ -350,6 +354,7 @@ class Tier(Section):
     cancel_amend_delay_ms: Ms
     taker_delay_ms: Ms
     requests_per_min: PerMin
+    reads_per_min: Reads
     max_open_orders: VenueOrders
     volume_quota: Quota
     quota_per_quote: Quote
@@ -381,6 +386,10 @@ class Live(Section):
     guardian_credential: Credential
     guardian_index: KeyIndex
     gateway: Module
+    daily_signed_quote: Quote
+    clock_skew_ms: SkewMs
+    engine_silent_ms: SilentMs
+    poll_us: PollUs
     max_decision_age_ms: StaleMs
     tx_expiry_sec: TxSec
     dead_man_sec: DeadManSec

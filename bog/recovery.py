@@ -66,7 +66,7 @@ class Recovered:
     """What a market's journal says at the moment its last process died.
 
     `run` is the newest run that became ready, 0 when there is none; `next_run` is the number for
-    the next file. `words` are the 18 of enum StateWord. `records` were read of that run; `cut`
+    the next file. `words` are the 19 of enum StateWord. `records` were read of that run; `cut`
     bytes of torn tail were dropped from its file, and a command among them is possibly sent. `void`
     counts newer runs that died before they were ready.
     """

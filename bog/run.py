@@ -19,6 +19,7 @@ from typing import Any
 from bog._core.huginn import FeedState
 from bog._core.journal import JournalFile
 from bog._core.lane import Lane
+from bog._core.link import Link
 from bog._core.loop import Session, follow_parent, lock_memory
 from bog._core.market import Market
 from bog._core.publisher import Publisher
@@ -30,7 +31,7 @@ from bog._core.types import StateWord
 from bog.errors import BogError, ConfigError, DataError, FeedError
 from bog.facts import halt_name
 from bog.recovery import Recovered, recover
-from bog.spec import DEX, ProcessSpec, Spec, raw_market
+from bog.spec import DEX, LIVE, PAPER, ProcessSpec, Spec, raw_market
 
 VENUE_FIELDS_OF_MARKET = (
     *("net_ns", "response_ns", "maker_ns", "cancel_ns", "amend_ns", "taker_ns", "maker_ppm"),
@@ -106,6 +107,14 @@ def open_publisher(spec: Spec) -> Publisher | None:
         raise DataError(f"cannot publish market {spec['market']}: {error}") from None
 
 
+def open_link(spec: Spec) -> Link:
+    """Return the link to the gateway that bog-live has made."""
+    try:
+        return Link.open(spec["link"], raw_market(spec["market"]))
+    except (OSError, ValueError) as error:
+        raise BogError(f"no link to the gateway: {error}") from None
+
+
 def check_clear_halt(halt_id: int, recovered: Recovered) -> None:
     """Refuse to clear a halt that is not the newest one that stands; 0 asks for nothing."""
     standing, newest = (recovered.words[w] for w in (StateWord.W_HALT, StateWord.W_HALT_ID))
@@ -120,6 +129,7 @@ def prepare(spec: Spec, page: StatsPage) -> tuple[Lane, JournalFile, Recovered, 
     raw = raw_market(spec["market"])
     recovered = recover(spec["journal"], raw, account=spec["account"], segments=spec["segments"])
     check_clear_halt(spec["clear_halt"], recovered)
+    check_mode(spec, recovered)
     plugs: dict[str, Any] = {}
     kind = spec["feed"]["kind"]
     if kind == "sim":
@@ -131,6 +141,8 @@ def prepare(spec: Spec, page: StatsPage) -> tuple[Lane, JournalFile, Recovered, 
         spec["limits"]["unix_offset_ns"] = time.time_ns() - time.monotonic_ns()
     (feed,) = plugs.values()
     plugs["publisher"] = open_publisher(spec)
+    if spec["link"]:
+        plugs["link"] = open_link(spec)
     journal = JournalFile(
         spec["journal"],
         market=raw,
@@ -164,6 +176,17 @@ def prepare(spec: Spec, page: StatsPage) -> tuple[Lane, JournalFile, Recovered, 
         journal.close()
         raise ConfigError(str(error)) from None
     return lane, journal, recovered, feed
+
+
+def check_mode(spec: Spec, recovered: Recovered) -> None:
+    """Refuse a journal of the other mode: paper would declare dead what rests at the venue."""
+    before = spec["mode"] if recovered.header is None else recovered.header.mode
+    if before != spec["mode"]:
+        names = {PAPER: "paper", LIVE: "live"}
+        raise ConfigError(
+            f"journal.directory = {spec['journal']!r} holds a {names.get(before, before)} run, this is"
+            f" {names[spec['mode']]}: give each a directory of its own"
+        )
 
 
 def settle(spec: Spec) -> list[str]:
@@ -213,8 +236,10 @@ def serve(process: ProcessSpec, say: Any) -> int:
                 "recovered_run": recovered.run,
                 "cut": recovered.cut,
                 "void": recovered.void,
-                "canceled": len(recovered.open_orders),
-                "position": recovered.words[0],
+                "canceled": 0 if one["link"] else len(recovered.open_orders),
+                "orders": resting_of(recovered) if one["link"] else [],
+                "position": recovered.words[StateWord.W_POS],
+                "trade": recovered.words[StateWord.W_TRADE],
                 "halt": words[StateWord.W_HALT],
                 "halt_id": words[StateWord.W_HALT_ID],
                 "silent": _silence(feed, one) if isinstance(feed, Reader) else "",
@@ -243,6 +268,17 @@ def serve(process: ProcessSpec, say: Any) -> int:
             }
         )
     return worst
+
+
+def resting_of(recovered: Recovered) -> list[OrderSpec]:
+    """Return the orders of the last run of which the gateway must say what became of them."""
+    found: list[OrderSpec] = []
+    for order in recovered.open_orders:
+        px, qty = order.worst()
+        found.append(
+            {"id": order.id, "side": order.side, "px": px, "qty": qty, "filled": order.filled}
+        )
+    return found
 
 
 def _silence(feed: Reader, spec: Spec) -> str:

@@ -7,12 +7,12 @@ import sys
 import time
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
-from bog import child_feed, config, control, log, report, supervise
+from bog import arming, child_feed, config, control, gateway, log, report, supervise
 from bog._core.types import Level
 from bog.endpoint import Endpoint
-from bog.errors import ConfigError, OrdersOpenError, UsageError
+from bog.errors import BogError, ConfigError, OrdersOpenError, UsageError
 from bog.facts import About
 from bog.glance import Rates, Traded
 from bog.launch import Child
@@ -25,14 +25,16 @@ from bog.view import Status, Watch
 
 LIVE_FEEDS = ("huginn", "lighter")  # they come through shared memory, in real time
 REPORT_SEC = 5.0  # a reader of the report may take so long
-MISSING_LIVE = "what joins its engine with a gateway, and so takes no token of bog-arm"
 
 
-def refuse_live(origin: str) -> NoReturn:
-    """Live trading does not exist in this build: say what is missing instead of pretending."""
-    raise ConfigError(
-        f'execution.mode = live ({origin}): this build lacks {MISSING_LIVE}; want "paper"'
-    )
+def refuse_unarmed(values: dict[str, Any], mode: str, origin: str) -> None:
+    """Live trading needs a token of bog-arm: without one nothing else is looked at."""
+    if mode == "live" and not values["arm"]:
+        raise ConfigError(
+            f'execution.mode = live ({origin}): want --arm TOKEN, which bog-arm writes; or "paper"'
+        )
+    if mode != "live" and values["arm"]:
+        raise UsageError(f"--arm {values['arm']}: a token is for --mode live alone")
 
 
 def refuse_report(path: str) -> None:
@@ -65,18 +67,21 @@ def process_spec(settings: Settings, values: dict[str, Any]) -> ProcessSpec:
 def session(values: dict[str, Any], flags: config.Tree, name: str, child: Child) -> int:
     """Load the configuration and trade on it with the engine in `child`; return the exit code."""
     mode, origin = config.said("execution.mode", values["config"], flags)
-    if mode == "live":
-        # before anything else that is wrong with a configuration for it
-        refuse_live(origin)
+    refuse_unarmed(values, mode, origin)
     settings = config.load(values["config"], flags)
     for market in values["market"]:
         settings.market(market)
+    if mode == "live":
+        gateway.refuse_missing(settings)
+        arming.consume(
+            values["arm"], settings, list(values["market"]), supervise.build_id(), time.time_ns()
+        )
     with child_feed.embedded(settings, values["market"]):
         return trade(settings, values, name, child)
 
 
 def trade(settings: Settings, values: dict[str, Any], name: str, child: Child) -> int:
-    """Run one paper session from start to report; return the exit code."""
+    """Run one session from start to report; return the exit code."""
     if values["report"]:
         refuse_report(values["report"])
     process = process_spec(settings, values)
@@ -95,9 +100,14 @@ def trade(settings: Settings, values: dict[str, Any], name: str, child: Child) -
         endpoint = Endpoint(settings)
         opened.callback(endpoint.close)
         engine = supervise.Engine(process, child)
+        opened.callback(engine.close)
+        executor = None
+        if settings.execution.mode == "live":
+            executor = gateway.Gateway(settings, engine.lanes)
         opened.pop_all()
+    unproven: list[int] = []  # orders that may still rest at the venue
     try:
-        operator.serve({lane.market: desk_of(engine, lane, abouts[lane.market])
+        operator.serve({lane.market: desk_of(engine, lane, abouts[lane.market], executor)
                         for lane in engine.lanes})  # fmt: skip
         endpoint.serve([traded_of(engine, lane, abouts[lane.market], settings)
                         for lane in engine.lanes])  # fmt: skip
@@ -114,9 +124,13 @@ def trade(settings: Settings, values: dict[str, Any], name: str, child: Child) -
             lane.market: JournalSpeaker(lane.spec["price_decimals"], lane.spec["size_decimals"])
             for lane in engine.lanes
         }
+        if executor is not None:
+            executor.start()
         with Watch() as watch:
 
             def show(last: bool = False) -> None:
+                if executor is not None and not last:
+                    executor.tend()
                 watch.update(
                     [state_of(lane, abouts[lane.market], engine.page.level, began)
                      for lane in engine.lanes],
@@ -126,10 +140,21 @@ def trade(settings: Settings, values: dict[str, Any], name: str, child: Child) -
             worst = engine.follow(show, speakers)
             show(last=True)
         results = [result_of(lane, abouts[lane.market], began) for lane in engine.lanes]
+        if executor is not None:
+            unproven = executor.end()
+    except BogError as error:
+        if executor is None or isinstance(error, OrdersOpenError):
+            raise
+        engine.close()
+        if unproven := executor.end():
+            raise OrdersOpenError(f"{error}; {open_at_venue(unproven)}") from None
+        raise
     finally:
         endpoint.close()
         operator.close()
         engine.close()
+        if executor is not None:
+            executor.close()
         log.close()
     reports = [report.build(result) for result in results]
     whole = reports[0] if len(reports) == 1 else report.together(reports)
@@ -143,16 +168,32 @@ def trade(settings: Settings, values: dict[str, Any], name: str, child: Child) -
     for lane in engine.lanes:
         if lane.done["failed"] and len(reports) > 1:
             tell(f"{name}: market {lane.market}: {lane.done['failed']}", sys.stderr)
+    if unproven:
+        raise OrdersOpenError(open_at_venue(unproven))
     if worst == OrdersOpenError.exit_code:
         raise OrdersOpenError(f"{open_orders} orders were not proven dead in 30 s")
     return worst
 
 
-def desk_of(engine: supervise.Engine, lane: supervise.Lane, about: About) -> control.Desk:
+def open_at_venue(orders: list[int]) -> str:
+    """Return the sentence that names orders which may still rest."""
+    return f"{len(orders)} orders were not proven dead at the venue: {', '.join(map(str, orders))}"
+
+
+def desk_of(
+    engine: supervise.Engine,
+    lane: supervise.Lane,
+    about: About,
+    executor: gateway.Gateway | None,
+) -> control.Desk:
     """Return where operators command one market and ask after it."""
     return control.Desk(
-        lane.page, lambda: status(lane.page, about, lane.ready, supervise.remarks(engine))
-    )
+        lane.page,
+        lambda: status(
+            lane.page, about, lane.ready, supervise.remarks(engine),
+            executor.status() if executor is not None else None,
+        ),
+    )  # fmt: skip
 
 
 def traded_of(
@@ -170,7 +211,7 @@ def say_start(ready: dict[str, Any], about: About) -> None:
     """Say on the terminal and in the log what one market's start found and did."""
     tell(supervise.welcome(ready, about), sys.stderr)
     log.emit("INFO", "start", "bog-live started", market=about["market"], feed=about["feed"],
-             mode="paper", symbol=about["symbol"], strategy=about["strategy"], tier=about["tier"],
+             mode=about["mode"], symbol=about["symbol"], strategy=about["strategy"], tier=about["tier"],
              seed=about["seed"], config_hash=about["config_hash"], version=about["version"],
              run=ready["run"], path=ready["journal"])  # fmt: skip
     if ready["silent"]:

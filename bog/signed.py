@@ -20,6 +20,8 @@ from bog.errors import JournalDamaged
 
 MAGIC = "bogsigned"
 VERSION = "1"
+DAY_NS = 86_400 * 10**9
+SPENDS = (14, 17)  # transactions that create or modify an order
 BATCH = 4096  # signatures verified with one table of the key's multiples
 
 
@@ -146,6 +148,20 @@ def read(path: Path) -> SignedFile:
                 wrong[number] = "the signature is not that of the key over its fields"
     findings = tuple(f"{path}: line {number}: {wrong[number]}" for number in sorted(wrong))
     return SignedFile(path, owner, len(lines) - 1, torn, findings)
+
+
+def spent(folder: Path, now_ns: int) -> int:
+    """Return the quanta that the creates and modifies of this UTC day come to, of every run there."""
+    today, total = now_ns // DAY_NS, 0
+    for path in folder.glob("*.signed"):
+        if path.stat().st_mtime_ns // DAY_NS < today:
+            continue
+        for line in unsealed(path.read_bytes(), path)[1:]:
+            when, kind, _, text = line.split(" ", 3)
+            if int(kind) in SPENDS and int(when) // DAY_NS == today:
+                fields = json.loads(tx_info(int(kind), text))
+                total += fields["BaseAmount"] * fields["Price"]
+    return total
 
 
 class Writer:

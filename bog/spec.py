@@ -16,6 +16,7 @@ if TYPE_CHECKING:  # the engine's process needs no configuration, nor the time t
     from bog.settings import Settings
 
 DEX = 1  # Lighter
+PAPER, LIVE = 0, 1  # mode of a run, in the head of its journal
 MARKETS = 1_000_000  # raw id = dex * MARKETS + market
 SIM_START_NS = 1_767_225_600_000_000_000  # 2026-01-01: a virtual clock that no host clock moves
 RECORDS_PER_MB = 2**20 // 64  # of a journal
@@ -60,8 +61,10 @@ class Spec(TypedDict):
     build: str
     config_hash: str
     account: int
+    chain: int  # id of the venue's chain; 0 on paper
     clear_halt: int
     page: str
+    link: str  # of the gateway that executes; "": the paper venue, or the built-in market
     parent: int  # process that must live: without it the engine drains
 
 
@@ -70,6 +73,24 @@ class ProcessSpec(TypedDict):
 
     lanes: list[Spec]  # pace, cpu and parent are the same in each
     portfolio_limit: int  # quanta of the lane with the most decimals; 0: none
+
+
+def link_path(directory: str, market: int) -> str:
+    """Return the name of a market's link to the gateway, of this bog-live."""
+    return str(Path(directory) / f"bog_x{raw_market(market)}.{os.getpid()}")
+
+
+def mode_name(settings: Settings) -> str:
+    """Return how this trades, for people: paper, live, or dry run."""
+    if settings.execution.mode != "live":
+        return "paper"
+    return "dry run" if settings.execution.dry_run else "live"
+
+
+def journal_of(settings: Settings) -> str:
+    """Return the folder of the journal: what was not sent is no part of an account's history."""
+    directory = settings.journal.directory
+    return str(Path(directory) / "dry-run") if mode_name(settings) == "dry run" else directory
 
 
 def raw_market(market: int) -> int:
@@ -95,16 +116,21 @@ def spec_of(
     page: str,
     now_ns: int,
 ) -> Spec:
-    """Return the spec of one market's paper session: `settings` are those of this market.
+    """Return the spec of one market's session: `settings` are those of this market.
 
     `values` are the flags, `page` is its new stats page, `now_ns` the host's date.
     """
+    live = settings.execution.mode == "live"
     scale = settings.market(market)
     source = settings.feed.source
     kind, _, path = source.partition(":")
     speed_ppm = settings.speed_ppm()
     real_time = kind == "sim" and speed_ppm == 1_000_000
     limits, strategy = settings.limits(market), settings.strategy_params(market)
+    if live and kind not in ("huginn", "lighter"):
+        settings.refuse(
+            "feed.source", "want huginn or lighter: live trading needs the venue's book"
+        )
     if kind == "sim" and speed_ppm == 0 and not values["duration"]:
         raise UsageError("--speed max on the built-in market never ends: give a --duration")
     return Spec(
@@ -132,16 +158,20 @@ def spec_of(
         spin=values["cpu"] is not None,
         cpu=-1 if values["cpu"] is None else values["cpu"],
         strict=settings.host.strict,
-        mode=0,
-        journal=settings.journal.directory,
+        mode=LIVE if live else PAPER,
+        journal=journal_of(settings),
         rotate=settings.journal.rotate_mb * RECORDS_PER_MB,
         segments=settings.feed.directory,
-        run_id=f"{scale.symbol}-{kind}-seed{settings.feed.seed}",
+        run_id=f"{scale.symbol}-live"
+        if live
+        else f"{scale.symbol}-{kind}-seed{settings.feed.seed}",
         build=build,
         config_hash=config_hash,
-        account=0,
+        account=settings.live.account_index if live else 0,
+        chain=settings.live.chain_id if live else 0,
         clear_halt=values["clear_halt"] or 0,
         page=page,
+        link=link_path(settings.feed.directory, market) if live else "",
         parent=os.getpid(),
     )
 
@@ -155,13 +185,17 @@ def about_of(settings: Settings, spec: Spec) -> About:
         market=spec["market"],
         price_decimals=spec["price_decimals"],
         size_decimals=spec["size_decimals"],
-        mode="paper",
+        mode=mode_name(settings),
         feed=names.get(feed["kind"], feed["kind"]),
         strategy=settings.strategy_name,
         tier=f"{settings.execution.tier} ({settings.tier.as_of})",
         maker_ppm=venue["maker_ppm"],
         taker_ppm=venue["taker_ppm"],
-        fill_model="queue" if feed["kind"] == "sim" else settings.venue.queue_model,
+        fill_model="venue"
+        if spec["link"]
+        else "queue"
+        if feed["kind"] == "sim"
+        else settings.venue.queue_model,
         through_full=bool(venue["through_full"]) and feed["kind"] != "sim",
         latency_ns={
             leg: venue[f"{leg}_ns"]

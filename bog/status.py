@@ -13,11 +13,17 @@ from bog.units import half_text, text
 Status = dict[str, Any]
 
 
-def status(page: StatsPage, about: About, ready: dict[str, Any], remarks: list[str]) -> Status:
+def status(
+    page: StatsPage,
+    about: About,
+    ready: dict[str, Any],
+    remarks: list[str],
+    gateway: dict[str, Any] | None = None,
+) -> Status:
     """Return the state of one market: prices, sizes and money as exact decimals in text.
 
     `ready` is what the engine said when it was, empty before; `remarks` are for people: what the
-    host refused, what was dropped.
+    host refused, what was dropped. `gateway` is what is known of it, None on paper.
     """
     now = cast(Page, page.snapshot())
     px, qty = about["price_decimals"], about["size_decimals"]
@@ -66,6 +72,8 @@ def status(page: StatsPage, about: About, ready: dict[str, Any], remarks: list[s
             for order in now["orders"]
             if facts.is_alive(order["state"])
         ],
+        "connection": facts.connection_name(now["connection"]),
+        "gateway": gateway,
         "feed_stale": bool(now["stale"]),
         "feed_age_ms": (now["now_ns"] - now["alive_ns"]) // 10**6 if now["alive_ns"] else 0,
         "gaps": now["gaps"],
@@ -99,6 +107,9 @@ def table(status: Status) -> str:
           for o in status["orders"]),
         ("feed", f"{'stale' if status['feed_stale'] else 'fresh'}, {status['feed_age_ms']} ms,"
                  f" gaps {status['gaps']}"),
+        *(("gateway", f"{g['state']}, connection {status['connection']}, process {g['pid']}, start"
+                      f" {g['starts']}, beat {g['beat_age_ms']} ms ago, differences"
+                      f" {g['differences']}") for g in [status["gateway"]] if g),
         ("requests", f"{status['requests']}, fills {status['fills']}"),
         ("refused", _counts(status["refused"] | status["rejected"])),
         ("journal", f"{status['journal']}, {status['journal_durable']} of"

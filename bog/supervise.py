@@ -21,6 +21,7 @@ from typing import IO, Any
 import bog
 from bog import facts, log, out
 from bog._core.journal import file_name
+from bog._core.link import Link
 from bog._core.stats import StatsPage, name_process
 from bog._core.types import Level
 from bog.errors import BogError, ConfigError, DataError, JournalDamaged, UsageError
@@ -52,14 +53,14 @@ def build_id() -> str:
 
 
 def page_path(directory: str, market: int) -> str:
-    """Return the name of a new stats page, after removing those of dead processes of ours."""
-    prefix = f"bog_m{raw_market(market)}."
-    for old in Path(directory).glob(f"{prefix}*"):
-        pid = old.name.removeprefix(prefix)
+    """Return the name of a new stats page, after removing pages and links of dead processes of ours."""
+    raw = raw_market(market)
+    for old in (*Path(directory).glob(f"bog_m{raw}.*"), *Path(directory).glob(f"bog_x{raw}.*")):
+        pid = old.name.rpartition(".")[2]
         if pid.isdigit() and not Path(f"/proc/{pid}").exists():
             with contextlib.suppress(OSError):  # another user's: theirs to remove
                 old.unlink()
-    return str(Path(directory) / f"{prefix}{os.getpid()}")
+    return str(Path(directory) / f"bog_m{raw}.{os.getpid()}")
 
 
 class JournalTail:
@@ -104,16 +105,27 @@ class Lane:
     def __init__(self, spec: Spec) -> None:
         self.spec = spec
         self.market = spec["market"]
+        self.link: Link | None = None  # to the gateway
+        raw = raw_market(spec["market"])
         try:
-            self.page = StatsPage.create(spec["page"], raw_market(spec["market"]))
+            self.page = StatsPage.create(spec["page"], raw)
         except OSError as error:
             raise ConfigError(f"feed.directory: {spec['page']}: {error.strerror}") from None
+        if spec["link"]:
+            try:
+                self.link = Link.create(
+                    spec["link"], raw, chain=spec["chain"], account=spec["account"]
+                )
+            except OSError as error:
+                Path(spec["page"]).unlink()
+                raise ConfigError(f"feed.directory: {spec['link']}: {error.strerror}") from None
         self.ready: dict[str, Any] = {}
         self.done: dict[str, Any] = {}
 
     def close(self) -> None:
-        with contextlib.suppress(FileNotFoundError):
-            Path(self.spec["page"]).unlink()
+        for path in filter(None, (self.spec["page"], self.spec["link"])):
+            with contextlib.suppress(FileNotFoundError):
+                Path(path).unlink()
 
 
 class Engine:
@@ -250,9 +262,12 @@ def welcome(ready: dict[str, Any], about: About) -> str:
     ]
     if ready["recovered_run"]:
         position = text(ready["position"], about["size_decimals"])
+        orders = f"{ready['canceled']} paper orders canceled"
+        if about["mode"] != "paper":
+            orders = f"{len(ready['orders'])} orders of it unknown until the gateway says more"
         lines.append(
             f"recovered run {ready['recovered_run']}: position {position}"
-            f" {about['symbol']}, {ready['canceled']} paper orders canceled"
+            f" {about['symbol']}, {orders}"
         )
     if ready["halt"]:
         lines.append(

@@ -4,6 +4,8 @@ from typing import final
 class Attempt(IntEnum):
     ATTEMPT_FAILED = 0
     ATTEMPT_DONE = 1
+    ATTEMPT_LOST = 2
+    ATTEMPT_FOUND = 3
 
 @final
 class ConnectionProbe:

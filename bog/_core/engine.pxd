@@ -30,7 +30,7 @@ from bog._core.freshness cimport freshness_book
 from bog._core.orders cimport (
     EFFECT_DUPLICATE, EFFECT_IGNORED, OrderEffect, orders_age, orders_init, orders_on_report,
 )
-from bog._core.position cimport position_fill, position_funding
+from bog._core.position cimport position_fill, position_funding, position_trade
 from bog._core.quota cimport quota_init
 from bog._core.risk cimport Moment, risk_init, risk_standing
 from bog._core.types cimport (
@@ -92,6 +92,8 @@ cdef inline void engine_on_report(Engine *e, const Report *report, Out *out) noe
         rec.qty = report.qty
         rec.val = report.fee if report.kind == REP_FILL else <int64_t>report.venue_id
         rec.aux = <uint32_t>report.venue_id
+        if report.kind == REP_FILL:
+            position_trade(&e.position, report.venue_id)
         rec.side = report.side
         rec.reason = report.reason
         rec.state = effect.state

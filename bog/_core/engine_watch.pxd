@@ -128,7 +128,7 @@ cdef inline void engine_connection_changed(Engine *e, uint32_t before, Out *out)
 cdef inline void engine_connection_time(Engine *e, Out *out) noexcept nogil:
     """Let the resilience breaker see that time passes."""
     if connection_time(&e.connection, e.now_ns):
-        engine_connection_changed(e, CONNECTION_OPEN, out)
+        engine_connection_changed(e, CONNECTION_OPEN, out)  # without a gateway it stays LOST
 
 
 cdef inline void engine_on_connection(Engine *e, uint64_t attempt, Out *out) noexcept nogil:

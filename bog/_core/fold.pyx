@@ -10,15 +10,14 @@ from libc.stdlib cimport free
 from libc.string cimport memcpy
 
 from bog._core.memory cimport lines
-from bog._core.position cimport position_fill, position_funding, position_holds
+from bog._core.position cimport position_fill, position_funding, position_holds, position_trade
 from bog._core.types cimport (
-    HALT_NONE, J_ACK, J_AMEND, J_AMENDED, J_CANCEL, J_CANCELED, J_CANCEL_ALL, J_CLEAR_HALT,
-    J_CONNECTION, J_DAY, J_DENIED, J_FILL, J_FUNDING, J_HALT, J_LEVEL, J_ORDER, J_PEAK, J_PLACE,
-    J_READY, J_RUN, J_STATE, J_UNKNOWN, ORDER_AMEND_SENT, ORDER_CANCEL_SENT, ORDER_FILLED,
-    ORDER_IN_FLIGHT, REJ_RESTART, STATE_WORDS, W_CASH, W_COMMANDS,
-    W_COST, W_DAY, W_DAY_OPEN, W_FEES, W_FILLS, W_FUNDING, W_HALT,
-    W_HALT_ID, W_LAST_NS, W_LEVEL, W_MARK2, W_NEXT_ORDER_ID, W_PEAK, W_POS, W_REALIZED, W_VOLUME,
-    JournalRec, Position,
+    BID, HALT_NONE, J_ACK, J_AMEND, J_AMENDED, J_AMEND_REJECT, J_CANCEL, J_CANCELED, J_CANCEL_ALL,
+    J_CLEAR_HALT, J_CONNECTION, J_DAY, J_DENIED, J_FILL, J_FUNDING, J_HALT, J_LEVEL, J_ORDER,
+    J_PEAK, J_PLACE, J_READY, J_RUN, J_STATE, J_UNKNOWN, ORDER_AMEND_SENT, ORDER_CANCEL_SENT,
+    ORDER_FILLED, ORDER_IN_FLIGHT, REJ_RESTART, STATE_WORDS, W_CASH, W_COMMANDS, W_COST, W_DAY,
+    W_DAY_OPEN, W_FEES, W_FILLS, W_FUNDING, W_HALT, W_HALT_ID, W_LAST_NS, W_LEVEL, W_MARK2,
+    W_NEXT_ORDER_ID, W_PEAK, W_POS, W_REALIZED, W_TRADE, W_VOLUME, JournalRec, Position,
 )
 
 
@@ -32,6 +31,15 @@ cdef class OpenOrder:
     cdef readonly int64_t qty
     cdef readonly int64_t filled
     cdef readonly int state
+    cdef readonly int64_t amend_px   # wanted by an amend that nobody answered; 0 when none
+    cdef readonly int64_t amend_qty
+
+    def worst(self):
+        """Return the price and the total size that the order may have at worst."""
+        if not self.amend_qty:
+            return self.px, self.qty
+        best = max if self.side == BID else min
+        return best(self.px, self.amend_px), max(self.qty, self.amend_qty)
 
     def __repr__(self):
         return (
@@ -51,7 +59,7 @@ cdef class Fold:
     """The exact replay of one run's records to the state words and the orders alive."""
 
     cdef Position *position
-    cdef int64_t word[18]  # STATE_WORDS, by enum StateWord
+    cdef int64_t word[19]  # STATE_WORDS, by enum StateWord
     cdef int64_t last_ns
     cdef int seen
     cdef readonly bint ready
@@ -73,7 +81,7 @@ cdef class Fold:
 
     @property
     def words(self):
-        """The 18 words of enum StateWord."""
+        """The 19 words of enum StateWord."""
         cdef int i
         self.word[<int> W_POS] = self.position.pos
         self.word[<int> W_COST] = self.position.cost
@@ -83,6 +91,7 @@ cdef class Fold:
         self.word[<int> W_FUNDING] = self.position.funding
         self.word[<int> W_VOLUME] = self.position.volume
         self.word[<int> W_FILLS] = <int64_t> self.position.fills
+        self.word[<int> W_TRADE] = <int64_t> self.position.trade
         return tuple([self.word[i] for i in range(STATE_WORDS)])
 
     @property
@@ -192,6 +201,8 @@ cdef class Fold:
             p.volume = rec.val
         elif at == W_FILLS:
             p.fills = <uint64_t> rec.val
+        elif at == W_TRADE:
+            p.trade = <uint64_t> rec.val
         return doubt
 
     cdef carry_order(self, const JournalRec *rec):
@@ -210,6 +221,8 @@ cdef class Fold:
             self.position, rec.side, rec.px, rec.qty, rec.val
         ):
             doubt = f"fill of {rec.qty} lots at {rec.px} ticks cannot be booked"
+        elif kind == J_FILL:
+            position_trade(self.position, rec.aux)
         if kind == J_PLACE:
             if <int64_t> rec.id < self.word[<int> W_NEXT_ORDER_ID]:
                 doubt = f"order id {rec.id} is used again"
@@ -228,10 +241,13 @@ cdef class Fold:
             return doubt or (f"a request for order {rec.id}, dead" if kind < J_ACK else "")
         if kind == J_AMEND:
             order.state = ORDER_AMEND_SENT
+            order.amend_px, order.amend_qty = rec.px, rec.qty
             return doubt
         if kind == J_CANCEL:
             order.state = ORDER_CANCEL_SENT
             return doubt
+        if kind == J_AMENDED or kind == J_AMEND_REJECT:
+            order.amend_px = order.amend_qty = 0
         if kind == J_AMENDED:
             order.px, order.qty = rec.px, rec.qty
         elif kind == J_FILL:

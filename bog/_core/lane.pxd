@@ -7,6 +7,7 @@ from bog._core.depth cimport Depth
 from bog._core.engine_state cimport Engine, Event, Out
 from bog._core.journal cimport Journal, JournalFile
 from bog._core.level cimport Control
+from bog._core.link cimport Link, LinkObject
 from bog._core.market cimport Market
 from bog._core.measure cimport MeasureMemory
 from bog._core.paper_state cimport Paper
@@ -15,7 +16,7 @@ from bog._core.publisher cimport Publisher
 from bog._core.reader cimport Reader
 from bog._core.source cimport Source
 from bog._core.stats cimport Stats, StatsPage
-from bog._core.types cimport Command, Record, Report, Row, ns_t, px_t
+from bog._core.types cimport Command, Order, Record, Report, Row, ns_t, px_t
 
 cdef extern from "lane.h" nogil:
     ctypedef struct LaneMemory "bog_lane_memory_t":
@@ -55,17 +56,20 @@ cdef class Lane:
     cdef Paper *paper
     cdef Journal *journal
     cdef Portfolio *portfolio    # of all lanes; NULL: none
+    cdef LinkObject *wire        # to the gateway; NULL on paper
     cdef const Control *control  # the level that operators ask of the whole process
     cdef Market market
     cdef Source source
     cdef Reader reader
     cdef Publisher publisher
+    cdef Link link
     cdef JournalFile file
     cdef StatsPage page
     cdef object spec
     cdef bint have_row, ended, drain_begun, book_moved, live
     cdef bint holed   # the feed said that its book has a hole
     cdef bint sealed  # the journal failed: nothing more may grow
+    cdef bint reached  # the gateway was up when we last looked
     cdef int failure, why_ended, mode
     cdef uint32_t market_id
     cdef uint8_t book_flags
@@ -73,7 +77,7 @@ cdef class Lane:
     cdef px_t held_mid2  # that the share was counted at
     cdef ns_t timer_ns, report_due_ns, row_due_ns, next_ns  # the last is the first of the others
     cdef int64_t speed_ppm
-    cdef uint64_t turns
+    cdef uint64_t turns, seen_failed, seen_done  # the last two: attempts of the gateway that were told
 
     # the plugs
     cdef ns_t peek(self) noexcept nogil
@@ -81,6 +85,10 @@ cdef class Lane:
     cdef ns_t venue_due(self) noexcept nogil
     cdef int venue_report(self, ns_t now, Report *out) noexcept nogil
     cdef int venue_command(self, const Command *command) noexcept nogil
+    cdef int wire_report(self, Report *out) noexcept nogil
+    cdef int wire_command(self, const Command *command) noexcept nogil
+    cdef bint watch(self) noexcept nogil
+    cdef void attempt(self, uint64_t word) noexcept nogil
     cdef void trouble(self, int code) noexcept nogil
     cdef void void_book(self) noexcept nogil
     cdef bint attach(self) noexcept nogil
@@ -115,5 +123,7 @@ cdef class Lane:
     cdef int mark(
         self, int kind, uint64_t id, int64_t val, int reason, int side, int aux
     ) noexcept nogil
+    cdef take_over(self, object order)
+    cdef int put_order(self, const Order *order) noexcept nogil
     cdef put(self, int kind, unsigned long long id, long long val, int reason, int side, int aux)
     cdef finish(self, int code)

@@ -1,13 +1,15 @@
 """One engine with its plugs: feed, clock, executor, journal and stats page, event by event.
 
 Three plugs, chosen before the first turn: a feed of rows (built-in market, recording, or shared
-memory), a clock (the feed's own, or the host's), and an executor (the paper venue, or the built-in
-market's true queues). Below them one step serves every way to run. Lanes share nothing; loop.pyx
-says whose turn it is.
+memory), a clock (the feed's own, or the host's), and an executor (the paper venue, the built-in
+market's true queues, or a gateway behind its link). Below them one step serves every way to run.
+Lanes share nothing; loop.pyx says whose turn it is.
 """
 
+import os
 from decimal import Decimal
 
+from bog._core.link import first_order_id
 from bog.errors import BogError
 
 cimport cython
@@ -15,30 +17,39 @@ from libc.stdint cimport INT64_MAX, int64_t, uint32_t, uint64_t
 from libc.stdlib cimport free
 from libc.string cimport memcpy, memset
 
-from bog._core.atomic cimport pause as spin_pause
+from bog._core.atomic cimport load_acquire, pause as spin_pause
 from bog._core.calibrate cimport calibrate_print
 from bog._core.clock cimport mono_ns, nap
 from bog._core.coefficients cimport coefficients_due
+from bog._core.connection cimport (
+    ATTEMPT_DONE, ATTEMPT_FAILED, ATTEMPT_FOUND, ATTEMPT_LOST,
+)
 from bog._core.depth cimport depth_apply, depth_top
 from bog._core.engine cimport engine_init, engine_step
 from bog._core.engine_state cimport (
-    EVENT_CLEAR_HALT, EVENT_EPOCH, EVENT_GAP, EVENT_LEVEL, EVENT_MODEL, EVENT_RECORD, EVENT_REPORT,
-    EVENT_TIMER,
+    EVENT_CLEAR_HALT, EVENT_CONNECTION, EVENT_EPOCH, EVENT_GAP, EVENT_LEVEL, EVENT_MODEL, EVENT_RECORD,
+    EVENT_REPORT, EVENT_TIMER,
     Engine, Event, engine_halt, engine_word,
 )
 from bog._core.exposure cimport Exposure
 from bog._core.fixed cimport ceil_div
 from bog._core.hist cimport hist_add
-from bog._core.huginn cimport READ_EPOCH, READ_GARBAGE, READ_GONE, READ_NOTHING, READ_ROW
+from bog._core.huginn cimport HG_MARKETS, READ_EPOCH, READ_GARBAGE, READ_GONE, READ_NOTHING, READ_ROW
 from bog._core.inventory cimport Model
 from bog._core.journal cimport (
     JournalFile, journal_append, journal_append_last, journal_durable, journal_room, journal_turn,
 )
 from bog._core.level cimport Control, level_get, level_take_clear
+from bog._core.link cimport (
+    LINK_BROKEN, LINK_COMMANDS, LINK_TAKEN, Link, link_beat, link_next_report,
+    link_push_command, link_take_report, link_up,
+)
 from bog._core.market cimport Market
 from bog._core.measure cimport measure_end, measure_fill, measure_mid
 from bog._core.memory cimport lines
-from bog._core.orders cimport ORDERS_CAP, OrderEffect, orders_exposure, orders_on_report
+from bog._core.orders cimport (
+    ORDERS_CAP, OrderEffect, orders_exposure, orders_find, orders_on_report, orders_restore, orders_size,
+)
 from bog._core.paper cimport paper_command, paper_due, paper_report, paper_row
 from bog._core.paper_state cimport paper_free, paper_new
 from bog._core.portfolio cimport (
@@ -55,12 +66,12 @@ from bog._core.stats cimport (
     StatsPage,
 )
 from bog._core.types cimport (
-    CMD_AMEND, CMD_CANCEL, CMD_PLACE, HALT_JOURNAL, J_AMEND, J_CANCELED, J_END, J_ORDER, J_PLACE,
+    BID, CMD_AMEND, CMD_CANCEL, CMD_PLACE, HALT_JOURNAL, J_AMEND, J_CANCELED, J_END, J_ORDER, J_PLACE,
     J_READY, J_RUN, J_STATE, LEVEL_DRAIN, NEVER, REC_STATS, REC_STATUS, REJ_OTHER, REJ_RESTART,
     REP_ACK, REP_AMEND_REJECT, REP_CANCELED, REP_CANCEL_REJECT, REP_EXPIRED, REP_FILL, REP_FUNDING,
     REP_REJECT, REP_UNKNOWN, ROW_LEVEL, ROW_RESET, ROW_STATS, ROW_STATUS, ROW_TRADE, STATE_WORDS,
-    STATUS_END, STATUS_GAP, STRATEGY_INVENTORY, Command, JournalRec, Limits, Order, Record, Report,
-    Row, StrategyParams, VenueParams, ns_t, px_t,
+    STATUS_END, STATUS_GAP, STRATEGY_INVENTORY, W_NEXT_ORDER_ID, Command, JournalRec, Limits, Order,
+    Record, Report, Row, StrategyParams, VenueParams, ns_t, px_t,
 )
 
 cdef ns_t TIMER_NS = 100_000_000LL    # event time between two timer events
@@ -114,16 +125,19 @@ cdef class Lane:
 
     `spec` holds integers in the core's units: market, run, limits, strategy, venue, speed_ppm (0: as
     fast as possible), duration_ns (0: no end), price_decimals, size_decimals, mode. Of `market`,
-    `source` and `reader` exactly one is given; `publisher` republishes what is read. Raise ValueError
-    for a limit above the caps of this build.
+    `source` and `reader` exactly one is given; `publisher` republishes what is read. With `link` the
+    gateway behind it is the executor, and the feed is a reader. Raise ValueError for a limit above
+    the caps of this build.
     """
 
     def __cinit__(
         self, dict spec, StatsPage page, JournalFile file, Market market=None, Source source=None,
-        Reader reader=None, Publisher publisher=None,
+        Reader reader=None, Publisher publisher=None, Link link=None,
     ):
         if (market is not None) + (source is not None) + (reader is not None) != 1:
             raise ValueError("a lane has exactly one feed: market, source or reader")
+        if link is not None and (reader is None or link.link.market != spec["market"]):
+            raise ValueError("a link serves the market of a feed in shared memory")
         self.memory = <LaneMemory *> lines(sizeof(LaneMemory))
         if self.memory == NULL:
             raise MemoryError("no memory for an engine")
@@ -134,6 +148,12 @@ cdef class Lane:
         self.row = &self.memory.row
         self.spec, self.page, self.file = spec, page, file
         self.market, self.source, self.reader, self.publisher = market, source, reader, publisher
+        self.link = link
+        self.wire = NULL
+        if link is not None:
+            self.wire = link.link
+            link_beat(self.wire, mono_ns(), 0)
+            self.wire.engine.pid = os.getpid()
         self.stats = page.stats
         self.control = &page.stats.control
         self.journal = file.journal
@@ -156,7 +176,7 @@ cdef class Lane:
         )
         if cap:
             raise ValueError(over_cap(cap, spec))
-        if self.market is None:
+        if self.market is None and self.wire == NULL:
             fill_venue(&venue, spec["venue"])
             self.paper = paper_new(&venue, self.depth, ORDERS_CAP, 4 * ORDERS_CAP)
             if self.paper == NULL:
@@ -174,13 +194,18 @@ cdef class Lane:
 
         `recovered` gives `words` (by StateWord) and `open_orders`; None begins an account. Orders
         that were alive are gone with the process that simulated their venue: they are journaled as
-        canceled. Clears halt `clear_halt` when that is the one that stands.
+        canceled. At a real venue they live on: they are unknown until the gateway says what became
+        of each. Clears halt `clear_halt` when that is the one that stands.
         """
         cdef Event event
         cdef int i
         words = list(recovered.words) if recovered is not None else [0] * STATE_WORDS
         if len(words) != STATE_WORDS:
             raise ValueError(f"{len(words)} state words, not {STATE_WORDS}")
+        if self.wire != NULL:
+            words[<int> W_NEXT_ORDER_ID] = first_order_id(
+                self.market_id % HG_MARKETS, words[<int> W_NEXT_ORDER_ID]
+            )
         for i in range(STATE_WORDS):
             engine_word(self.engine, i, words[i], True)
         self.stats.run = self.spec["run"]
@@ -188,7 +213,10 @@ cdef class Lane:
         for i in range(STATE_WORDS):
             self.put(J_STATE, 0, engine_word(self.engine, i, 0, False), i, 0, 0)
         for order in (recovered.open_orders if recovered is not None else ()):
-            self.put(J_CANCELED, order.id, 0, REJ_RESTART, order.side, 0)
+            if self.wire != NULL:
+                self.take_over(order)
+            else:
+                self.put(J_CANCELED, order.id, 0, REJ_RESTART, order.side, 0)
         self.put(J_READY, 0, 0, 0, 0, 0)
         if clear_halt:
             memset(&event, 0, sizeof(Event))
@@ -202,9 +230,36 @@ cdef class Lane:
         self.stats.measure.start = 2 * self.engine.position.cash
         if self.market is not None:
             self.market.sim.pos = self.engine.position.pos
-        else:
+        elif self.paper != NULL:
             self.paper.pos = self.engine.position.pos
         self.show()
+
+    cdef take_over(self, object order):
+        """Take over an order of the last run that may still rest at the venue."""
+        px, qty = order.worst()
+        if orders_restore(
+            &self.engine.orders, order.id, order.side, px, qty, order.filled, self.engine.now_ns,
+        ):
+            raise ValueError(f"{order!r} of the last run cannot be taken over: the journal is wrong")
+        self.put_order(&self.engine.orders.slot[orders_find(&self.engine.orders, order.id)])
+
+    cdef int put_order(self, const Order *order) noexcept nogil:
+        """Append an order alive to the head of a file; nonzero when the journal refuses it."""
+        cdef JournalRec rec
+        memset(&rec, 0, sizeof(JournalRec))
+        rec.kind = J_ORDER
+        rec.time_ns = self.engine.now_ns
+        rec.id = order.id
+        rec.side = order.side
+        rec.state = order.state
+        rec.px = order.px
+        rec.qty = order.qty
+        if self.wire != NULL and order.amend_qty > 0:
+            # whoever recovers this file must count with either
+            rec.px = max(order.px, order.amend_px) if order.side == BID else min(order.px, order.amend_px)
+            rec.qty = orders_size(order)
+        rec.val = order.filled
+        return journal_append(self.journal, &rec)
 
     cdef put(self, int kind, unsigned long long id, long long val, int reason, int side, int aux):
         if self.mark(kind, id, val, reason, side, aux):
@@ -231,8 +286,6 @@ cdef class Lane:
         A replay waits for the file, so that equal runs turn at the same record; live, the next turn
         tries again.
         """
-        cdef JournalRec rec
-        cdef const Order *order
         cdef int i
         while not journal_turn(self.journal, self.file.next):
             if self.live or self.journal.page.failed:
@@ -243,19 +296,8 @@ cdef class Lane:
         for i in range(STATE_WORDS):
             self.mark(J_STATE, 0, engine_word(self.engine, i, 0, False), i, 0, 0)
         for i in range(ORDERS_CAP):
-            if not self.engine.orders.live >> i & 1:
-                continue
-            order = &self.engine.orders.slot[i]
-            memset(&rec, 0, sizeof(JournalRec))
-            rec.kind = J_ORDER
-            rec.time_ns = self.engine.now_ns
-            rec.id = order.id
-            rec.side = order.side
-            rec.state = order.state
-            rec.px = order.px
-            rec.qty = order.qty
-            rec.val = order.filled
-            journal_append(self.journal, &rec)
+            if self.engine.orders.live >> i & 1:
+                self.put_order(&self.engine.orders.slot[i])
         self.mark(J_READY, 0, 0, 0, 0, 0)
 
     # the plugs
@@ -295,18 +337,78 @@ cdef class Lane:
         return self.reader.next_row(row) == READ_ROW
 
     cdef ns_t venue_due(self) noexcept nogil:
+        if self.wire != NULL:
+            return self.now_ns if link_next_report(self.wire) != NULL else NEVER
         return self.market.due() if self.market is not None else paper_due(self.paper)
 
     cdef int venue_report(self, ns_t now, Report *out) noexcept nogil:
+        if self.wire != NULL:
+            return self.wire_report(out)
         if self.market is not None:
             return self.market.report(now, out)
         return paper_report(self.paper, now, out)
 
     cdef int venue_command(self, const Command *command) noexcept nogil:
         """Hand a command over; nonzero when the executor has no room for it."""
+        if self.wire != NULL:
+            return self.wire_command(command)
         if self.market is not None:
             return self.market.command(command, self.now_ns)
         return paper_command(self.paper, command, self.now_ns)
+
+    cdef int wire_report(self, Report *out) noexcept nogil:
+        """Take the next report of the gateway; it is told now, whenever it was written."""
+        cdef int got = link_take_report(self.wire, out)
+        cdef ns_t now = mono_ns()
+        if got == LINK_BROKEN:
+            self.failure = FAILED_EXECUTOR
+        if got != LINK_TAKEN:
+            return 0
+        self.now_ns = now if now > self.now_ns else self.now_ns
+        if out.time_ns <= 0 or out.time_ns > self.now_ns:
+            out.time_ns = self.now_ns
+        return 1
+
+    cdef int wire_command(self, const Command *command) noexcept nogil:
+        """Hand a command to the gateway; nonzero when it does not take any more."""
+        cdef uint64_t waiting = self.wire.engine.commands - load_acquire(&self.wire.command_tail.value)
+        if command.kind == CMD_CANCEL and waiting >= LINK_COMMANDS // 2:
+            # nobody takes them: the order room asks again after two seconds
+            return 0
+        return link_push_command(self.wire, command) != LINK_TAKEN
+
+    cdef bint watch(self) noexcept nogil:
+        """Beat, and tell the engine what became of the gateway; return whether that was news."""
+        cdef ns_t now = mono_ns()
+        cdef bint up = link_up(self.wire, now), news = up != self.reached
+        cdef uint64_t failed = load_acquire(&self.wire.gateway.failed)
+        cdef uint64_t done = load_acquire(&self.wire.gateway.done)
+        cdef uint64_t i
+        link_beat(self.wire, now, self.stats.state)
+        if self.link.lost:
+            self.failure = FAILED_EXECUTOR
+        if not news and failed == self.seen_failed and done == self.seen_done:
+            return False
+        self.now_ns = now if now > self.now_ns else self.now_ns
+        if news:
+            self.reached = up
+            self.attempt(ATTEMPT_FOUND if up else ATTEMPT_LOST)
+        # more than the breaker counts say nothing more; failures last, because which came last is lost
+        for i in range(min(done - self.seen_done, 2)):
+            self.attempt(ATTEMPT_DONE)
+        for i in range(min(failed - self.seen_failed, 5)):
+            self.attempt(ATTEMPT_FAILED)
+        self.seen_done, self.seen_failed = done, failed
+        return True
+
+    cdef void attempt(self, uint64_t word) noexcept nogil:
+        """Tell the engine what became of an attempt, or of the gateway (enum Attempt)."""
+        cdef Event event
+        memset(&event, 0, sizeof(Event))
+        event.kind = EVENT_CONNECTION
+        event.time_ns = self.now_ns
+        event.arg = word
+        self.step(&event)
 
     cdef void trouble(self, int code) noexcept nogil:
         """Take the book anew after lost rows, or after the writer began a new life; tell the engine.
@@ -689,6 +791,9 @@ cdef class Lane:
         if self.live:
             self.now_ns = now
             self.attach()
+        if self.wire != NULL:
+            # nothing is quoted before the gateway says that it is up
+            self.attempt(ATTEMPT_LOST)
 
     cdef void look(self) noexcept nogil:
         """Find what is due next and when: a row, a report, or the timer."""
@@ -717,6 +822,8 @@ cdef class Lane:
         """
         if self.first_ns == 0:
             return 0
+        if self.wire != NULL and self.watch():
+            return LANE_LOOK
         if self.live and self.have_row and self.row.recv_ns > mono_ns() + SKEW_NS:
             self.have_row = False
             self.trouble(READ_GARBAGE)
@@ -820,7 +927,10 @@ cdef class Lane:
         s.no_prints = s.trades == 0
         if self.paper != NULL:
             s.pessimistic = self.paper.counts.unknown_ahead
-        s.reports_due = self.market.sim.n_report if self.market is not None else self.paper.n_reports
+        if self.wire != NULL:
+            s.reports_due = self.wire.report_head.value - self.wire.report_tail.value
+        else:
+            s.reports_due = self.market.sim.n_report if self.market is not None else self.paper.n_reports
         if self.source is not None:
             s.progress = self.source.lines.at
             s.progress_of = self.source.lines.size
@@ -833,6 +943,8 @@ cdef class Lane:
             self.put(J_END, 0, code, 0, 0, 0)
         self.show()
         self.stats.state = RUN_DONE
+        if self.wire != NULL:
+            link_beat(self.wire, mono_ns(), RUN_DONE)
 
     # how it went, for the process that started it
 
@@ -843,7 +955,7 @@ cdef class Lane:
         if self.failure == FAILED_FEED:
             return self.source.error() if self.source is not None else "the built-in market failed"
         if self.failure == FAILED_EXECUTOR:
-            return "the executor's queue is full: a command did not leave"
+            return "the executor's queue is full or broken: a command did not leave"
         return None
 
     def ended_by(self):
@@ -851,11 +963,11 @@ cdef class Lane:
         return ("end of data", "duration", "signal")[self.why_ended]
 
     def words(self):
-        """Return the 18 words of state that a restart would carry over (enum StateWord)."""
+        """Return the 19 words of state that a restart would carry over (enum StateWord)."""
         return [engine_word(self.engine, i, 0, False) for i in range(STATE_WORDS)]
 
     def paper_counts(self):
-        """Return what the paper venue counted, {} with the built-in market."""
+        """Return what the paper venue counted, {} with another executor."""
         return dict(self.paper.counts) if self.paper != NULL else {}
 
 

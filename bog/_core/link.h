@@ -20,6 +20,9 @@
 #define BOG_LINK_COMMANDS 256 /* slots, a power of two */
 #define BOG_LINK_REPORTS 4096 /* slots, a power of two */
 #define BOG_LINK_IDS 48       /* bits of an order id: the venue's client order index */
+#define BOG_LINK_MARKET_IDS 36 /* of them, those that count; the others name the market */
+#define BOG_LINK_BLOCK 65536   /* a run begins on a whole block of ids */
+#define BOG_LINK_SILENT_NS 500000000LL /* an end that did not beat for so long is dead */
 
 /* What the gateway can do for us. Unknown words read as DOWN. */
 enum bog_gateway_state {
@@ -88,6 +91,38 @@ _Static_assert(offsetof(bog_link_t, command) == 4096, "the commands follow the h
 _Static_assert(offsetof(bog_link_t, report) == 20480, "the reports follow the commands");
 _Static_assert(sizeof(bog_link_t) == 282624, "the object is whole pages");
 _Static_assert(offsetof(bog_command_t, seq) == 0, "a command's first word publishes it");
+
+/* The engine says that it lives. */
+static inline void bog_link_beat(bog_link_t *link, bog_ns_t now, uint64_t state)
+{
+    bog_store_relaxed(&link->engine.state, state);
+    bog_store_release((uint64_t *)&link->engine.beat_ns, (uint64_t)now);
+}
+
+/* Whether orders may go: the gateway says that it is up, and said so lately. */
+static inline int bog_link_up(const bog_link_t *link, bog_ns_t now)
+{
+    bog_ns_t beat = (bog_ns_t)bog_load_acquire((const uint64_t *)&link->gateway.beat_ns);
+    /* a beat from the future is no beat of our clock */
+    return bog_load_acquire(&link->gateway.state) == BOG_GATEWAY_UP &&
+           now - beat <= BOG_LINK_SILENT_NS && beat - now <= BOG_LINK_SILENT_NS;
+}
+
+/*
+ * The first id of a run whose journal says that `next` comes next: at least a block further on, within
+ * the ids of the market (as the venue numbers it). A block is more than the intents that the loss of a
+ * host can take from a journal, so that no id comes again. 0 when the market has no ids, or none left.
+ */
+static inline uint64_t bog_link_first_id(uint64_t market, uint64_t next)
+{
+    uint64_t base = market << BOG_LINK_MARKET_IDS;
+    uint64_t end = base + (1ULL << BOG_LINK_MARKET_IDS);
+    uint64_t from = next > base ? next : base;
+    uint64_t first = (from / BOG_LINK_BLOCK + 2) * BOG_LINK_BLOCK;
+    if (market >> (BOG_LINK_IDS - BOG_LINK_MARKET_IDS) || first > end - BOG_LINK_BLOCK)
+        return 0;
+    return first;
+}
 
 /* What a ring answers. */
 enum bog_link_answer {

@@ -11,6 +11,9 @@ cdef extern from "link.h" nogil:
     enum: LINK_COMMANDS "BOG_LINK_COMMANDS"
     enum: LINK_REPORTS "BOG_LINK_REPORTS"
     enum: LINK_IDS "BOG_LINK_IDS"
+    enum: LINK_MARKET_IDS "BOG_LINK_MARKET_IDS"
+    enum: LINK_BLOCK "BOG_LINK_BLOCK"
+    const ns_t LINK_SILENT_NS "BOG_LINK_SILENT_NS"
 
     cpdef enum GatewayState "bog_gateway_state":
         GATEWAY_STARTING "BOG_GATEWAY_STARTING"
@@ -60,6 +63,9 @@ cdef extern from "link.h" nogil:
         LINK_NOTHING "BOG_LINK_NOTHING"
         LINK_TAKEN "BOG_LINK_TAKEN"
 
+    void link_beat "bog_link_beat"(LinkObject *link, ns_t now, uint64_t state)
+    int link_up "bog_link_up"(const LinkObject *link, ns_t now)
+    uint64_t link_first_id "bog_link_first_id"(uint64_t market, uint64_t next)
     int link_push_command "bog_link_push_command"(LinkObject *link, const Command *command)
     int link_take_command "bog_link_take_command"(LinkObject *link, Command *out)
     int link_push_report "bog_link_push_report"(LinkObject *link, const Report *report)

@@ -40,6 +40,7 @@ class LinkReport(NamedTuple):
     flags: int
     market: int
 
+def first_order_id(market: int, next_id: int) -> int: ...
 def layout() -> dict[str, tuple[int, int]]: ...
 
 @final

@@ -11,8 +11,9 @@ from posix.mman cimport PROT_READ, PROT_WRITE
 
 from bog._core.atomic cimport load_acquire, store_release
 from bog._core.link cimport (
-    LINK_BROKEN, LINK_COMMANDS, LINK_IDS, LINK_MAGIC, LINK_REPORTS, LINK_TAKEN, LINK_VERSION, Link,
-    LinkObject, link_push_command, link_push_report, link_take_command, link_take_report,
+    LINK_BROKEN, LINK_COMMANDS, LINK_IDS, LINK_MAGIC, LINK_MARKET_IDS,
+    LINK_REPORTS, LINK_TAKEN, LINK_VERSION, Link,
+    LinkObject, link_first_id, link_push_command, link_push_report, link_take_command, link_take_report,
 )
 from bog._core.shm cimport map_bytes, unmap_bytes
 from bog._core.types cimport NEVER, Command, Report
@@ -54,6 +55,20 @@ class LinkReport(NamedTuple):
     venue_ns: int
     flags: int
     market: int
+
+
+def first_order_id(unsigned long long market, unsigned long long next_id):
+    """Return the first order id of a run; ValueError when the market has none, or none left.
+
+    `market` as the venue numbers it, `next_id` as the journal says.
+    """
+    first = link_first_id(market, next_id)
+    if first == 0:
+        raise ValueError(
+            f"market {market} has no order id after {next_id}: want a market below"
+            f" {1 << (LINK_IDS - LINK_MARKET_IDS)} with ids left"
+        )
+    return first
 
 
 def layout():

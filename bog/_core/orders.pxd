@@ -357,6 +357,36 @@ cdef inline int64_t orders_place(
     return i
 
 
+cdef inline int orders_restore(
+    Orders *t, uint64_t id, int side, px_t px, qty_t qty, qty_t filled, ns_t now
+) noexcept nogil:
+    """Take over an order of the last run that is not proven dead: UNKNOWN until a report says more.
+
+    Return 0; -1 with nothing changed when the table is full or it is no order of ours.
+    """
+    cdef Order *o
+    cdef int64_t i = orders_free(t, now)
+    if i < 0 or (side != BID and side != ASK) or px <= 0 or qty <= 0 or not 0 <= filled <= qty:
+        return -1
+    if id == 0 or id >= t.next_id or orders_find(t, id) >= 0:
+        return -1
+    o = &t.slot[i]
+    memset(o, 0, sizeof(Order))
+    o.id = t.ids[i] = id
+    o.px = px
+    o.qty = qty
+    o.filled = filled
+    o.side = <uint8_t>side
+    o.market = t.market
+    o.expiry_ns = NEVER
+    o.sent_ns = o.touched_ns = now
+    o.before = ORDER_RESTING
+    o.state = ORDER_UNKNOWN
+    t.live |= <uint32_t>1 << i
+    t.asks = t.asks & ~(<uint32_t>1 << i) | <uint32_t>side << i
+    return 0
+
+
 cdef inline int orders_request(const Orders *t, int64_t slot, int event) noexcept nogil:
     """Return the state that a request of ours leads to, -1 when the table does not allow it."""
     cdef int cell

@@ -4,7 +4,7 @@ The verbs write struct Position and nobody else does. Values at a mark are in ha
 mark is in half ticks. Identity after every verb: cash = realized - cost - fees + funding.
 """
 
-from libc.stdint cimport INT64_MAX, INT64_MIN, int64_t
+from libc.stdint cimport INT64_MAX, INT64_MIN, int64_t, uint32_t, uint64_t
 
 from bog._core.fixed cimport add_near, add_overflows, fee, mul_div, mul_near, mul_overflows
 from bog._core.types cimport ASK, BID, Position, half_t, ppm_t, px_t, qty_t, quanta_t
@@ -54,6 +54,16 @@ cdef inline int position_fill(
     p.volume = volume
     p.fills += 1
     return 0
+
+
+cdef inline void position_trade(Position *p, uint64_t id) noexcept nogil:
+    """Remember the trade of a fill that was booked, when it is newer than those before it.
+
+    The journal keeps 32 bits of an id: of two, the later one is less than half of them ahead.
+    """
+    cdef uint32_t ahead = <uint32_t>id - <uint32_t>p.trade
+    if p.trade == 0 or ahead < <uint32_t>1 << 31:
+        p.trade = <uint32_t>id
 
 
 cdef inline int position_funding(Position *p, quanta_t paid) noexcept nogil:

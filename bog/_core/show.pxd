@@ -32,6 +32,7 @@ cdef inline void show_engine(const Engine *e, ns_t now, ns_t mono, Stats *s) noe
     s.unrealized2 = position_unrealized2(&e.position, mark2)
     s.peak2 = e.position.peak
     s.strategy, s.quota = e.memory.state, e.memory.quota.left
+    s.connection = e.connection.state
     s.sigma_q8[0] = volatility_sigma_q8(e.memory.volatility.fast.var_q16)
     s.sigma_q8[1] = volatility_sigma_q8(e.memory.volatility.slow.var_q16)
     memcpy(s.number_q16, e.memory.model.number_q16, sizeof(s.number_q16))

@@ -54,6 +54,7 @@ cdef extern from "stats.h" nogil:
         uint64_t halt_id
         uint64_t stale
         uint64_t strategy
+        uint64_t connection
         int64_t quota
         int64_t sigma_q8[2]
         int64_t number_q16[6]
@@ -62,7 +63,7 @@ cdef extern from "stats.h" nogil:
         half_t peak2
         half_t unrealized2
         Position position
-        Order order[16]
+        Order order[32]
         uint64_t order_states[12]
         uint64_t reports_due
         Report fill[16]

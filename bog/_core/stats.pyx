@@ -216,6 +216,7 @@ cdef dict position_dict(const Position *position):
         "realized": position.realized, "fees": position.fees, "funding": position.funding,
         "volume": position.volume, "fills": position.fills, "day": position.day,
         "day_open": position.day_open, "peak": position.peak, "mark2": position.mark2,
+        "trade": position.trade,
     }
 
 
@@ -240,7 +241,8 @@ cdef dict stats_dict(Stats *stats):
         "quote_qty": [stats.quote_qty[0], stats.quote_qty[1]],
         "why": [stats.why[0], stats.why[1]],
         "level": stats.level, "halt": stats.halt, "halt_id": stats.halt_id, "stale": stats.stale,
-        "strategy": stats.strategy, "quota": stats.quota, "sigma_q8": list(stats.sigma_q8),
+        "strategy": stats.strategy, "connection": stats.connection, "quota": stats.quota,
+        "sigma_q8": list(stats.sigma_q8),
         "number_q16": list(stats.number_q16),
         "equity2": stats.equity2, "daily2": stats.daily2, "peak2": stats.peak2,
         "unrealized2": stats.unrealized2,

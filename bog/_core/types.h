@@ -332,6 +332,7 @@ enum bog_connection_state {
     BOG_CONNECTION_CLOSED = 0,    /* orders may go */
     BOG_CONNECTION_OPEN = 1,      /* nothing goes, nothing is tried */
     BOG_CONNECTION_HALF_OPEN = 2, /* attempts are made, orders still wait */
+    BOG_CONNECTION_LOST = 3,      /* the gateway is silent or not up: nothing goes */
 };
 
 /*
@@ -517,7 +518,8 @@ typedef struct bog_position {
     bog_half_t day_open; /* equity at the start of the day, half quanta */
     bog_half_t peak;     /* highest sampled profit of the day, half quanta */
     bog_px_t mark2;      /* last mark used, half ticks; 0 before the first */
-    uint64_t pad[4];
+    uint64_t trade;      /* low 32 bits of the newest trade id that was booked */
+    uint64_t pad[3];
 } bog_position_t;
 
 /*
@@ -601,7 +603,8 @@ enum bog_state_word {
     BOG_W_LEVEL = 15,
     BOG_W_COMMANDS = 16,
     BOG_W_LAST_NS = 17,
-    BOG_STATE_WORDS = 18,
+    BOG_W_TRADE = 18, /* low bits of the newest trade id of the venue that was booked */
+    BOG_STATE_WORDS = 19,
 };
 
 _Static_assert(sizeof(bog_row_t) == 64, "a row is one cache line");

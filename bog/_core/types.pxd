@@ -222,6 +222,7 @@ cdef extern from "types.h" nogil:
         W_LEVEL "BOG_W_LEVEL"
         W_COMMANDS "BOG_W_COMMANDS"
         W_LAST_NS "BOG_W_LAST_NS"
+        W_TRADE "BOG_W_TRADE"
         STATE_WORDS "BOG_STATE_WORDS"
 
     ctypedef struct Row "bog_row_t":
@@ -330,6 +331,7 @@ cdef extern from "types.h" nogil:
         CONNECTION_CLOSED "BOG_CONNECTION_CLOSED"
         CONNECTION_OPEN "BOG_CONNECTION_OPEN"
         CONNECTION_HALF_OPEN "BOG_CONNECTION_HALF_OPEN"
+        CONNECTION_LOST "BOG_CONNECTION_LOST"
 
     ctypedef struct Limits "bog_limits_t":
         qty_t max_long
@@ -477,7 +479,8 @@ cdef extern from "types.h" nogil:
         half_t day_open
         half_t peak
         px_t mark2
-        uint64_t pad[4]
+        uint64_t trade
+        uint64_t pad[3]
 
     ctypedef struct JournalRec "bog_journal_rec_t":
         uint64_t seq

@@ -45,6 +45,7 @@ class ConnectionState(IntEnum):
     CONNECTION_CLOSED = 0
     CONNECTION_OPEN = 1
     CONNECTION_HALF_OPEN = 2
+    CONNECTION_LOST = 3
 
 class JournalKind(IntEnum):
     J_RUN = 1
@@ -173,7 +174,8 @@ class StateWord(IntEnum):
     W_LEVEL = 15
     W_COMMANDS = 16
     W_LAST_NS = 17
-    STATE_WORDS = 18
+    W_TRADE = 18
+    STATE_WORDS = 19
 
 class Status(IntEnum):
     STATUS_UP = 1

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from bog import arming, config, errors, supervise
+from bog import arming, config, errors, gateway, supervise
 from bog.cli.live import deciding, flags_of
 from bog.errors import ConfigError
 
@@ -36,7 +36,7 @@ def command(**values: Any) -> None:
     for market in values["market"]:
         settings.market(market)
         settings.of(market).strategy_params(market)
-    arming.refuse_without_gateway(settings)
+    gateway.refuse_missing(settings)
     facts = arming.facts_of(settings, values["market"], supervise.build_id())
     click.echo(table(facts))
     account = facts["account"]

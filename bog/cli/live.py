@@ -80,6 +80,7 @@ OTHERS = [
     click.option("--show-config", is_flag=True,
                  help="Print every setting in force and where it comes from; trade nothing."),
 ]  # fmt: skip
+ARM = click.option("--arm", metavar="TOKEN", help="Live: the file that bog-arm wrote.")
 
 
 def deciding(command: Any) -> Any:
@@ -120,6 +121,7 @@ def start(values: dict[str, Any], name: str) -> None:
 @click.command("bog-live", epilog=EPILOG)
 @options
 @click.option("--mode", help="paper (default) or live.")
+@ARM
 def live_command(**values: Any) -> None:
     """Make a market: keep a bid and an ask resting, manage the inventory, report what it earned."""
     start(values, "bog-live")
@@ -129,11 +131,14 @@ def live_command(**values: Any) -> None:
 @options
 def simulated_command(**values: Any) -> None:
     """bog-live with simple_spread on paper, by the name of the operations guide."""
-    start({**values, "mode": "paper", "strategy": "simple_spread"}, "bog-simple-spread")
+    start(
+        {**values, "mode": "paper", "strategy": "simple_spread", "arm": None}, "bog-simple-spread"
+    )
 
 
 @click.command("bog-simple-spread-live", epilog=EPILOG)
 @options
+@ARM
 def simple_live_command(**values: Any) -> None:
     """bog-live with simple_spread on the venue, by the name of the operations guide."""
     start({**values, "mode": "live", "strategy": "simple_spread"}, "bog-simple-spread")

@@ -21,6 +21,7 @@ IDS_MOST = 20  # client ids in one question
 PAGE = 100  # rows of an answer
 PAGES_MOST = 50  # of one sweep of trades
 AGAIN_NS = SECOND  # between two questions about one order
+LOW = 1 << 32  # a journal keeps so many ids apart
 
 
 class What(Enum):
@@ -65,12 +66,14 @@ class Ask:
 class Asks:
     """Chooses questions and hands their answers to the desk and its fates."""
 
-    def __init__(self, desk: Desk, account: int) -> None:
+    def __init__(self, desk: Desk, account: int, booked: dict[int, int] | None = None) -> None:
+        """`booked` is by market the low 32 bits of the newest trade that its engine has booked."""
         self.desk, self.account = desk, account
+        self.booked = booked or {}
+        self.marks: dict[int, int] = {}  # the same, whole: known when the first trades were seen
         self.sweep: Sweep | None = None
         self.swept_ns = 0  # when the last whole sweep began
         self.floors = [0, 0]  # highest trade ids of the last two whole sweeps
-        self.marked = desk.fates.once.mark > 0  # it is known up to where trades were told
         self.lost: dict[str, int] = {}  # hashes to ask for by `tx`, and the order's or 0
         self.errors = 0  # answers that said nothing
         self.unseen = 0  # orders that an answer showed before any frame did
@@ -261,10 +264,8 @@ class Asks:
         sweep.found += page
         sweep.pages += 1
         once = self.desk.fates.once
-        if not self.marked:
-            # what was traded before the first look is in the position already
-            self.marked = True
-            once.mark = max((row.trade_id for row in page), default=0)
+        if not self.marks:
+            self._mark(page)
         mark = max(once.mark, self.floors[0])
         known = [row for row in page if row.trade_id <= mark]
         more = bool(answer.next_cursor) and len(page) == PAGE and not known
@@ -280,9 +281,30 @@ class Asks:
             self.trade(row, now)
         self.desk.fates.swept(sweep.began_ns, now)
 
+    def _mark(self, page: list[TradeRow]) -> None:
+        """Learn up to which trade each engine has booked, from the newest ones of the account.
+
+        An engine that has booked none has booked all that are of no order of its.
+        """
+        newest = max((row.trade_id for row in page), default=0)
+        for raw, scale in self.desk.markets.items():
+            low = self.booked.get(raw, 0)
+            if low:
+                self.marks[raw] = max(0, newest - (newest - low) % LOW)
+            else:
+                ours = [row.trade_id for row in page if self._is_ours(row, scale)]
+                self.marks[raw] = min(ours, default=newest + 1) - 1
+        self.desk.fates.once.mark = min(self.marks.values())
+
+    def _is_ours(self, row: TradeRow, scale: rows.Scale) -> bool:
+        return row.market_id == scale.market and any(
+            view.client in self.desk.fates.orders
+            for view in rows.trade_views(row, self.account, scale)
+        )
+
     def trade(self, row: TradeRow, now: int) -> None:
         """Take one trade of the account, from a stream or from a sweep."""
         for raw, scale in self.desk.markets.items():
-            if scale.market == row.market_id:
+            if scale.market == row.market_id and row.trade_id > self.marks.get(raw, 0):
                 for view in rows.trade_views(row, self.account, scale):
                     self.desk.fates.saw_trade(view._replace(market=raw), now)

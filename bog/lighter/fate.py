@@ -86,6 +86,7 @@ class Order:
     absent: int = 0  # answers in a row without it
     missing_ns: int = 0  # since when trades are missing
     swept: bool = True  # its trades before this gateway were asked for
+    counted: bool = True  # `filled` is all that was told of it, also by gateways before this one
     gone_ms: int = 0  # of an adopted one: from then on no create of it can be run
 
 
@@ -141,12 +142,15 @@ class Fates:
         self.txs[hash] = Tx(hash, kind, 0, 0, 0, expired_ms, now + self.verdict_ns)
 
     def adopt(
-        self, id: int, market: int, side: int, px: int, now: int, gone_ms: int
+        self, id: int, market: int, side: int, px: int, now: int, gone_ms: int, filled: int = -1
     ) -> Order:  # fmt: skip
-        """Take over an order that a gateway before this one may have sent: unknown until proven."""
+        """Take over an order that a gateway before this one may have sent: unknown until proven.
+
+        `filled` is what the engine was told of its fills, -1 when that is not known.
+        """
         order = self.orders[id] = self.live[id] = Order(
             id, market, side, px, 0, None, unknown=True, look=True, look_ns=now, swept=False,
-            gone_ms=gone_ms,
+            gone_ms=gone_ms, filled=max(filled, 0), counted=filled >= 0,
         )  # fmt: skip
         return order
 
@@ -342,8 +346,8 @@ class Fates:
         for order in list(self.live.values()):
             if not order.swept and order.index:
                 order.swept = True
-                # what it filled before this gateway is not in its own sum
-                order.filled = max(order.filled, order.venue_filled)
+                if not order.counted:  # what it filled before this gateway is not in its own sum
+                    order.filled = max(order.filled, order.venue_filled)
             elif order.missing_ns and order.missing_ns < since_ns - MISSING_NS:
                 self._fault(
                     f"order {order.id} has filled {order.venue_filled}, its trades {order.filled}"

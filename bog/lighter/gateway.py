@@ -21,6 +21,7 @@ from typing import Any
 
 from picows import WSMsgType
 
+from bog import signed
 from bog._core.link import GatewayState, Link
 from bog._core.signer import Signer, harden
 from bog._core.stats import name_process
@@ -87,8 +88,9 @@ class Gateway:
             spec["quota_reserve"],
         )  # fmt: skip
         self.rules = Rules(
-            expired_ms=spec["expired_ms"], skew_ms=spec["skew_ms"], post_only=spec["post_only"]
-        )
+            expired_ms=spec["expired_ms"], skew_ms=spec["skew_ms"], post_only=spec["post_only"],
+            age_ns=spec["age_ms"] * 1_000_000,
+        )  # fmt: skip
         self.signers = {name: self._signer(spec[name]) for name in ("trade", "guard")}
         trade, guard = (
             Key(name, spec[name]["index"], self.signers[name], Nonces(self.rules.skew_ms))
@@ -96,10 +98,12 @@ class Gateway:
         )
         self.desk = Desk(
             self.rules, scales, trade, guard, Budget(tier),
-            Fates(Once(spec["trade_mark"]), self.rules.verdict_ns),
+            Fates(Once(), self.rules.verdict_ns),
         )  # fmt: skip
-        self.asks = Asks(self.desk, spec["account"])
+        booked = {raw: m["trade"] for raw, m in zip(self.links, spec["markets"], strict=True)}
+        self.asks = Asks(self.desk, spec["account"], booked)
         self.books = Books()
+        self.begin()
         path = Path(spec["signed"])
         self.writers = {
             "trade": self._writer(path, "trade"),
@@ -121,6 +125,7 @@ class Gateway:
         self.kept: deque[Report] = deque()  # what a full ring did not take
         self.state = GatewayState.GATEWAY_STARTING
         self.made_token: tuple[str, int] = ("", 0)
+        self.agreed = False  # the venue once held what the engines do
         self.stopped = False  # no command is taken any more
         self.ended = False  # nor is anything asked
         self.unseen = 0  # orders that REST showed and the stream did not
@@ -130,6 +135,15 @@ class Gateway:
         self.rounds_wanted = 0
         self.posts: set[asyncio.Task[None]] = set()
 
+    def begin(self) -> None:
+        """Take over what the engines hold: positions, and orders whose fate is unknown."""
+        now, gone_ms = time.monotonic_ns(), time.time_ns() // 1_000_000
+        gone_ms += self.rules.expired_ms + self.rules.skew_ms
+        for raw, market in zip(self.links, self.spec["markets"], strict=True):
+            self.books.begin(raw, market["position"])
+            for o in market["orders"]:
+                self.desk.fates.adopt(o["id"], raw, o["side"], o["px"], now, gone_ms, o["filled"])
+
     def _signer(self, key: KeySpec) -> Signer:
         spec = self.spec
         bounds = {m["market"]: (m["max_order"], m["min_px"], m["max_px"]) for m in spec["markets"]}
@@ -137,7 +151,7 @@ class Gateway:
             return Signer.from_file(
                 key["path"], chain_id=spec["chain"], account_index=spec["account"],
                 key_index=key["index"], markets=bounds, daily_notional=spec["daily_notional"],
-                spent_today=spec["spent_today"],
+                spent_today=signed.spent(Path(spec["signed"]).parent, time.time_ns()),
             )  # fmt: skip
         except (OSError, ValueError) as error:
             raise ConfigError(f"key {key['index']}: {error}") from None
@@ -308,29 +322,24 @@ class Gateway:
         return GatewayState.GATEWAY_RECONCILING
 
     def _agrees(self) -> bool:
-        """Begin the books with the venue's word, or see that they agree with it; say what is there."""
+        """See that the venue holds what the engines do; say once what is there."""
         row = self.asks.accounts
-        if row is None:
+        if row is None or self.books.is_open:
             return False
-        if not self.books.held:
-            self._begin(row)
+        if not self.agreed:
+            self.agreed = True
             orders = [v._asdict() for views in self.asks.active.values() for v in views]
             emit(
                 "ready", positions={m: h.pos for m, h in self.books.held.items()},
                 collateral=row.collateral, orders=orders, foreign=len(self.desk.fates.foreign),
-                trade=max(self.desk.fates.once.top, self.desk.fates.once.mark), pid=os.getpid(),
+                trade=max(self.desk.fates.once.top, *self.asks.marks.values()), pid=os.getpid(),
             )  # fmt: skip
-        return not self.books.is_open
-
-    def _begin(self, row: codec.AccountRow) -> None:
-        for raw, scale in self.desk.markets.items():
-            found = [p for p in row.positions or [] if p.market_id == scale.market]
-            self.books.begin(raw, rows.position_view(found[0], scale).pos if found else 0)
+        return True
 
     def compare(self, now: int) -> None:
         """Hold ours against the venue's: the streams all the time, REST in rounds."""
         for difference in self.books.compare(now):
-            emit("difference", what=difference.what, market=difference.market,
+            emit("difference", text=difference.text, what=difference.what, market=difference.market,
                  ours=difference.ours, theirs=difference.theirs)  # fmt: skip
             self.desk.halt(difference.text)
         if self.books.is_open and self.asks.sweep is None and now - self.began_round_ns > SECOND:
@@ -508,11 +517,10 @@ def main() -> int:
         signal.signal(number, signal.SIG_IGN)
     gateway = None
     try:
-        spec: GatewaySpec = json.loads(sys.stdin.buffer.read())
-        gateway = Gateway(spec)
+        gateway = Gateway(hello.spec_of(sys.stdin.buffer.read()))
         asyncio.run(gateway.run())
     except BogError as error:
-        emit("error", code=error.exit_code, message=str(error))
+        emit("error", code=error.exit_code, text=str(error))
         return error.exit_code
     except Exception as error:
         # a traceback could show what it must not: the type and place are enough to find it
@@ -520,7 +528,7 @@ def main() -> int:
         while place is not None and place.tb_next is not None:
             place = place.tb_next
         where = f"{place.tb_frame.f_code.co_filename}:{place.tb_lineno}" if place else "?"
-        emit("error", code=1, message=f"{type(error).__name__} at {where}")
+        emit("error", code=1, text=f"{type(error).__name__} at {where}")
         return 1
     finally:
         if gateway is not None:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import TypedDict
 
+import msgspec
+
 from bog.errors import ConfigError
 from bog.lighter import codec, metadata
 from bog.lighter.calls import Caller
@@ -15,8 +17,18 @@ from bog.lighter.rest import RestError
 from bog.lighter.rows import RowError, Scale
 
 
+class OrderSpec(TypedDict):
+    """An order that may live at the venue, as the engine knows it. Prices in ticks, sizes in lots."""
+
+    id: int
+    side: int
+    px: int
+    qty: int  # total size, filled part included; the larger one while an amend is unanswered
+    filled: int  # fills beyond it have not been told
+
+
 class MarketSpec(TypedDict):
-    """One market: its link, and the bounds of what may be signed for it."""
+    """One market: its link, the bounds of what may be signed for it, and what the engine holds."""
 
     market: int  # as the venue counts
     link: str  # path of the object in shared memory
@@ -25,6 +37,9 @@ class MarketSpec(TypedDict):
     max_order: int  # lots
     min_px: int  # ticks
     max_px: int
+    position: int  # lots; the venue has to say the same before anything is quoted
+    trade: int  # low 32 bits of the newest trade that the engine has booked; 0: none
+    orders: list[OrderSpec]  # each is unknown until the venue says what became of it
 
 
 class KeySpec(TypedDict):
@@ -45,23 +60,30 @@ class GatewaySpec(TypedDict):
     trade: KeySpec
     guard: KeySpec
     daily_notional: int  # quanta that may be signed in a UTC day
-    spent_today: int
     sends_per_min: int
     reads_per_min: int
     shared_bucket: bool
     quota: int  # -1: the tier has none
     quota_reserve: int
     post_only: bool
+    age_ms: int  # a create or an amend decided longer ago is not sent
     expired_ms: int
     skew_ms: int
     silent_ms: int  # an engine without a beat for so long is dead to us
     switch_ms: int  # the venue's timer is set so far ahead; 0: it is not used
-    trade_mark: int  # highest trade id that the journals know; 0: none
     signed: str  # file of what the trading key signs; the guardian's stands beside it
     dry_run: bool
     nap_us: int  # between two looks at the commands; 0: none
     parent: int  # process that must live: without it the gateway cancels and ends
     build: int
+
+
+def spec_of(text: bytes) -> GatewaySpec:
+    """Return the spec in `text`, JSON; ConfigError names the field that is wrong or missing."""
+    try:
+        return msgspec.json.decode(text, type=GatewaySpec)
+    except msgspec.DecodeError as error:
+        raise ConfigError(f"the gateway's spec: {error}") from None
 
 
 async def ask(caller: Caller, path: str, token: str = "") -> bytes:

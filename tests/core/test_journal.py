@@ -463,7 +463,7 @@ def test_another_market_account_or_version_is_refused(make: Make) -> None:
     data[8] += 1
     data[PAGE - 4 : PAGE] = crc32c(data[: PAGE - 4]).to_bytes(4, "little")
     path.write_bytes(data)
-    with pytest.raises(ConfigError, match="journal version 2"):
+    with pytest.raises(ConfigError, match="journal version 3"):
         recover(directory, 1)
 
 

@@ -147,9 +147,13 @@ def test_a_gateway_started_anew_finds_and_cancels_what_the_one_before_left(
     rig.child.wait()
     assert resting(exchange) == [id]
     Taker(exchange).take(PX, 200, Side.ASK)
+    rig.spec["markets"][0]["orders"] = [
+        {"id": id, "side": int(Side.BID), "px": PX, "qty": 1000, "filled": 0}
+    ]
     rig.start()
     line = rig.up().lines.wait(lambda line: line["event"] == "ready")
-    assert line["positions"] == {"1000001": 200} and line["foreign"] == 1
+    assert line["positions"] == {"1000001": 200} and line["foreign"] == 0
+    assert rig.wait(id, "FILL").qty == 200 and rig.told(id).count("FILL") == 1
     rig.cancel(id)
     rig.wait(id, "CANCELED")
     assert resting(exchange) == []
@@ -172,7 +176,7 @@ def test_a_key_that_the_venue_does_not_know_ends_the_start_in_one_line(
 ) -> None:
     rig = Rig(tmp_path, exchange, shm, trade={"index": 4, "path": str(exchange.key(4, 1001))})
     line = rig.lines.wait(lambda line: line["event"] == "error")
-    assert line["code"] == 78 and "key 4 of account 1000 is another at the venue" in line["message"]
+    assert line["code"] == 78 and "key 4 of account 1000 is another at the venue" in line["text"]
     assert rig.child.wait(20) == 78
     rig.close()
 

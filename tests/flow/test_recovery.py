@@ -53,6 +53,7 @@ class Model:
             del self.alive[id]
         elif kind == K.J_FILL:
             self.fill(-qty if record["side"] else qty, px, val)
+            w[W.W_TRADE] = max(w[W.W_TRADE], record.get("aux", 0))
             order = self.alive.get(id, [0, 0, qty + 1, 0])
             order[3] += qty
             if order[3] == order[2]:
@@ -133,7 +134,7 @@ def trading(run: int, words: tuple[int, ...], count: int) -> list[dict[str, int]
             lots = qty - filled if rng.random() < 0.4 else rng.randint(1, qty - filled)
             if id not in asked:
                 fee = rng.randrange(-9, 99)
-                say(K.J_FILL, id=id, side=side, px=px, qty=lots, val=fee, reason=1)
+                say(K.J_FILL, id=id, side=side, px=px, qty=lots, val=fee, reason=1, aux=len(records))
         elif choice < 0.72:
             if id in asked:
                 new_px, new_qty = asked.pop(id)

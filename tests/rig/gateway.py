@@ -110,12 +110,13 @@ class Rig:
             "guard": {"index": 5, "path": str(exchange.key(5))},
             "markets": [{
                 "market": 1, "link": str(self.path), "price_decimals": 1, "size_decimals": 5,
-                "max_order": 10**6, "min_px": 1, "max_px": 2**31,
+                "max_order": 10**6, "min_px": 1, "max_px": 2**31, "position": 0, "trade": 0,
+                "orders": [],
             }],
-            "daily_notional": 2**60, "spent_today": 0, "sends_per_min": 4000,
+            "daily_notional": 2**60, "sends_per_min": 4000,
             "reads_per_min": 24_000, "shared_bucket": False, "quota": -1, "quota_reserve": 0,
-            "post_only": True, "expired_ms": 15_000, "skew_ms": 2000, "silent_ms": 5000,
-            "switch_ms": 360_000, "trade_mark": 0, "signed": str(folder / "m1000001-r1.signed"),
+            "post_only": True, "age_ms": 1000, "expired_ms": 15_000, "skew_ms": 2000, "silent_ms": 5000,
+            "switch_ms": 360_000, "signed": str(folder / "m1000001-r1.signed"),
             "dry_run": False, "nap_us": 100, "parent": os.getpid(), "build": 1, **spec,
         }  # fmt: skip
         self.start()

@@ -68,6 +68,7 @@ def position(**changed: int) -> Position:
     base = {
         "pos": 0, "cost": 0, "cash": 20, "realized": 20, "fees": 0, "funding": 0,
         "volume": 20_020, "fills": 2, "day": 20_414, "day_open": 0, "peak": 40, "mark2": 2001,
+        "trade": 7,
     }  # fmt: skip
     return Position(**(base | changed))  # type: ignore[typeddict-item]
 
@@ -80,7 +81,7 @@ def page(**changed: Any) -> Page:
         "now_ns": 60_000_000_000, "start_ns": 0, "alive_ns": 59_990_000_000,
         "bid": 1000, "bid_qty": 50, "ask": 1003, "ask_qty": 40, "mark2": 2003,
         "quote_px": [999, 0], "quote_qty": [10, 0], "why": [0, 8], "level": 0, "halt": 0,
-        "halt_id": 0, "stale": 0, "strategy": 2,
+        "halt_id": 0, "stale": 0, "strategy": 2, "connection": 0,
         "quota": 0, "sigma_q8": [0, 0], "number_q16": [0, 0, 0, 0, 0, 0],
         "equity2": 41, "daily2": -3, "peak2": 40, "unrealized2": 1,
         "position": position(),

@@ -125,6 +125,10 @@ ARRIVES: dict[str, tuple[object, str, dict[str, object]]] = {
     "live.guardian_credential": ("./g", "get", {"live.guardian_credential": "./g"}),
     "live.guardian_index": (6, "get", {"live.guardian_index": 6}),
     "live.gateway": ("tests.rig.gateway", "get", {"live.gateway": "tests.rig.gateway"}),
+    "live.daily_signed_quote": ("5000", "get", {"live.daily_signed_quote": 5000}),
+    "live.clock_skew_ms": (1500, "get", {"live.clock_skew_ms": 1500}),
+    "live.engine_silent_ms": (700, "get", {"live.engine_silent_ms": 700}),
+    "live.poll_us": (0, "get", {"live.poll_us": 0}),
     "live.max_decision_age_ms": ("99", "get", {"live.max_decision_age_ms": 99}),
     "live.tx_expiry_sec": (20, "get", {"live.tx_expiry_sec": 20}),
     "live.dead_man_sec": (600, "get", {"live.dead_man_sec": 600}),
@@ -163,6 +167,7 @@ TIER: dict[str, tuple[object, str, dict[str, object]]] = {
     "cancel_amend_delay_ms": ("2", "venue", {"cancel_ns": 2_000_000, "amend_ns": 2_000_000}),
     "taker_delay_ms": ("3", "venue", {"taker_ns": 3_000_000}),
     "requests_per_min": (120, "venue", {"requests_per_min": 120}),
+    "reads_per_min": (9000, "tier", {"reads_per_min": 9000}),
     "max_open_orders": (3, "venue", {"max_open_orders": 3}),
     "volume_quota": (777, "strategy", {"quota_start": 777}),
     "quota_per_quote": ("7", "strategy", {"quota_quanta": 7_000_000}),
@@ -307,6 +312,8 @@ LEGITIMATE: dict[str, set[str]] = {
             "min_spread_bps", "edge_bps", "requote_ticks", "order_life_sec", "min_interval_ms",
             "expiry_margin_sec", "quota_reserve", "imbalance_ticks")),
         "*.volume_quota",  # the tier has none
+        "*.reads_per_min",  # they count among the requests
+        "live.poll_us",  # spin
         "venue.net_latency_ms", "venue.response_latency_ms", "venue.reconcile_window_ms",
         "*.maker_delay_ms", "*.cancel_amend_delay_ms", "*.taker_delay_ms",
         "*.maker_fee_ppm", "*.taker_fee_ppm", "feed.seed",

@@ -44,7 +44,7 @@ class Rig:
             Fates(Once(), self.rules.verdict_ns),
         )  # fmt: skip
         self.asks = Asks(self.desk, ACCOUNT)
-        self.asks.marked = True
+        self.asks.marks = dict.fromkeys(self.desk.markets, 0)
         self.desk.connected = self.desk.open = True
         self.reports: list[Report] = []
         self.sent: list[codec.Frame | bytes] = []
