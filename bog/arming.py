@@ -58,7 +58,7 @@ def facts_of(settings: Settings, markets: list[int], build: str) -> Facts:
         facts[f"{name} key"] = (
             f"index {getattr(live, f'{name}_index')}, {where}" if value else where
         )
-    facts["daily_signed_quote"] = units.plain(live.daily_signed_quote)
+    facts["daily_signed_quote"] = str(live.daily_signed_quote)
     facts["max_decision_age_ms"] = units.plain(live.max_decision_age_ms)
     facts["tx_expiry_sec"], facts["dead_man_sec"] = str(live.tx_expiry_sec), str(live.dead_man_sec)
     facts["journal"] = str(Path(settings.journal.directory).absolute())

@@ -212,6 +212,7 @@ ChainId = Annotated[int, BeforeValidator(Range("1", str(2**32 - 1), whole=True))
 KeyIndex = Annotated[int, BeforeValidator(Range("2", "254", whole=True))]
 TxSec = Annotated[int, BeforeValidator(Range("5", "600", whole=True))]
 DeadManSec = Annotated[int, BeforeValidator(Range("310", "86400", whole=True))]
+SignedQuote = Annotated[int, BeforeValidator(Range("1", "1000000000000", whole=True))]
 SkewMs = Annotated[int, BeforeValidator(Range("100", "10000", whole=True))]
 SilentMs = Annotated[int, BeforeValidator(Range("100", "60000", whole=True))]
 PollUs = Annotated[int, BeforeValidator(Range("0", "1000", whole=True))]
@@ -386,7 +387,7 @@ class Live(Section):
     guardian_credential: Credential
     guardian_index: KeyIndex
     gateway: Module
-    daily_signed_quote: Quote
+    daily_signed_quote: SignedQuote
     clock_skew_ms: SkewMs
     engine_silent_ms: SilentMs
     poll_us: PollUs

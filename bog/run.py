@@ -14,7 +14,7 @@ import os
 import resource
 import sys
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bog._core.huginn import FeedState
 from bog._core.journal import JournalFile
@@ -32,6 +32,9 @@ from bog.errors import BogError, ConfigError, DataError, FeedError
 from bog.facts import halt_name
 from bog.recovery import Recovered, recover
 from bog.spec import DEX, LIVE, PAPER, ProcessSpec, Spec, raw_market
+
+if TYPE_CHECKING:  # the engine's process talks to no venue
+    from bog.lighter.hello import OrderSpec
 
 VENUE_FIELDS_OF_MARKET = (
     *("net_ns", "response_ns", "maker_ns", "cancel_ns", "amend_ns", "taker_ns", "maker_ppm"),

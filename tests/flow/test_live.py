@@ -13,7 +13,7 @@ from bog.journal import read
 from bog.recovery import recover
 from tests.rig.gateway import ACCOUNT, Exchange, Taker
 from tests.rig.live import Bot, wait_for
-from tests.rig.rehearsal import arm, children, configuration, live
+from tests.rig.rehearsal import children, configuration, live
 
 
 @pytest.fixture

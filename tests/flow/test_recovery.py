@@ -134,7 +134,9 @@ def trading(run: int, words: tuple[int, ...], count: int) -> list[dict[str, int]
             lots = qty - filled if rng.random() < 0.4 else rng.randint(1, qty - filled)
             if id not in asked:
                 fee = rng.randrange(-9, 99)
-                say(K.J_FILL, id=id, side=side, px=px, qty=lots, val=fee, reason=1, aux=len(records))
+                say(
+                    K.J_FILL, id=id, side=side, px=px, qty=lots, val=fee, reason=1, aux=len(records)
+                )
         elif choice < 0.72:
             if id in asked:
                 new_px, new_qty = asked.pop(id)

@@ -35,7 +35,7 @@ def arm(where: Path, environ: dict[str, str], *options: object) -> "Done[str]":
     ]  # fmt: skip
     return subprocess.run(
         [*map(str, line)], cwd=where, env=environment(**environ), input=f"{ACCOUNT}\n", text=True,
-        capture_output=True, timeout=120,
+        capture_output=True, timeout=120, check=False,
     )  # fmt: skip
 
 
@@ -44,7 +44,9 @@ def live(where: Path, environ: dict[str, str], *options: object) -> Bot:
     armed = arm(where, environ)
     assert armed.returncode == 0, armed.stderr
     token = armed.stdout.splitlines()[-1]
-    return Bot(where, "--config", "rehearsal", "--mode", "live", "--arm", token, *options, **environ)
+    return Bot(
+        where, "--config", "rehearsal", "--mode", "live", "--arm", token, *options, **environ
+    )
 
 
 def children(bot: Bot) -> dict[str, int]:

@@ -125,7 +125,7 @@ OTHER: list[tuple[str, dict[str, Any]]] = [
     ("guardian key", {"live__guardian_index": 7}),
     ("max_decision_age_ms", {"live__max_decision_age_ms": 251}),
     ("tx_expiry_sec", {"live__tx_expiry_sec": 16}),
-    ("dead_man_sec", {"live__dead_man_sec": 301}),
+    ("dead_man_sec", {"live__dead_man_sec": 361}),
     ("journal", {"journal__directory": "/elsewhere"}),
     ("market 1 configuration", {"breaker__max_fills": 199}),
 ]

@@ -471,7 +471,7 @@ def test_the_files_of_the_operations_guide_load_as_printed(tmp_path: Path) -> No
 
 def test_shipped_files_hold_only_keys_that_exist_and_live_limits_are_all_in_production() -> None:
     shipped = {p.stem: tomllib.loads(p.read_text()) for p in config.FOLDER.glob("*.toml")}
-    assert set(shipped) == {"default", "development", "production", "binance"}
+    assert set(shipped) == {"default", "development", "production", "binance", "rehearsal"}
     for one in shipped.values():
         assert {key for key, _ in config._leaves(one)} <= DEFAULTS.keys()
     assert shipped["production"]["risk"].keys() == keys.Risk.model_fields.keys()
