@@ -1,0 +1,319 @@
+"""A rehearsal of live trading on this machine: exchange, feed, gateway, engine, and a reckoning.
+
+A `bog-exchange` is started, a `bog-live` is armed on it and trades, and at the end what the bot's
+journal says is held against what the exchange knows: position, cash, fees, open orders, and every
+fill, to the micro-USDC.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import select
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from bog._core.types import JournalKind, Side, StateWord
+from bog.errors import BogError, DataError
+from bog.recovery import NAMES, PAGE, RECORD, recover, run_files
+from bog.spec import raw_market
+
+ACCOUNT = 1000
+LOW = 1 << 32  # a journal keeps so many trade ids apart
+START_SEC = 120.0
+END_SEC = 90.0
+POLL_SEC = 0.5
+
+
+class Fill(NamedTuple):
+    """One fill of ours: ticks, lots, micro-USDC."""
+
+    trade: int  # low bits of the venue's id
+    side: int
+    px: int
+    qty: int
+    fee: int
+
+
+@dataclass
+class Account:
+    """What an account comes to, by one side's word."""
+
+    position: int  # lots
+    cash: int  # micro-USDC since the account began, funding left out
+    fees: int
+    orders: list[int]  # ids of those that may rest
+    fills: list[Fill]
+
+
+class Exchange:
+    """A bog-exchange process of ours, and its control socket."""
+
+    def __init__(self, where: Path, market: int, *options: str) -> None:
+        self.where, self.control = where, where / "control.sock"
+        where.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.log = (where / "exchange.err").open("w")
+        self.child = subprocess.Popen(
+            [
+                sys.executable, "-m", "bog.cli.exchange", "--port", "0", "--market", str(market),
+                "--account", str(ACCOUNT), "--keys", str(where / "keys"),
+                "--control", str(self.control), *options,
+            ],
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=self.log, text=True,
+            process_group=0,
+        )  # fmt: skip
+        assert self.child.stdout is not None
+        if not select.select([self.child.stdout], [], [], START_SEC)[0]:
+            self.close()
+            raise BogError(f"the exchange said nothing within {START_SEC:.0f} s: see {self.log.name}")
+        said = self.child.stdout.readline()
+        if not said:
+            self.close()
+            raise BogError(f"the exchange ended: see {self.log.name}")
+        self.hello: dict[str, Any] = json.loads(said)
+
+    def ask(self, **asked: Any) -> dict[str, Any]:
+        """Return the answer to one request; DataError when it is refused."""
+        with socket.socket(socket.AF_UNIX) as sock:
+            sock.settimeout(START_SEC)
+            sock.connect(str(self.control))
+            sock.sendall(json.dumps(asked).encode() + b"\n")
+            answer = b""
+            while not answer.endswith(b"\n"):
+                got = sock.recv(1 << 20)
+                if not got:
+                    raise DataError("the exchange hung up")
+                answer += got
+        said: dict[str, Any] = json.loads(answer)
+        if not said["ok"]:
+            raise DataError(f"the exchange refuses {asked}: {said['error']}")
+        return said
+
+    def close(self) -> None:
+        if self.child.poll() is None:
+            self.child.terminate()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self.child.wait(20)
+        if self.child.poll() is None:
+            self.child.kill()
+        self.child.wait()
+        if self.child.stdout is not None:
+            self.child.stdout.close()
+        self.log.close()
+
+
+def venue_says(god: dict[str, Any], market: int) -> Account:
+    """Return our account as the exchange knows it."""
+    account = god["accounts"][str(ACCOUNT)]
+    fills = []
+    for trade in god["trades"]:
+        for side, mine in ((Side.ASK, trade["ask"]), (Side.BID, trade["bid"])):
+            if trade["market"] != market or mine[2] != ACCOUNT:
+                continue
+            is_maker = trade["is_maker_ask"] == (side == Side.ASK)
+            fee = trade["maker_fee"] if is_maker else trade["taker_fee"]
+            fills.append(Fill(trade["id"] % LOW, int(side), trade["px"], trade["lots"], fee))
+    held = account["positions"].get(str(market), {"lots": 0})
+    cash = account["cash"] - account["deposited"] + account["funding"]
+    orders = [order["client"] for order in account["orders"]]
+    return Account(held["lots"], cash, account["fees"], sorted(orders), sorted(fills))
+
+
+def journal_says(journal: Path, segments: Path, market: int) -> Account:
+    """Return our account as the bot's journal of every run has it."""
+    raw = raw_market(market)
+    found = recover(journal, raw, segments=segments)
+    words = found.words
+    cash = words[StateWord.W_CASH] - words[StateWord.W_FUNDING]
+    orders = sorted(order.id for order in found.open_orders)
+    fills = [
+        Fill(r["aux"], r["side"], r["px"], r["qty"], r["val"])
+        for r in records(journal, raw)
+        if r["kind"] == JournalKind.J_FILL
+    ]
+    return Account(words[StateWord.W_POS], cash, words[StateWord.W_FEES], orders, sorted(fills))
+
+
+def records(journal: Path, raw: int) -> Iterator[dict[str, int]]:
+    """Yield the records of every run, as fields by their names."""
+    for _, _, path in run_files(journal, raw):
+        data = path.read_bytes()[PAGE:]
+        whole = len(data) - len(data) % RECORD.size
+        for fields in RECORD.iter_unpack(data[:whole]):
+            yield dict(zip(NAMES, fields, strict=True))
+
+
+def differences(ours: Account, theirs: Account) -> list[str]:
+    """Return in what the two differ, a line each; nothing when they are equal."""
+    found = [
+        f"{name}: the journal says {mine}, the exchange {its}"
+        for name, mine, its in (
+            ("position", ours.position, theirs.position),
+            ("cash", ours.cash, theirs.cash),
+            ("fees", ours.fees, theirs.fees),
+            ("open orders", ours.orders, theirs.orders),
+        )
+        if mine != its
+    ]
+    missing, more = multiset(theirs.fills, ours.fills), multiset(ours.fills, theirs.fills)
+    found += [f"a fill that the journal has not: {fill}" for fill in missing[:5]]
+    found += [f"a fill that the exchange has not: {fill}" for fill in more[:5]]
+    return found
+
+
+def multiset(left: list[Fill], right: list[Fill]) -> list[Fill]:
+    """Return what `left` has more of than `right`."""
+    rest = list(right)
+    more = []
+    for fill in left:
+        if fill in rest:
+            rest.remove(fill)
+        else:
+            more.append(fill)
+    return more
+
+
+@dataclass
+class Plan:
+    """How long, and how much has to happen in it."""
+
+    market: int = 1
+    seconds: float = 600.0
+    orders: int = 5000
+    fills: int = 200  # on each side
+    seed: int = 1
+
+
+@dataclass
+class Result:
+    """What happened. `wrong` is empty when the rehearsal passed."""
+
+    seconds: float
+    orders: int  # creates and amends that were sent
+    fills: list[int]  # by side
+    ours: Account
+    theirs: Account
+    wrong: list[str]
+
+
+def environment(where: Path, exchange: Exchange) -> dict[str, str]:
+    """Return the variables that point rehearsal.toml at an exchange, and all files into `where`."""
+    url, ws, keys = exchange.hello["url"], exchange.hello["ws"], exchange.where / "keys"
+    set_to = {
+        "live__rest_url": url, "live__ws_url": ws, "live__arm_directory": where / "arm",
+        "live__quoting_credential": keys / f"{ACCOUNT}-4.key",
+        "live__guardian_credential": keys / f"{ACCOUNT}-5.key",
+        "feed__lighter__rest_url": url, "feed__lighter__url": ws,
+        "feed__lighter__metadata_directory": where / "lighter",
+        "journal__directory": where / "journal", "feed__directory": where / "shm",
+        "monitoring__log_file": where / "bog.log", "monitoring__prometheus_port": 0,
+    }  # fmt: skip
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("BOG_LIVE__")}
+    return kept | {f"BOG_{name.upper()}": str(value) for name, value in set_to.items()}
+
+
+def token(environ: dict[str, str], market: int) -> str:
+    """Arm one start, as a person would who types the account's number."""
+    done = subprocess.run(
+        [sys.executable, "-m", "bog.cli.arm", "--market", str(market), "--config", "rehearsal"],
+        env=environ, input=f"{ACCOUNT}\n", text=True, capture_output=True, check=False,
+    )  # fmt: skip
+    if done.returncode:
+        raise BogError(f"bog-arm ended with exit code {done.returncode}: {done.stderr.strip()}")
+    return done.stdout.splitlines()[-1]
+
+
+def rehearse(
+    where: Path, plan: Plan, say: Callable[[str], None], more: dict[str, str] | None = None
+) -> Result:
+    """Trade on an exchange of our own until enough has happened, stop, and compare.
+
+    `more` are further variables of the environment of bog-arm and bog-live.
+    """
+    (where / "shm").mkdir(mode=0o700, parents=True, exist_ok=True)
+    exchange = Exchange(where / "exchange", plan.market, "--seed", str(plan.seed))
+    try:
+        return _trade(where, plan, exchange, say, more or {})
+    finally:
+        exchange.close()
+
+
+def _trade(
+    where: Path,
+    plan: Plan,
+    exchange: Exchange,
+    say: Callable[[str], None],
+    more: dict[str, str],
+) -> Result:
+    environ = environment(where, exchange) | more
+    armed = token(environ, plan.market)
+    began = time.monotonic()
+    with (where / "bot.out").open("w") as out, (where / "bot.err").open("w") as err:
+        bot = subprocess.Popen(
+            [sys.executable, "-m", "bog.cli.live", "--market", str(plan.market),
+             "--config", "rehearsal", "--mode", "live", "--arm", armed],
+            env=environ, stdin=subprocess.DEVNULL, stdout=out, stderr=err,
+        )  # fmt: skip
+        try:
+            _follow(bot, plan, where, say, began)
+        finally:
+            if bot.poll() is None:
+                bot.send_signal(signal.SIGTERM)
+            try:
+                code = bot.wait(END_SEC)
+            except subprocess.TimeoutExpired:
+                bot.kill()
+                code = bot.wait()
+    theirs = venue_says(exchange.ask(do="god", account=ACCOUNT), plan.market)
+    ours = journal_says(where / "journal", where / "shm", plan.market)
+    orders, fills = counted(where, plan.market)
+    wrong = differences(ours, theirs)
+    if code:
+        last = (where / "bot.err").read_text().strip().splitlines()[-1:]
+        wrong.append(f"bog-live ended with exit code {code}: {' '.join(last)}")
+    if orders < plan.orders or min(fills) < plan.fills:
+        wrong.append(
+            f"{orders} orders and {fills} fills a side in {time.monotonic() - began:.0f} s: want"
+            f" {plan.orders} and {plan.fills}"
+        )
+    if theirs.orders:
+        wrong.append(f"left at the exchange: orders {theirs.orders}")
+    return Result(time.monotonic() - began, orders, fills, ours, theirs, wrong)
+
+
+def counted(where: Path, market: int) -> tuple[int, list[int]]:
+    """Return how many creates and amends, and how many fills a side, the journal has."""
+    orders, fills = 0, [0, 0]
+    for r in records(where / "journal", raw_market(market)):
+        orders += r["kind"] in (JournalKind.J_PLACE, JournalKind.J_AMEND)
+        if r["kind"] == JournalKind.J_FILL:
+            fills[r["side"] & 1] += 1
+    return orders, fills
+
+
+def _follow(
+    bot: subprocess.Popen[bytes],
+    plan: Plan,
+    where: Path,
+    say: Callable[[str], None],
+    began: float,
+) -> None:
+    """Wait until enough has happened, the time is over, or the bot has ended."""
+    told = 0.0
+    while bot.poll() is None and time.monotonic() - began < plan.seconds:
+        time.sleep(POLL_SEC)
+        orders, fills = counted(where, plan.market)
+        if orders >= plan.orders and min(fills) >= plan.fills:
+            return
+        if time.monotonic() - told > 10:
+            told = time.monotonic()
+            say(f"{told - began:.0f} s: {orders} of {plan.orders} orders, fills {fills[0]} bid,"
+                f" {fills[1]} ask, of {plan.fills}")  # fmt: skip
