@@ -31,6 +31,7 @@ LOW = 1 << 32  # a journal keeps so many trade ids apart
 START_SEC = 120.0
 END_SEC = 90.0
 POLL_SEC = 0.5
+HALTS = ("halt", "gateway_halt", "gateway_difference")
 
 
 class Fill(NamedTuple):
@@ -284,9 +285,17 @@ def _trade(
             f"{orders} orders and {fills} fills a side in {time.monotonic() - began:.0f} s: want"
             f" {plan.orders} and {plan.fills}"
         )
+    wrong += alarms(where / "bog.log")
     if theirs.orders:
         wrong.append(f"left at the exchange: orders {theirs.orders}")
     return Result(time.monotonic() - began, orders, fills, ours, theirs, wrong)
+
+
+def alarms(path: Path) -> list[str]:
+    """Return what halted the bot or its gateway: a rehearsal has no cause for either."""
+    lines = path.read_text().splitlines() if path.exists() else []
+    said = [json.loads(line) for line in lines]
+    return [line["message"] for line in said if line["event"] in HALTS]
 
 
 def counted(where: Path, market: int) -> tuple[int, list[int]]:
