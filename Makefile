@@ -11,7 +11,7 @@ CORE := bog/_core
 C_FILES := $(wildcard $(CORE)/*.h $(CORE)/sign/*.h tests/fuzz/*.[ch] tests/rig/sign_*.c benchmarks/*.c)
 CYTHON_FILES := $(wildcard $(CORE)/*.pyx) $(wildcard $(CORE)/*.pxd)
 
-.PHONY: help setup run test check lint cover asan ubsan fuzz fuzzsign signall soak bench bench-compare count compare clean
+.PHONY: help setup run rehearse test check lint cover asan ubsan fuzz fuzzsign signall soak bench bench-compare count compare clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
@@ -43,6 +43,9 @@ asan: setup ## the tests of the core on an AddressSanitizer build
 
 ubsan: setup ## the tests of the core on an UndefinedBehaviorSanitizer build
 	@tools/variant.sh ubsan $(ARGS)
+
+rehearse: setup ## live trading on an exchange of this machine, ten minutes at most, compared to the micro-USDC
+	@.venv/bin/bog-rehearse $(ARGS)
 
 soak: setup ## the fault rows at their full counts; goes on where it was stopped; writes docs/soak.md
 	@FAULT_REPEATS=$${FAULT_REPEATS:-full} FAULT_KEEP=var/soak FAULT_TABLE=docs/soak.md \

@@ -24,6 +24,7 @@ COMMANDS = {
     "huginn": "bog.cli.feed:huginn_command",
     "bog-backtest": "bog.cli.backtest:command",
     "bog-exchange": "bog.cli.exchange:command",
+    "bog-rehearse": "bog.cli.rehearse:command",
     "bog-journal": "bog.cli.journal:cli",
     "bog-ctl": "bog.cli.ctl:cli",
     "bog-simple-spread-simulated": "bog.cli.live:simulated_command",
