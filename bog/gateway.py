@@ -21,11 +21,14 @@ from bog import credentials, log, signed
 from bog._core.link import GatewayState, Link
 from bog._core.types import StateWord
 from bog.errors import BogError
+from bog.recovery import Resting, recover, resting_of
 from bog.settings import Settings
+from bog.spec import MARKETS, Spec, journal_of, link_path, raw_market
 from bog.supervise import ERRORS, Lane
+from bog.units import text
 
 if TYPE_CHECKING:
-    from bog.lighter.hello import GatewaySpec, KeySpec, MarketSpec, OrderSpec
+    from bog.lighter.hello import GatewaySpec, KeySpec, MarketSpec
 
 SETTLED = (GatewayState.GATEWAY_UP, GatewayState.GATEWAY_HALTED)
 SILENT_SEC = 1.0  # a gateway that did not beat for so long is dead
@@ -34,6 +37,7 @@ SETTLE_SEC = 20.0  # a gateway that is to end may take so long to see what there
 END_SEC = 40.0  # to prove that nothing rests any more
 PAUSES_SEC = (0.0, 0.25, 1.0, 5.0)  # before a new one, when the last ones did not live for long
 LASTED_SEC = 30.0
+COMPARED = ("positions", "ours", "orders", "foreign", "fills", "collateral")
 LEVELS = {"difference": "ERROR", "halt": "ERROR", "error": "ERROR", "guard": "ERROR"}
 
 
@@ -57,10 +61,10 @@ def key_of(settings: Settings, name: str) -> KeySpec:
     return {"index": settings.value(f"live.{name}_index"), "path": path}
 
 
-def spec_of(settings: Settings, lanes: list[Lane]) -> GatewaySpec:
+def spec_of(settings: Settings, markets: list[int], build: str) -> GatewaySpec:
     """Return what the gateway is told at its start, all but what the engine holds."""
     live, tier = settings.live, settings.tier
-    decimals = {m.price_decimals + m.size_decimals for m in map(settings.market, markets(lanes))}
+    decimals = {m.price_decimals + m.size_decimals for m in map(settings.market, markets)}
     return {
         "url": live.ws_url,
         "rest": live.rest_url,
@@ -83,27 +87,25 @@ def spec_of(settings: Settings, lanes: list[Lane]) -> GatewaySpec:
         "switch_ms": live.dead_man_sec * 1000,
         "signed": "",
         "dry_run": settings.execution.dry_run,
+        "compare_only": False,
         "nap_us": live.poll_us,
         "parent": os.getpid(),
-        "build": int(lanes[0].spec["build"].rpartition(" ")[2], 16),
+        "build": int(build.rpartition(" ")[2], 16),
     }
-
-
-def markets(lanes: list[Lane]) -> list[int]:
-    return [lane.market for lane in lanes]
 
 
 class Gateway:
     """One gateway after another, from the first one's start to the last one's proof."""
 
     def __init__(self, settings: Settings, lanes: list[Lane]) -> None:
-        self.lanes = lanes
-        self.spec = spec_of(settings, lanes)
+        self.lanes, self.settings = lanes, settings
+        self.spec = spec_of(settings, [lane.market for lane in lanes], lanes[0].spec["build"])
         self.module = settings.live.gateway
         self.child: subprocess.Popen[bytes] | None = None
         self.unread = b""
         self.facts: dict[str, Any] = {}  # what this one said of the account, and at its end
         self.came = False  # one was ready
+        self.compared = 0.0  # when it last said how ours and the venue's compare
         self.why = ""  # its newest alarm
         self.ended = False
         self.starts = 0
@@ -180,6 +182,7 @@ class Gateway:
         """Return what operators are shown of it."""
         link = self.lanes[0].link
         assert link is not None
+        compared = {name: self.facts[name] for name in COMPARED if name in self.facts}
         try:
             state = GatewayState(link.gateway_state).name.removeprefix("GATEWAY_").lower()
         except ValueError:
@@ -193,8 +196,9 @@ class Gateway:
             "done": link.done,
             "quota": link.quota,
             "differences": sum(link.differences for link in self._links()),
-            "foreign_orders": self.facts.get("foreign", 0),
-            "collateral": self.facts.get("collateral", ""),
+            "compared": compared,
+            "table": table(compared, self.settings) if compared else "",
+            "compared_age_sec": round(time.monotonic() - (self.compared or self.since), 1),
             "alarm": self.why,
         }
 
@@ -228,17 +232,19 @@ class Gateway:
         for each in said:
             try:
                 line: dict[str, Any] = json.loads(each)
-                event, text = str(line["event"]), str(line.get("text", ""))
+                event, words = str(line["event"]), str(line.get("text", ""))
             except (ValueError, KeyError, TypeError):
-                event, line, text = "say", {}, f"says what is no event: {each[:200]!r}"
+                event, line, words = "say", {}, f"says what is no event: {each[:200]!r}"
             self.came = self.came or event == "ready"
-            if event in ("ready", "end", "tier"):
+            if event in ("ready", "compared", "end", "tier"):
                 self.facts |= line
+                self.compared = time.monotonic() if event == "compared" else self.compared
             if event == "error" and not self.came and not self.ended:
-                raise ERRORS.get(line.get("code", 1), BogError)(f"the gateway: {text}")
+                raise ERRORS.get(line.get("code", 1), BogError)(f"the gateway: {words}")
             if event in LEVELS:
-                self.why = text
-            log.emit(LEVELS.get(event, "INFO"), f"gateway_{event}", f"Gateway: {text or event}")
+                self.why = words
+            level = "DEBUG" if event == "compared" else LEVELS.get(event, "INFO")
+            log.emit(level, f"gateway_{event}", f"Gateway: {words or event}")
 
     def _gone(self, why: str) -> None:
         if time.monotonic() - self.since > LASTED_SEC:
@@ -266,11 +272,11 @@ def how(code: int) -> str:
     return f"by signal {signal.Signals(-code).name}" if code < 0 else f"with exit code {code}"
 
 
-def orders_of(lane: Lane) -> list[OrderSpec]:
+def orders_of(lane: Lane) -> list[Resting]:
     """Return the orders that the engine counts as alive, at the worst that each may be."""
     page: Any = lane.page.snapshot()
     return [
-        {"id": o["id"], "side": o["side"], "px": o["px"], "qty": o["qty"], "filled": o["filled"]}
+        Resting(id=o["id"], side=o["side"], px=o["px"], qty=o["qty"], filled=o["filled"])
         for o in page["orders"]
     ]
 
@@ -279,7 +285,7 @@ def market_of(lane: Lane, first: bool) -> MarketSpec:
     """Return what a gateway must know of one market: of the last run at first, then of this one."""
     spec, limits = lane.spec, lane.spec["limits"]
     position, trade = int(lane.ready["position"]), int(lane.ready["trade"])
-    orders: list[OrderSpec] = lane.ready["orders"]
+    orders: list[Resting] = lane.ready["orders"]
     if lane.done:
         words = lane.done["words"]
         position, trade = words[StateWord.W_POS], words[StateWord.W_TRADE]
@@ -288,11 +294,24 @@ def market_of(lane: Lane, first: bool) -> MarketSpec:
         page: Any = lane.page.snapshot()
         position, trade = page["position"]["pos"], page["position"]["trade"]
         orders = orders_of(lane)
+    return market_spec(
+        spec["market"], spec["link"], scale_of(spec), limits, position, trade, orders
+    )
+
+
+def scale_of(spec: Spec) -> tuple[int, int]:
+    return spec["price_decimals"], spec["size_decimals"]
+
+
+def market_spec(
+    market: int, link: str, scale: tuple[int, int], limits: dict[str, int], position: int,
+    trade: int, orders: list[Resting],
+) -> MarketSpec:  # fmt: skip
     return {
-        "market": spec["market"],
-        "link": spec["link"],
-        "price_decimals": spec["price_decimals"],
-        "size_decimals": spec["size_decimals"],
+        "market": market,
+        "link": link,
+        "price_decimals": scale[0],
+        "size_decimals": scale[1],
         "max_order": limits["max_order"],
         "min_px": limits["min_px"],
         "max_px": limits["max_px"],
@@ -300,3 +319,62 @@ def market_of(lane: Lane, first: bool) -> MarketSpec:
         "trade": trade,
         "orders": orders,
     }
+
+
+def compare(settings: Settings, markets: list[int], build: str) -> dict[str, Any]:
+    """Ask the venue once, beside no bot, and return how the journals compare with it.
+
+    Nothing is sent. Raise BogError when a bot runs on the journal or the venue does not answer.
+    """
+    spec = spec_of(settings, markets, build)
+    folder = journal_of(settings)
+    spec["compare_only"] = True
+    links: list[str] = []
+    try:
+        for market in markets:
+            own, raw = settings.of(market), raw_market(market)
+            found = recover(
+                folder, raw, account=settings.live.account_index, segments=own.feed.directory
+            )
+            link = link_path(own.feed.directory, market)
+            Link.create(link, raw, chain=spec["chain"], account=spec["account"])
+            links.append(link)
+            scale = own.market(market)
+            spec["markets"].append(market_spec(
+                market, link, (scale.price_decimals, scale.size_decimals), own.limits(market),
+                found.words[StateWord.W_POS], found.words[StateWord.W_TRADE], resting_of(found),
+            ))  # fmt: skip
+        spec["signed"] = str(Path(folder) / "none.signed")  # nothing is signed but a token
+        done = subprocess.run(
+            [sys.executable, "-m", settings.live.gateway], input=json.dumps(spec).encode(),
+            stdout=subprocess.PIPE, check=False, process_group=0,
+        )  # fmt: skip
+    finally:
+        for link in links:
+            Path(link).unlink(missing_ok=True)
+    said = [json.loads(line) for line in done.stdout.splitlines()]
+    for line in said:
+        if line["event"] == "error":
+            raise ERRORS.get(line["code"], BogError)(f"the gateway: {line['text']}")
+    compared = [line for line in said if line["event"] == "compared"]
+    if not compared:
+        raise BogError(f"the gateway ended {how(done.returncode)} and compared nothing")
+    return dict(compared[-1])
+
+
+def table(compared: dict[str, Any], settings: Settings) -> str:
+    """Return a comparison for people, a line each."""
+    lines = []
+    for raw, (ours, theirs) in compared["positions"].items():
+        market = settings.market(int(raw) % MARKETS)
+        lines.append(
+            f"position {market.symbol}: journal {text(ours, market.size_decimals)}, venue"
+            f" {text(theirs, market.size_decimals)}{'' if ours == theirs else '  DIFFERENT'}"
+        )
+    lines += [
+        f"orders: {len(compared['orders'])} of ours rest, {compared['ours']} not proven dead,"
+        f" {compared['foreign']} foreign",
+        f"fills not in the journal: {compared['fills']}",
+        f"collateral: {compared['collateral']}",
+    ]
+    return "\n".join(lines)

@@ -15,6 +15,7 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypedDict
 
 from bog._core.fold import Fold, OpenOrder
 from bog._core.journal import (
@@ -79,6 +80,16 @@ class Recovered:
     cut: int = 0
     void: int = 0
     header: Header | None = None
+
+
+class Resting(TypedDict):
+    """An order that may live at the venue, as the engine knows it. Prices in ticks, sizes in lots."""
+
+    id: int
+    side: int
+    px: int
+    qty: int  # total size, filled part included; the larger one while an amend is unanswered
+    filled: int  # fills beyond it have not been told
 
 
 @dataclass(frozen=True)
@@ -195,6 +206,15 @@ def recover(
         raise ConfigError(f"cannot recover {directory}: {error}") from error
     finally:
         os.close(held)
+
+
+def resting_of(recovered: Recovered) -> list[Resting]:
+    """Return the orders of the last run of which the venue must say what became of them."""
+    found = []
+    for order in recovered.open_orders:
+        px, qty = order.worst()
+        found.append(Resting(id=order.id, side=order.side, px=px, qty=qty, filled=order.filled))
+    return found
 
 
 def _finish(

@@ -21,9 +21,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from bog._core.journal import PAGE
 from bog._core.types import JournalKind, Side, StateWord
 from bog.errors import BogError, DataError
-from bog.recovery import NAMES, PAGE, RECORD, recover, run_files
+from bog.recovery import NAMES, RECORD, recover, run_files
 from bog.spec import raw_market
 
 ACCOUNT = 1000
@@ -74,7 +75,9 @@ class Exchange:
         assert self.child.stdout is not None
         if not select.select([self.child.stdout], [], [], START_SEC)[0]:
             self.close()
-            raise BogError(f"the exchange said nothing within {START_SEC:.0f} s: see {self.log.name}")
+            raise BogError(
+                f"the exchange said nothing within {START_SEC:.0f} s: see {self.log.name}"
+            )
         said = self.child.stdout.readline()
         if not said:
             self.close()

@@ -14,7 +14,7 @@ import os
 import resource
 import sys
 import time
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from bog._core.huginn import FeedState
 from bog._core.journal import JournalFile
@@ -30,11 +30,8 @@ from bog._core.stats import StatsPage, name_process
 from bog._core.types import StateWord
 from bog.errors import BogError, ConfigError, DataError, FeedError
 from bog.facts import halt_name
-from bog.recovery import Recovered, recover
+from bog.recovery import Recovered, recover, resting_of
 from bog.spec import DEX, LIVE, PAPER, ProcessSpec, Spec, raw_market
-
-if TYPE_CHECKING:  # the engine's process talks to no venue
-    from bog.lighter.hello import OrderSpec
 
 VENUE_FIELDS_OF_MARKET = (
     *("net_ns", "response_ns", "maker_ns", "cancel_ns", "amend_ns", "taker_ns", "maker_ppm"),
@@ -271,17 +268,6 @@ def serve(process: ProcessSpec, say: Any) -> int:
             }
         )
     return worst
-
-
-def resting_of(recovered: Recovered) -> list[OrderSpec]:
-    """Return the orders of the last run of which the gateway must say what became of them."""
-    found: list[OrderSpec] = []
-    for order in recovered.open_orders:
-        px, qty = order.worst()
-        found.append(
-            {"id": order.id, "side": order.side, "px": px, "qty": qty, "filled": order.filled}
-        )
-    return found
 
 
 def _silence(feed: Reader, spec: Spec) -> str:

@@ -27,6 +27,15 @@ def table(facts: arming.Facts) -> str:
     return "\n".join(f"{name:<{width}}{value}" for name, value in facts.items())
 
 
+def refuse_foreign(compared: dict[str, Any]) -> None:
+    """One account for each bot: refuse one on which somebody else's orders rest."""
+    if compared["foreign"]:
+        raise ConfigError(
+            f"live.account_index: {compared['foreign']} orders rest there that are not of this journal:"
+            " cancel them at the venue, or give the bot an account of its own"
+        )
+
+
 @click.command("bog-arm", epilog=EPILOG)
 @deciding
 def command(**values: Any) -> None:
@@ -37,6 +46,7 @@ def command(**values: Any) -> None:
         settings.market(market)
         settings.of(market).strategy_params(market)
     gateway.refuse_missing(settings)
+    refuse_foreign(gateway.compare(settings, values["market"], supervise.build_id()))
     facts = arming.facts_of(settings, values["market"], supervise.build_id())
     click.echo(table(facts))
     account = facts["account"]

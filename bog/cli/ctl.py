@@ -96,6 +96,25 @@ def status_command(place: Make, as_json: bool) -> None:
         click.echo(json.dumps(status) if as_json else table(status))
 
 
+@cli.command()
+@click.option("--json", "as_json", is_flag=True, help="One line of JSON.")
+@click.pass_obj
+def reconcile(place: Make, as_json: bool) -> None:
+    """Show the bot's position and orders beside the venue's, as the gateway compared them last."""
+    here = place()
+    for market in here.markets:
+        gateway = here.status(market)["gateway"]
+        if gateway is None:
+            raise BogError(f"market {market} is traded on paper: there is no venue to compare with")
+        if not gateway["compared"]:
+            raise BogError(
+                f"market {market}: nothing was compared yet: the gateway is {gateway['state']}"
+            )
+        click.echo(json.dumps(gateway["compared"]) if as_json else gateway["table"])
+        if not as_json:
+            click.echo(f"compared {gateway['compared_age_sec']} s ago")
+
+
 def set_level(place: Place, command: Command, level: int) -> None:
     """Send a command to each market, then wait until its engine has taken it."""
     for market in place.markets:

@@ -80,6 +80,11 @@ OTHERS = [
     click.option("--show-config", is_flag=True,
                  help="Print every setting in force and where it comes from; trade nothing."),
 ]  # fmt: skip
+RECONCILE = click.option(
+    "--reconcile-only",
+    is_flag=True,
+    help="Live: print how journal and venue compare; send nothing.",
+)
 ARM = click.option("--arm", metavar="TOKEN", help="Live: the file that bog-arm wrote.")
 
 
@@ -108,6 +113,10 @@ def start(values: dict[str, Any], name: str) -> None:
             settings.market(market)
         click.echo(config.show(settings), nl=False)
         return
+    if values.get("reconcile_only"):
+        from bog import reconcile
+
+        click.get_current_context().exit(reconcile.show(values, flags))
     from bog.launch import engine_process
 
     # the engine's process imports what it needs while this one reads the configuration
@@ -122,6 +131,7 @@ def start(values: dict[str, Any], name: str) -> None:
 @options
 @click.option("--mode", help="paper (default) or live.")
 @ARM
+@RECONCILE
 def live_command(**values: Any) -> None:
     """Make a market: keep a bid and an ask resting, manage the inventory, report what it earned."""
     start(values, "bog-live")
@@ -139,6 +149,7 @@ def simulated_command(**values: Any) -> None:
 @click.command("bog-simple-spread-live", epilog=EPILOG)
 @options
 @ARM
+@RECONCILE
 def simple_live_command(**values: Any) -> None:
     """bog-live with simple_spread on the venue, by the name of the operations guide."""
     start({**values, "mode": "live", "strategy": "simple_spread"}, "bog-simple-spread")

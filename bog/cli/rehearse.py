@@ -23,18 +23,39 @@ cash, fees, open orders and every fill, to the micro-USDC. Exit codes: 0 equal, 
 
 
 @click.command("bog-rehearse", epilog=EPILOG)
-@click.option("--market", type=click.IntRange(0, 2), default=1, show_default=True,
-              help="0 ETH, 1 BTC, 2 SOL.")
-@click.option("--seconds", type=click.FloatRange(1, 86_400), default=600.0, show_default=True,
-              help="The longest it may take.")
-@click.option("--orders", type=click.IntRange(0), default=5000, show_default=True,
-              help="Creates and amends to send.")
-@click.option("--fills", type=click.IntRange(0), default=200, show_default=True,
-              help="Fills to get on each side.")
-@click.option("--seed", type=click.IntRange(0), default=1, show_default=True,
-              help="Of the exchange's market.")
-@click.option("--keep", metavar="DIR", type=click.Path(path_type=Path),
-              help="Leave journal, logs and keys here instead of in a folder that is removed.")
+@click.option(
+    "--market", type=click.IntRange(0, 2), default=1, show_default=True, help="0 ETH, 1 BTC, 2 SOL."
+)
+@click.option(
+    "--seconds",
+    type=click.FloatRange(1, 86_400),
+    default=600.0,
+    show_default=True,
+    help="The longest it may take.",
+)
+@click.option(
+    "--orders",
+    type=click.IntRange(0),
+    default=5000,
+    show_default=True,
+    help="Creates and amends to send.",
+)
+@click.option(
+    "--fills",
+    type=click.IntRange(0),
+    default=200,
+    show_default=True,
+    help="Fills to get on each side.",
+)
+@click.option(
+    "--seed", type=click.IntRange(0), default=1, show_default=True, help="Of the exchange's market."
+)
+@click.option(
+    "--keep",
+    metavar="DIR",
+    type=click.Path(path_type=Path),
+    help="Leave journal, logs and keys here instead of in a folder that is removed.",
+)
 def command(
     market: int, seconds: float, orders: int, fills: int, seed: int, keep: Path | None
 ) -> None:  # fmt: skip

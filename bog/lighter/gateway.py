@@ -25,7 +25,7 @@ from bog import signed
 from bog._core.link import GatewayState, Link
 from bog._core.signer import Signer, harden
 from bog._core.stats import name_process
-from bog.errors import BogError, ConfigError
+from bog.errors import BogError, ConfigError, DataError
 from bog.lighter import codec, codes, hello, rows
 from bog.lighter.asks import Asks
 from bog.lighter.budget import Budget, Tier
@@ -105,10 +105,12 @@ class Gateway:
         self.books = Books()
         self.begin()
         path = Path(spec["signed"])
-        self.writers = {
-            "trade": self._writer(path, "trade"),
-            "guard": self._writer(path.with_name(f"{path.stem}.guard.signed"), "guard"),
-        }
+        self.writers: dict[str, Writer] = {}
+        if not spec["compare_only"]:
+            self.writers["trade"] = self._writer(path, "trade")
+            self.writers["guard"] = self._writer(
+                path.with_name(f"{path.stem}.guard.signed"), "guard"
+            )
         self.machine = Private(spec["account"], Random(), self.token)
         self.inbox = Inbox(self.machine, self.asks, self.books, say, self.push)
         self.client = Client(
@@ -328,13 +330,22 @@ class Gateway:
             return False
         if not self.agreed:
             self.agreed = True
-            orders = [v._asdict() for views in self.asks.active.values() for v in views]
-            emit(
-                "ready", positions={m: h.pos for m, h in self.books.held.items()},
-                collateral=row.collateral, orders=orders, foreign=len(self.desk.fates.foreign),
-                trade=max(self.desk.fates.once.top, *self.asks.marks.values()), pid=os.getpid(),
-            )  # fmt: skip
+            emit("ready", **self.comparison(row), pid=os.getpid())
         return True
+
+    def comparison(self, row: codec.AccountRow) -> dict[str, Any]:
+        """Return ours beside the venue's, as the last round of questions has it."""
+        there = [view for views in self.asks.active.values() for view in views]
+        fates = self.desk.fates
+        return {
+            "positions": {m: [h.pos, h.theirs] for m, h in self.books.held.items()},
+            "ours": len(fates.live),
+            "orders": [view._asdict() for view in there if view.client in fates.orders],
+            "foreign": len([view for view in there if view.client not in fates.orders]),
+            "fills": self.books.fills,
+            "collateral": row.collateral,
+            "differences": self.books.differences,
+        }
 
     def compare(self, now: int) -> None:
         """Hold ours against the venue's: the streams all the time, REST in rounds."""
@@ -347,6 +358,8 @@ class Gateway:
             self.asks.begin_round()
         elif now - self.began_round_ns > ROUND_NS and self.machine.state is State.LIVE:
             self.began_round_ns = now
+            if self.asks.accounts is not None and self.agreed:
+                emit("compared", **self.comparison(self.asks.accounts))
             if not self.asks.round:
                 self.asks.begin_round()
 
@@ -468,6 +481,9 @@ class Gateway:
         self.asker, self.poster = (Caller(self.spec["rest"], CALL_S) for _ in range(2))
         over = False
         await self.hello()
+        if self.spec["compare_only"]:
+            await self.compare_once()
+            return
         tasks = [
             asyncio.ensure_future(self.client.follow(lambda: over)),
             asyncio.ensure_future(self.turn()),
@@ -485,6 +501,27 @@ class Gateway:
             await asyncio.wait(tasks, timeout=2.0)
             for task in tasks:
                 task.cancel()
+            self.asker.close()
+            self.poster.close()
+
+    async def compare_once(self) -> None:
+        """Ask once for everything and say what is there; DataError when the venue does not answer."""
+        until = time.monotonic() + START_S
+        question = asyncio.ensure_future(self.question())
+        self.desk.tick(time.monotonic_ns(), time.time_ns() // 1_000_000)
+        self.asks.begin_round()
+        try:
+            while self.asks.rounds == 0 or self.asks.sweep is not None:
+                if time.monotonic() > until or question.done():
+                    raise DataError(f"the venue did not say within {START_S:.0f} s what it holds")
+                self.desk.tick(time.monotonic_ns(), time.time_ns() // 1_000_000)
+                await asyncio.sleep(0.01)
+            assert self.asks.accounts is not None
+            emit("compared", **self.comparison(self.asks.accounts))
+        finally:
+            self.ended = True
+            await asyncio.wait([question], timeout=CALL_S)
+            question.cancel()
             self.asker.close()
             self.poster.close()
 

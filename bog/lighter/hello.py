@@ -15,16 +15,7 @@ from bog.lighter import codec, metadata
 from bog.lighter.calls import Caller
 from bog.lighter.rest import RestError
 from bog.lighter.rows import RowError, Scale
-
-
-class OrderSpec(TypedDict):
-    """An order that may live at the venue, as the engine knows it. Prices in ticks, sizes in lots."""
-
-    id: int
-    side: int
-    px: int
-    qty: int  # total size, filled part included; the larger one while an amend is unanswered
-    filled: int  # fills beyond it have not been told
+from bog.recovery import Resting
 
 
 class MarketSpec(TypedDict):
@@ -39,7 +30,7 @@ class MarketSpec(TypedDict):
     max_px: int
     position: int  # lots; the venue has to say the same before anything is quoted
     trade: int  # low 32 bits of the newest trade that the engine has booked; 0: none
-    orders: list[OrderSpec]  # each is unknown until the venue says what became of it
+    orders: list[Resting]  # each is unknown until the venue says what became of it
 
 
 class KeySpec(TypedDict):
@@ -73,6 +64,7 @@ class GatewaySpec(TypedDict):
     switch_ms: int  # the venue's timer is set so far ahead; 0: it is not used
     signed: str  # file of what the trading key signs; the guardian's stands beside it
     dry_run: bool
+    compare_only: bool  # ask what is true, say it, and end: nothing is sent
     nap_us: int  # between two looks at the commands; 0: none
     parent: int  # process that must live: without it the gateway cancels and ends
     build: int

@@ -152,7 +152,7 @@ def test_a_gateway_started_anew_finds_and_cancels_what_the_one_before_left(
     ]
     rig.start()
     line = rig.up().lines.wait(lambda line: line["event"] == "ready")
-    assert line["positions"] == {"1000001": 200} and line["foreign"] == 0
+    assert line["positions"] == {"1000001": [200, 200]} and line["foreign"] == 0
     assert rig.wait(id, "FILL").qty == 200 and rig.told(id).count("FILL") == 1
     rig.cancel(id)
     rig.wait(id, "CANCELED")

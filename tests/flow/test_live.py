@@ -2,6 +2,8 @@
 
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -11,8 +13,9 @@ from bog._core.types import ConnectionState, Side, StateWord
 from bog._core.types import JournalKind as K
 from bog.journal import read
 from bog.recovery import recover
+from bog.units import text
 from tests.rig.gateway import ACCOUNT, Exchange, Taker
-from tests.rig.live import Bot, wait_for
+from tests.rig.live import Bot, command, environment, wait_for
 from tests.rig.rehearsal import children, configuration, live
 
 
@@ -68,6 +71,34 @@ def test_an_armed_bot_quotes_fills_and_leaves_nothing(
     assert true["orders"] == []
     assert bot.report["run"]["open_orders"] == 0
     assert true["positions"].get("1", {"lots": 0})["lots"] == held(bot)
+
+
+def test_journal_and_venue_are_compared_while_it_runs_and_after(
+    start: Callable[..., Bot], exchange: Exchange, place: Path
+) -> None:
+    bot = start().trading(fills=1)
+    line = [sys.executable, "-m", "bog.cli.ctl", "--journal", str(bot.folder), "reconcile"]
+    said = subprocess.run(
+        line, env=environment(), capture_output=True, text=True, check=True
+    ).stdout
+    assert "position BTC: journal" in said and "DIFFERENT" not in said and " s ago" in said
+    bot.stop()
+    only = command(
+        "--market", 1, "--feed-dir", bot.shm, "--journal", bot.folder, "--config", "rehearsal",
+        "--reconcile-only",
+    )  # fmt: skip
+    keys = environment(**configuration(place, exchange))
+    done = subprocess.run(only, env=keys, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    lots = exchange.god()["positions"].get("1", {"lots": 0})["lots"]
+    assert f"journal {text(lots, 5)}, venue {text(lots, 5)}" in done.stdout
+    assert "0 foreign" in done.stdout and "fills not in the journal: 0" in done.stdout
+    mark = exchange.ask(do="god")["marks"]["1"]
+    by_hand = Taker(exchange, ACCOUNT)
+    by_hand.nonce = exchange.god()["nonces"]["4"]
+    by_hand.take(mark + 5000, 100, Side.BID)
+    done = subprocess.run(only, env=keys, capture_output=True, text=True, check=False)
+    assert done.returncode == 1 and "DIFFERENT" in done.stdout
 
 
 def test_a_dead_engine_leaves_no_order_at_the_venue(

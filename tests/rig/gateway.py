@@ -117,7 +117,8 @@ class Rig:
             "reads_per_min": 24_000, "shared_bucket": False, "quota": -1, "quota_reserve": 0,
             "post_only": True, "age_ms": 1000, "expired_ms": 15_000, "skew_ms": 2000, "silent_ms": 5000,
             "switch_ms": 360_000, "signed": str(folder / "m1000001-r1.signed"),
-            "dry_run": False, "nap_us": 100, "parent": os.getpid(), "build": 1, **spec,
+            "dry_run": False, "compare_only": False, "nap_us": 100, "parent": os.getpid(),
+            "build": 1, **spec,
         }  # fmt: skip
         self.start()
 
