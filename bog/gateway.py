@@ -359,8 +359,8 @@ def compare(settings: Settings, markets: list[int], build: str) -> dict[str, Any
     compared = [line for line in said if line["event"] == "compared"]
     if not compared:
         raise BogError(f"the gateway ended {how(done.returncode)} and compared nothing")
-    for market in spec["markets"]:  # what it told of fills is in no journal
-        compared[-1]["positions"][str(raw_market(market["market"]))][0] = market["position"]
+    for one in spec["markets"]:  # what it told of fills is in no journal
+        compared[-1]["positions"][str(raw_market(one["market"]))][0] = one["position"]
     return dict(compared[-1])
 
 
