@@ -7,6 +7,7 @@ key alone: when that cannot bind a number, the guardian's signs it.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import count
@@ -23,6 +24,7 @@ from bog.lighter.fate import Fates, Report
 from bog.lighter.nonces import Nonces, Payload, State
 from bog.lighter.rows import Scale
 
+KEEP = 256  # of them a cancel may be on its way: as many as the ring of commands holds
 NEVER = (1 << 63) - 1  # BOG_NEVER
 SKIP = {4: 1}  # attribute: any later nonce will do
 LEAST_LIFE_MS = 300_000  # the venue takes no shorter expiry of an order
@@ -116,6 +118,7 @@ class Desk:
         self.connected = False  # something may go
         self.halted = ""  # why nothing but cancels goes until a person has looked
         self.pending: dict[int, Message] = {}
+        self.never: deque[int] = deque(maxlen=KEEP)  # creates of which nothing left
         self.waiting: dict[int, Command] = {}  # cancels that no key could take, by order
         self.out: list[Message] = []
         self.said: list[str] = []  # for a person
@@ -165,7 +168,7 @@ class Desk:
             reason = int(Reject.REJ_DUPLICATE)
         force = FORCE.get(Tif(c.tif)) if c.tif in list(Tif) else None
         if reason or force is None:
-            self._tell(c, ReportKind.REP_REJECT, reason or Reject.REJ_OTHER)
+            self._never(c, reason or int(Reject.REJ_OTHER))
             return
         expired, key = self.venue_ms + self.rules.expired_ms, self.trade
         try:
@@ -175,7 +178,7 @@ class Desk:
                 SKIP if key.nonces.skipping else None,
             )  # fmt: skip
         except NotSigned as refused:
-            self._unsigned(c, ReportKind.REP_REJECT, refused)
+            self._never(c, self._unsigned(c, refused))
             return
         self.fates.place(c.order_id, c.market, c.side, c.px, c.qty, signed.hash, expired, self.now)
         self._bind(key, signed, expired, costs=True)
@@ -198,13 +201,16 @@ class Desk:
                 0, SKIP if key.nonces.skipping else None,
             )  # fmt: skip
         except NotSigned as refused:
-            self._unsigned(c, ReportKind.REP_AMEND_REJECT, refused)
+            self._tell(c, ReportKind.REP_AMEND_REJECT, self._unsigned(c, refused))
             return
         self.fates.amend(c.order_id, c.px, c.qty, signed.hash, expired, self.now)
         self._bind(key, signed, expired, costs=True)
 
     def _cancel(self, c: Command) -> None:
         order = self.fates.orders.get(c.order_id)
+        if order is None and c.order_id in self.never:
+            self._tell(c, ReportKind.REP_CANCEL_REJECT, Reject.REJ_NOT_FOUND)
+            return
         if order is None:
             # an order of a gateway before this one: live until proven dead
             gone_ms = self.venue_ms + self.rules.expired_ms + self.rules.skew_ms
@@ -284,9 +290,15 @@ class Desk:
             return self.venue_ms + self.rules.life_ms
         return max(least, self.venue_ms + (c.expiry_ns - self.now) // 1_000_000)
 
-    def _unsigned(self, c: Command, kind: int, refused: NotSigned) -> None:
+    def _unsigned(self, c: Command, refused: NotSigned) -> int:
         self.said.append(f"order {c.order_id} was not signed: {refused}")
-        self._tell(c, kind, UNSIGNED.get(refused.reason, Reject.REJ_OTHER))
+        return int(UNSIGNED.get(refused.reason, Reject.REJ_OTHER))
+
+    def _never(self, c: Command, reason: int) -> None:
+        """Refuse a create of which nothing left: the engine may cancel it before it hears of that."""
+        if c.order_id not in self.fates.orders:
+            self.never.append(c.order_id)
+        self._tell(c, ReportKind.REP_REJECT, reason)
 
     def _bind(self, key: Key, signed: Signed, expired: int, costs: bool) -> None:
         payload = key.nonces.bind(signed.hash, signed.text, signed.type, expired)

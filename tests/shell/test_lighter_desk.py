@@ -138,6 +138,15 @@ def test_several_commands_leave_in_one_message_in_their_order() -> None:
     assert [o.client for o in rig.venue.live()] == list(range(1, 13))
 
 
+def test_a_cancel_of_an_order_that_never_left_is_of_no_gateway_before_this_one() -> None:
+    """The engine cancels before it hears of the refusal: that order is dead, not unknown."""
+    rig = Rig()
+    late = Rules().age_ns // MS + 1
+    rig.do(rig.command(CREATE, 7, age_ms=late), rig.command(CANCEL, 7))
+    assert rig.told() == [(7, "REJECT"), (7, "CANCEL_REJECT")]
+    assert rig.desk.fates.live == {} and rig.sent == []
+
+
 def test_where_a_batch_would_cost_the_free_cancels_each_goes_alone() -> None:
     rig = Rig(tier=Tier(10**9, 10**9, False, quota=100))
     rig.do(rig.command(CREATE, 1), rig.command(CREATE, 2, px=582_000))
