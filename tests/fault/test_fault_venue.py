@@ -64,7 +64,9 @@ def a_read_fails_on_the_server(stage: Stage, n: int, rng: random.Random) -> None
     elif n % 3 == 1:
         stage.spoil("http", "empty", path=path, account=None)
     else:
-        stage.spoil("http", "status", path=path, status=rng.choice((500, 502, 503, 504)), account=None)
+        stage.spoil(
+            "http", "status", path=path, status=rng.choice((500, 502, 503, 504)), account=None
+        )
     stage.ask(do="disconnect", how="fin")
 
 
@@ -110,7 +112,9 @@ def the_network_is_gone_for_a_while(stage: Stage, n: int, rng: random.Random) ->
 @row(30)
 def the_socket_ends_between_order_and_answer(stage: Stage, n: int, rng: random.Random) -> None:
     kind = ("create", "modify", "cancel")[n % 3]
-    stage.spoil("ws", rng.choice(("close", "reset")), type=kind, when=rng.choice(("before", "after")))
+    stage.spoil(
+        "ws", rng.choice(("close", "reset")), type=kind, when=rng.choice(("before", "after"))
+    )
 
 
 @row(31)
@@ -148,18 +152,21 @@ def questions_fail_for_long(stage: Stage, n: int, rng: random.Random) -> None:
 def fills_race_with_changes(stage: Stage, n: int, rng: random.Random) -> None:
     for order in stage.god()["orders"]:
         stage.ask(
-            do="public-order", market=1, side=0 if order["is_ask"] else 1, px=order["px"],
+            do="public-order", market=1, side="bid" if order["is_ask"] else "ask", px=order["px"],
             lots=max(1, order["left"] // rng.randint(1, 3)), take=True,
         )  # fmt: skip
 
 
 @row(40)
-def a_nonce_is_not_what_was_thought(stage: Stage, n: int, rng: random.Random) -> None:
-    if n % 2:
-        stage.ask(do="refuse", code=21104, where="api", type="create", count=1)
-    else:
-        nonces = stage.god()["nonces"]
-        stage.ask(do="nonce", account=1000, key=4, next=nonces["4"] + rng.randint(1, 3))
+def a_nonce_is_refused(stage: Stage, n: int, rng: random.Random) -> None:
+    kind = ("create", "modify", "cancel")[n % 3]
+    stage.ask(do="refuse", code=21104, where="api", type=kind, count=rng.randint(1, 3))
+
+
+@row(40)
+def what_was_refused_has_used_its_nonce(stage: Stage, n: int, rng: random.Random) -> None:
+    kind = ("create", "modify")[n % 2]
+    stage.ask(do="refuse", code=21711, where="api", type=kind, count=1, consume=True)
 
 
 @row(41)
@@ -231,4 +238,77 @@ def test_fault_27_without_quota_everything_can_still_be_canceled(
         on.ask(do="quota", account=1000, left=1000)
         on.bot.signal(12)
         on.quoting()
+    on.settled()
+
+
+HALTS: dict[str, tuple[int, Callable[[Stage, random.Random], None], str]] = {}
+
+
+def halts(number: int, why: str) -> Callable[..., Callable[[Stage, random.Random], None]]:
+    def add(
+        spoil: Callable[[Stage, random.Random], None],
+    ) -> Callable[[Stage, random.Random], None]:
+        HALTS[spoil.__name__] = (number, spoil, why)
+        return spoil
+
+    return add
+
+
+@halts(43, "HALTED")
+def a_fill_is_larger_than_its_order(stage: Stage, rng: random.Random) -> None:
+    stage.spoil("frame", "set", channel="account_all_trades", count=-1,
+                values={"trades.*.*.size": f"{rng.randint(2, 9)}.00000"})  # fmt: skip
+
+
+@halts(44, "never sent")
+def someone_trades_by_hand(stage: Stage, rng: random.Random) -> None:
+    mark = stage.ask(do="god")["marks"]["1"]
+    side, past = rng.choice((("ask", -5000), ("bid", 5000)))
+    stage.ask(do="order", account=1000, market=1, side=side, px=mark + past,
+              lots=rng.randint(20, 300), take=True)  # fmt: skip
+
+
+@halts(57, "somebody else signs")
+def somebody_else_uses_the_key(stage: Stage, rng: random.Random) -> None:
+    stage.ask(do="nonce", account=1000, key=4, next=stage.god()["nonces"]["4"] + rng.randint(1, 9))
+
+
+@pytest.mark.parametrize("name", HALTS)
+def test_fault_of_the_venue_that_halts(
+    name: str, repeats: Repeats, stage: Callable[..., Stage]
+) -> None:
+    number, spoil, why = HALTS[name]
+    for _, rng in repeats(number, sample=2):
+        on = stage()
+        spoil(on, rng)
+        wait_for(lambda on=on: why in on.halted())
+        sent = on.sent()
+        wait_for(lambda on=on: not on.god()["orders"])
+        on.bounded()
+        pause_s(1)
+        assert on.sent() == sent, "nothing is placed before a person has looked"
+        on.ask(do="clear")
+        on.bot.signal(15)
+        # what the venue says of a fill that cannot be leaves its order unproven
+        assert on.bot.process.wait(60) in ((0, 3) if number == 43 else (0,))
+        assert not on.god()["orders"]
+        on.close()
+
+
+def test_fault_54_whatever_is_killed_the_next_start_knows_what_is_true(
+    repeats: Repeats, stage: Callable[..., Stage]
+) -> None:
+    on = stage(live__engine_silent_ms=500)
+    parts = ["bog-engine", "bog-gateway", "bog-live"]
+    for _, rng in repeats(54, sample=SAMPLE, full=1000):
+        on.busy(rng.randint(1, 4))
+        killed = rng.sample(parts, rng.randint(1, 3))
+        on.kill(*sorted(killed))
+        if killed == ["bog-gateway"]:
+            on.quoting()
+            on.bot.stop()
+        on.gone()
+        on.bounded()
+        on.begin()
+        on.bounded()
     on.settled()

@@ -12,7 +12,7 @@ from bog._core.types import ConnectionState, StateWord
 from bog.recovery import recover
 from bog.rehearsal import differences, journal_says, venue_says
 from tests.rig.gateway import ACCOUNT, Exchange
-from tests.rig.live import Bot, wait_for
+from tests.rig.live import wait_for
 from tests.rig.rehearsal import children, configuration, live
 
 MOST_LOTS = 50_000  # risk.max_position of rehearsal.toml
@@ -28,7 +28,8 @@ class Stage:
         (where / "bot" / "shm").mkdir(mode=0o700, parents=True)
         self.exchange = Exchange(where / "exchange", "--flow", "sim")
         self.keys = {"live__tx_expiry_sec": 5, **keys}
-        self.bot: Bot | None = None
+        self.bot: Any = None
+        self.pids: dict[str, int] = {}
 
     def begin(self) -> "Stage":
         """Start a bot, and wait until it quotes."""
@@ -104,10 +105,20 @@ class Stage:
         return recover(self.bot.folder, self.bot.raw, segments=self.bot.shm).words[StateWord.W_POS]
 
     def kill(self, *names: str) -> None:
-        """Kill processes of the bot by their names, bog-live last."""
-        pids = children(self.bot) | {"bog-live": self.bot.pid}
+        """Kill processes of the bot by their names."""
+        self.pids = children(self.bot) | {"bog-live": self.bot.pid}
         for name in names:
-            os.kill(pids[name], signal.SIGKILL)
+            os.kill(self.pids[name], signal.SIGKILL)
+
+    def gone(self) -> None:
+        """Wait until none of the processes is left that there were at the kill."""
+
+        def is_over() -> bool:
+            self.bot.process.poll()
+            return not any(Path(f"/proc/{pid}").exists() for pid in self.pids.values())
+
+        wait_for(is_over, CALM_S)
+        wait_for(lambda: not self.god()["orders"], CALM_S)
 
     def close(self) -> None:
         if self.bot is not None:
