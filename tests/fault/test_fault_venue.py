@@ -13,7 +13,7 @@ import pytest
 
 from tests.rig.fault import Repeats
 from tests.rig.live import wait_for
-from tests.rig.stage import Spoil, Stage, pause_s
+from tests.rig.spoiled import Spoil, Stage, pause_s
 
 SAMPLE = 6
 PRIVATE = ("account_all_orders", "account_all_trades", "account_tx", "account_all_positions")

@@ -1,133 +1,75 @@
-"""A live bot on an exchange that a script of faults spoils, and what has to hold whatever it does."""
+"""One market at the local venue: its tape, its book of this moment, and what it answers."""
 
-import os
-import random
-import signal
-import time
-from collections.abc import Callable
-from pathlib import Path
+from __future__ import annotations
+
+from collections import deque
 from typing import Any
 
-from bog._core.types import ConnectionState, StateWord
-from bog.recovery import recover
-from bog.rehearsal import differences, journal_says, venue_says
-from tests.rig.gateway import ACCOUNT, Exchange
-from tests.rig.live import wait_for
-from tests.rig.rehearsal import children, configuration, live
+from tests.rig.frames import Event, Tape
+from tests.rig.reference import SIDES, ReferenceBook
 
-MOST_LOTS = 50_000  # risk.max_position of rehearsal.toml
-CALM_S = 60.0  # to quote again after a fault, on a crowded machine
+PAST_TRADES = 50  # in the replay that answers a subscription
 
 
 class Stage:
-    """One exchange, one bot on it. `keys` are settings, with two underscores for a dot."""
+    """A market at this venue: its tape, the book so far, and where the tape stands."""
 
-    def __init__(self, where: Path, **keys: object) -> None:
-        self.where = where
-        (where / "exchange").mkdir()
-        (where / "bot" / "shm").mkdir(mode=0o700, parents=True)
-        self.exchange = Exchange(where / "exchange", "--flow", "sim")
-        self.keys = {"live__tx_expiry_sec": 5, **keys}
-        self.bot: Any = None
-        self.pids: dict[str, int] = {}
+    def __init__(self, tape: Tape, details: dict[str, Any]) -> None:
+        self.tape = tape
+        self.details = details
+        self.book = ReferenceBook()
+        self.book.apply(tape.snapshot)
+        self.last_frame = tape.snapshot
+        self.trades: deque[Any] = deque(tape.history[:PAST_TRADES], PAST_TRADES)
+        self.stats = tape.stats
+        self.at = 0
+        self.passing = 0  # updates that go by without anybody to send them to
+        self.lost = 0  # updates still to be dropped
+        self.offset_by = 0
 
-    def begin(self) -> "Stage":
-        """Start a bot, and wait until it quotes."""
-        keys = configuration(self.where, self.exchange, **self.keys)
-        self.bot = live(self.where / "bot", keys)
-        self.bot.ready()
-        self.quoting()
-        return self
+    @property
+    def over(self) -> bool:
+        """Whether the tape has been played to its end."""
+        return self.at >= len(self.tape.events)
 
-    def ask(self, **asked: Any) -> dict[str, Any]:
-        return self.exchange.ask(**asked)
+    def snapshot(self) -> dict[str, Any]:
+        """Return the book of this moment as a `subscribed/order_book` frame."""
+        last, book = self.last_frame, self.last_frame["order_book"]
+        levels = {
+            side: [{"price": str(p), "size": str(q)} for p, q in self.book.levels(side)]
+            for side in SIDES
+        }
+        head = {"offset": book["offset"] + self.offset_by} if "offset" in book else {}
+        chain = {"nonce": book["nonce"], "begin_nonce": 0} if "nonce" in book else {}
+        inner = {k: book[k] for k in ("last_updated_at",) if k in book}
+        outer = {k: last[k] for k in ("last_updated_at",) if k in last}
+        content = {"code": 0, "asks": levels["asks"], "bids": levels["bids"]} | head | chain | inner
+        return (
+            {"channel": f"order_book:{self.tape.market}"} | outer | head | {"order_book": content}
+            | {"timestamp": last["timestamp"], "type": "subscribed/order_book"}
+        )  # fmt: skip
 
-    def spoil(self, at: str, do: str, **more: Any) -> None:
-        """Add a fault to the script."""
-        self.exchange.ask(at=at, do=do, **{"account": ACCOUNT, **more})
+    def take(self, event: Event) -> None:
+        """Let one update happen."""
+        if event.family == "order_book":
+            self.book.apply(event.frame)
+            self.last_frame = event.frame
+        elif event.family == "trade":
+            self.trades.extendleft(reversed(event.frame["trades"] or []))
+        elif event.family == "market_stats":
+            stats = event.frame["market_stats"]
+            own = stats.get(str(self.tape.market), stats if "mark_price" in stats else None)
+            self.stats = own or self.stats
 
-    def god(self) -> dict[str, Any]:
-        return self.exchange.god()
-
-    # what the bot does
-
-    def is_quoting(self) -> bool:
-        assert self.bot.process.poll() is None, f"the bot ended: {self.bot.said}"
-        page = self.bot.page()
-        return bool(page["connection"] == ConnectionState.CONNECTION_CLOSED and page["orders"])
-
-    def quoting(self) -> None:
-        """Wait until orders of it rest at the exchange that it knows to rest."""
-        wait_for(self.is_quoting, CALM_S)
-        wait_for(lambda: self.god()["orders"], CALM_S)
-
-    def sent(self) -> int:
-        """Return how many creates and amends it has asked for."""
-        page = self.bot.page()
-        return int(page["placed"] + page["amended"])
-
-    def busy(self, orders: int = 3, within_s: float = CALM_S) -> None:
-        """Wait until it has sent so many more orders."""
-        begun = self.sent()
-        wait_for(lambda: self.sent() >= begun + orders, within_s)
-
-    def halted(self) -> str:
-        """Return why the engine or the gateway stands still, "" when neither does."""
-        said = [line for line in self.bot.log if line["event"] in ("halt", "gateway_halt")]
-        return str(said[-1]["message"]) if said else ""
-
-    # what has to hold
-
-    def bounded(self) -> None:
-        """At the exchange: no id twice, no more orders than may rest, no exposure past its limit."""
-        true = self.god()
-        ids = [order["client"] for order in true["orders"]]
-        assert len(ids) == len(set(ids)) <= 4, ids
-        lots = true["positions"].get("1", {"lots": 0})["lots"]
-        bids = sum(o["left"] for o in true["orders"] if not o["is_ask"])
-        asks = sum(o["left"] for o in true["orders"] if o["is_ask"])
-        assert lots + bids <= MOST_LOTS and lots - asks >= -MOST_LOTS, (lots, bids, asks)
-
-    def settled(self) -> None:
-        """Stop the bot: nothing rests, and journal and exchange agree to the micro-USDC."""
-        self.ask(do="clear")
-        self.bot.stop()
-        self.agree()
-
-    def agree(self) -> None:
-        god = self.ask(do="god", account=ACCOUNT)
-        ours = journal_says(self.bot.folder, self.bot.shm, 1)
-        assert differences(ours, venue_says(god, 1)) == []
-        assert ours.orders == [] and not self.god()["orders"]
-
-    def held(self) -> int:
-        """Return the position in lots that the journal comes to, once no bot runs."""
-        return recover(self.bot.folder, self.bot.raw, segments=self.bot.shm).words[StateWord.W_POS]
-
-    def kill(self, *names: str) -> None:
-        """Kill processes of the bot by their names."""
-        self.pids = children(self.bot) | {"bog-live": self.bot.pid}
-        for name in names:
-            os.kill(self.pids[name], signal.SIGKILL)
-
-    def gone(self) -> None:
-        """Wait until none of the processes is left that there were at the kill."""
-
-        def is_over() -> bool:
-            self.bot.process.poll()
-            return not any(Path(f"/proc/{pid}").exists() for pid in self.pids.values())
-
-        wait_for(is_over, CALM_S)
-        wait_for(lambda: not self.god()["orders"], CALM_S)
-
-    def close(self) -> None:
-        if self.bot is not None:
-            self.bot.kill()
-        self.exchange.close()
-
-
-Spoil = Callable[[Stage, int, random.Random], None]
-
-
-def pause_s(seconds: float) -> None:
-    time.sleep(seconds)
+    def answer(self, family: str, whole: bool) -> dict[str, Any]:
+        """Return the frame that answers a subscription; `whole` is for market_stats/all."""
+        if family == "order_book":
+            return self.snapshot()
+        market = self.tape.market
+        head = {"channel": f"{family}:{'all' if whole else market}"}
+        if family == "trade":
+            body = {"liquidation_trades": [], "trades": list(self.trades)}
+        else:
+            stats = self.stats or {"market_id": market, "mark_price": "", "index_price": ""}
+            body = {"market_stats": {str(market): stats} if whole else stats}
+        return head | body | {"type": f"subscribed/{family}"}
