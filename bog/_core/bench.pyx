@@ -15,7 +15,7 @@ from bog._core.crc32c cimport crc32c_pick
 from bog._core.engine cimport engine_step
 from bog._core.engine_state cimport EVENT_RECORD, EVENT_REPORT, Engine, Event, Out
 from bog._core.huginn cimport READ_NOTHING, READ_ROW
-from bog._core.journal cimport Journal, JournalFile, Segment, journal_append
+from bog._core.journal cimport Journal, JournalFile, Segment, journal_append_all
 from bog._core.memory cimport lines
 from bog._core.publisher cimport Publisher
 from bog._core.reader cimport Reader
@@ -57,10 +57,8 @@ def ticks():
 
 cdef void timed_turn(Engine *e, const Event *event, Out *out, Journal *journal) noexcept nogil:
     """Take one event as the loop does: step, then seal and store each record in the journal."""
-    cdef int64_t i
-    engine_step(e, event, out)
-    for i in range(out.n_records):
-        journal_append(journal, &out.record[i])
+    if engine_step(e, event, out):
+        journal_append_all(journal, out.record, out.n_records)
 
 
 cdef void answer(const Command *command, ns_t time_ns, uint32_t market, Report *told) noexcept nogil:

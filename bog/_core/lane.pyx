@@ -32,7 +32,8 @@ from bog._core.hist cimport hist_add
 from bog._core.huginn cimport READ_EPOCH, READ_GARBAGE, READ_GONE, READ_NOTHING, READ_ROW
 from bog._core.inventory cimport Model
 from bog._core.journal cimport (
-    JournalFile, journal_append, journal_append_last, journal_durable, journal_room, journal_turn,
+    JournalFile, journal_append, journal_append_all, journal_append_last, journal_durable,
+    journal_room, journal_turn,
 )
 from bog._core.level cimport Control, level_get, level_take_clear
 from bog._core.market cimport Market
@@ -427,13 +428,15 @@ cdef class Lane:
 
     cdef void emit(self) noexcept nogil:
         """Journal what the turn says, then hand its commands to the executor."""
-        cdef int64_t i
+        cdef int64_t i, taken = 0
         cdef const Command *command
-        for i in range(self.out.n_records):
-            if not self.sealed and journal_append(self.journal, &self.out.record[i]):
+        if not self.sealed:
+            taken = journal_append_all(self.journal, self.out.record, self.out.n_records)
+            if taken < self.out.n_records:
                 self.failure = FAILED_JOURNAL
                 self.sealed = True
-            if self.sealed and self.out.record[i].kind != J_PLACE and self.out.record[i].kind != J_AMEND:
+        for i in range(taken, self.out.n_records):
+            if self.out.record[i].kind != J_PLACE and self.out.record[i].kind != J_AMEND:
                 journal_append_last(self.journal, &self.out.record[i])
         for i in range(self.out.n_commands):
             command = &self.out.command[i]
@@ -469,6 +472,7 @@ cdef class Lane:
         report.side = command.side
         report.market = self.market_id
         orders_on_report(&self.engine.orders, &report, &effect)
+        self.engine.calm.until_ns = 0  # behind the step's back: nothing that it settled stands
 
     cdef void seal(self) noexcept nogil:
         """The journal has failed: halt, pull what rests, wait for proof, end."""

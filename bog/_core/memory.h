@@ -1,5 +1,6 @@
 /*
- * Memory for structs that need whole cache lines: taken once at start, zeroed, prefaulted.
+ * Memory for structs that need whole cache lines: taken once at start, zeroed, prefaulted; and how a
+ * line is copied.
  *
  * Python's own allocator aligns to 16 bytes while the compiler believes 64, hence this.
  */
@@ -11,6 +12,10 @@
 
 #include "types.h"
 
+#if defined(__AVX2__)
+#include <immintrin.h>
+#endif
+
 /* Return `size` zeroed bytes on a cache line, or NULL. Free with free(). */
 static inline void *bog_lines(size_t size)
 {
@@ -19,6 +24,18 @@ static inline void *bog_lines(size_t size)
     if (lines)
         memset(lines, 0, whole);
     return lines;
+}
+
+/* Copy one cache line; both begin on one. */
+static inline void bog_copy_line(void *to, const void *from)
+{
+#if defined(__AVX2__)
+    const __m256i *half = (const __m256i *)from;
+    ((__m256i *)to)[0] = half[0];
+    ((__m256i *)to)[1] = half[1];
+#else
+    memcpy(to, from, BOG_CACHE_LINE);
+#endif
 }
 
 #endif
