@@ -49,9 +49,9 @@ class Spec(TypedDict):
     feed: FeedSpec
     speed_ppm: int  # 1_000_000 is real time, 0 as fast as possible
     duration_ns: int  # of the feed's clock; 0: until the feed ends or someone says so
-    spin: bool
     cpu: int  # -1: wherever the kernel likes
-    strict: bool  # refuse a host that does not pin or lock, instead of saying so
+    realtime: bool  # before all that is not real time
+    strict: bool  # refuse a host that does not give what was asked, instead of saying so
     mode: int
     journal: str
     rotate: int  # records of one journal file
@@ -68,7 +68,7 @@ class Spec(TypedDict):
 class ProcessSpec(TypedDict):
     """What an engine process is told: its lanes in their order, and the limit over all of them."""
 
-    lanes: list[Spec]  # pace, cpu and parent are the same in each
+    lanes: list[Spec]  # pace, host and parent are the same in each
     portfolio_limit: int  # quanta of the lane with the most decimals; 0: none
 
 
@@ -129,8 +129,8 @@ def spec_of(
         ),
         speed_ppm=speed_ppm,
         duration_ns=to_ns(values["duration"]) if values["duration"] else 0,
-        spin=values["cpu"] is not None,
         cpu=-1 if values["cpu"] is None else values["cpu"],
+        realtime=values["realtime"],
         strict=settings.host.strict,
         mode=0,
         journal=settings.journal.directory,

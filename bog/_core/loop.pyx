@@ -14,13 +14,15 @@ from libc.stdlib cimport free
 from bog._core.atomic cimport pause as spin_pause
 from bog._core.clock cimport mono_ns, nap
 from bog._core.lane cimport LANE_LOOK, Lane
-from bog._core.level cimport Control, level_follow_parent, level_get, level_lock_memory
+from bog._core.level cimport Control, level_follow_parent, level_get
 from bog._core.memory cimport lines
 from bog._core.portfolio cimport HELD_MAX, SHARES, Portfolio
 from bog._core.types cimport NEVER, ns_t
 
 cdef ns_t NAP_NS = 200_000LL  # an unpinned loop sleeps at most this long
 cdef ns_t SPIN_NS = 50_000LL  # and spins this long before it sleeps
+cdef ns_t STINT_NS = 900_000LL  # a real-time thread that spins rests after so long
+cdef ns_t REST_NS = 60_000LL    # for this long: a twentieth of a core is for all others
 LANES = SHARES
 
 
@@ -37,11 +39,6 @@ cdef decimals(dict spec):
     return spec["price_decimals"] + spec["size_decimals"]
 
 
-def lock_memory():
-    """Keep this process's pages in memory; return whether the host allows it."""
-    return level_lock_memory() == 0
-
-
 def follow_parent():
     """Take the parent's death as a request to drain."""
     if level_follow_parent():
@@ -54,9 +51,10 @@ cdef class Session:
 
     `lanes` have made their start; the first one's page has the level that operators ask of all.
     `speed_ppm` is the pace of what is not live (0: as fast as possible), `spin` keeps the thread
-    busy while nothing is due. `limit` bounds the worst-case exposure of all lanes together, in
-    quanta of the lane with the most decimals (0: no such limit). Raise ValueError for no lane, too
-    many, two of one market, or a live one beside others that do not run in real time.
+    busy while nothing is due; `rests` lets it sleep a sixteenth of that. `limit` bounds the worst-case
+    exposure of all lanes together, in quanta of the lane with the most decimals (0: no such limit).
+    Raise ValueError for no lane, too many, two of one market, or a live one beside others that do not
+    run in real time.
     """
 
     cdef list lanes
@@ -66,13 +64,16 @@ cdef class Session:
     cdef int64_t *unit  # of each lane: units of the portfolio in its quantum
     cdef Portfolio portfolio
     cdef int n, resting
-    cdef bint spin, live
+    cdef bint spin, rests, live
     cdef int64_t speed_ppm
     cdef const Control *control
     cdef uint32_t level
-    cdef ns_t wall_ns, seen_ns
+    cdef ns_t wall_ns, seen_ns, rested_ns
 
-    def __cinit__(self, list lanes, long long speed_ppm=0, bint spin=False, long long limit=0):
+    def __cinit__(
+        self, list lanes, long long speed_ppm=0, bint spin=False, long long limit=0,
+        bint rests=False,
+    ):
         cdef Lane lane
         cdef int i
         self.n = len(lanes)
@@ -84,7 +85,7 @@ cdef class Session:
         self.live = any((<Lane> each).live for each in lanes)
         if self.live and speed_ppm != 1_000_000 and not all((<Lane> each).live for each in lanes):
             raise ValueError("a live feed runs in real time: want speed 1 for the others, too")
-        self.lanes, self.speed_ppm, self.spin = lanes, speed_ppm, spin
+        self.lanes, self.speed_ppm, self.spin, self.rests = lanes, speed_ppm, spin, rests
         self.lane = <void **> lines(self.n * sizeof(void *))
         self.due = <ns_t *> lines(self.n * sizeof(ns_t))
         self.code = <int *> lines(self.n * sizeof(int))
@@ -172,7 +173,10 @@ cdef class Session:
 
     cdef void idle(self, ns_t ahead) noexcept nogil:
         """Nothing is due for `ahead` ns: a pinned loop spins, another naps after a short spin."""
-        if self.spin or self.live and mono_ns() - self.seen_ns < SPIN_NS:
+        if self.rests and mono_ns() - self.rested_ns > STINT_NS:
+            nap(REST_NS)
+            self.rested_ns = mono_ns()
+        elif self.spin or self.live and mono_ns() - self.seen_ns < SPIN_NS:
             spin_pause()
         else:
             nap(ahead if ahead < NAP_NS else NAP_NS)
