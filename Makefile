@@ -11,7 +11,7 @@ CORE := bog/_core
 C_FILES := $(wildcard $(CORE)/*.h $(CORE)/sign/*.h tests/fuzz/*.[ch] tests/rig/sign_*.c benchmarks/*.c)
 CYTHON_FILES := $(wildcard $(CORE)/*.pyx) $(wildcard $(CORE)/*.pxd)
 
-.PHONY: help setup run test check lint cover asan ubsan fuzz fuzzsign signall soak bench bench-compare count compare clean
+.PHONY: help setup run test check lint cover asan ubsan fuzz fuzzsign signall soak soak-day bench bench-compare count compare clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
@@ -47,6 +47,9 @@ ubsan: setup ## the tests of the core on an UndefinedBehaviorSanitizer build
 soak: setup ## the fault rows at their full counts; goes on where it was stopped; writes docs/soak.md
 	@FAULT_REPEATS=$${FAULT_REPEATS:-full} FAULT_KEEP=var/soak FAULT_TABLE=docs/soak.md \
 		$(PYTEST) tests/fault -n 2 --timeout 0 $(ARGS)
+
+soak-day: setup ## a day of the built-in market and a day of a recording, as fast as possible
+	@$(PY) -m tests.rig.day $(ARGS)
 
 fuzz: ## ten million damaged and generated frames through the parser, under both sanitizers
 	@tools/fuzz.sh $(ARGS)

@@ -61,15 +61,19 @@ def open_market(spec: Spec) -> Market:
 
 def open_recording(spec: Spec) -> Source:
     """Return the recording, read at the scale of its own or of the configured market."""
+    feed = spec["feed"]
     try:
-        return open_source(
-            spec["feed"]["path"],
+        recording = open_source(
+            feed["path"],
             spec["market"],
             price_decimals=spec["price_decimals"],
             size_decimals=spec["size_decimals"],
         )
     except (OSError, ValueError) as error:
-        raise DataError(f"replay:{spec['feed']['path']}: {error}") from None
+        raise DataError(f"{'loop' if feed['loop'] else 'replay'}:{feed['path']}: {error}") from None
+    if feed["loop"]:
+        recording.loop()
+    return recording
 
 
 def open_reader(spec: Spec) -> Reader:

@@ -31,6 +31,7 @@ class FeedSpec(TypedDict):
     start_ns: int
     script: str
     path: str
+    loop: bool  # a recording begins anew where it ends
     directory: str
     publish: bool
 
@@ -102,11 +103,14 @@ def spec_of(
     scale = settings.market(market)
     source = settings.feed.source
     kind, _, path = source.partition(":")
+    loop = kind == "loop"
+    kind = "replay" if loop else kind
     speed_ppm = settings.speed_ppm()
     real_time = kind == "sim" and speed_ppm == 1_000_000
     limits, strategy = settings.limits(market), settings.strategy_params(market)
-    if kind == "sim" and speed_ppm == 0 and not values["duration"]:
-        raise UsageError("--speed max on the built-in market never ends: give a --duration")
+    if (kind == "sim" or loop) and speed_ppm == 0 and not values["duration"]:
+        what = "a recording looped" if loop else "the built-in market"
+        raise UsageError(f"--speed max on {what} never ends: give a --duration")
     return Spec(
         market=market,
         symbol=scale.symbol,
@@ -124,6 +128,7 @@ def spec_of(
             start_ns=now_ns // 10**9 * 10**9 if real_time else SIM_START_NS,
             script=Path(values["script"]).read_text() if values["script"] else "",
             path=path,
+            loop=loop,
             directory=settings.feed.directory,
             publish=kind in ("sim", "replay") and speed_ppm > 0 and not values["no_publish"],
         ),
@@ -149,7 +154,10 @@ def spec_of(
 def about_of(settings: Settings, spec: Spec) -> About:
     """Return what a result depends on, for screen and report."""
     feed, venue = spec["feed"], spec["venue"]
-    names = {"sim": f"sim {feed['preset']}", "replay": f"replay {feed['path']}"}
+    names = {
+        "sim": f"sim {feed['preset']}",
+        "replay": f"{'loop' if feed['loop'] else 'replay'} {feed['path']}",
+    }
     return About(
         symbol=spec["symbol"],
         market=spec["market"],

@@ -53,7 +53,8 @@ DECIDING = [
     click.option("--config", metavar="FILE", help="TOML over the defaults; a bare name is one "
                  "that ships: development, production, binance."),
     click.option("--strategy", metavar="NAME", help="simple_spread or inventory."),
-    click.option("--feed", metavar="SOURCE", help="sim, huginn, lighter, or replay:FILE."),
+    click.option("--feed", metavar="SOURCE", help="sim, huginn, lighter, replay:FILE, or "
+                 "loop:FILE: a recording over and over."),
     click.option("--tier", help="Account tier: standard, plus, premium, premium_500k."),
     click.option("--journal", metavar="DIR", help="Where position and PnL survive a restart."),
     click.option("--feed-dir", metavar="DIR", help="Where shared memory is."),
