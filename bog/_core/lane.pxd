@@ -7,12 +7,14 @@ from bog._core.depth cimport Depth
 from bog._core.engine_state cimport Engine, Event, Out
 from bog._core.journal cimport Journal, JournalFile
 from bog._core.level cimport Control
+from bog._core.link cimport Link, LinkObject
 from bog._core.market cimport Market
 from bog._core.measure cimport MeasureMemory
 from bog._core.paper_state cimport Paper
 from bog._core.portfolio cimport Portfolio, Share
 from bog._core.publisher cimport Publisher
 from bog._core.reader cimport Reader
+from bog._core.show cimport Standing
 from bog._core.source cimport Source
 from bog._core.stats cimport Stats, StatsPage
 from bog._core.types cimport Command, Record, Report, Row, ns_t, px_t
@@ -45,6 +47,7 @@ cdef extern from "lane.h" nogil:
 
 
 cdef class Lane:
+    cdef void *block         # holds `memory`
     cdef LaneMemory *memory
     cdef Engine *engine  # this and the next four are parts of `memory`
     cdef Out *out
@@ -55,15 +58,19 @@ cdef class Lane:
     cdef Paper *paper
     cdef Journal *journal
     cdef Portfolio *portfolio    # of all lanes; NULL: none
+    cdef LinkObject *wire        # to the gateway; NULL on paper
     cdef const Control *control  # the level that operators ask of the whole process
     cdef Market market
     cdef Source source
     cdef Reader reader
     cdef Publisher publisher
+    cdef Link link
     cdef JournalFile file
     cdef StatsPage page
     cdef object spec
     cdef bint have_row, ended, drain_begun, book_moved, live
+    cdef bint stepped  # since `standing` was written
+    cdef Standing standing  # what is true while nothing happens
     cdef bint holed   # the feed said that its book has a hole
     cdef bint sealed  # the journal failed: nothing more may grow
     cdef int failure, why_ended, mode
@@ -95,7 +102,8 @@ cdef class Lane:
     cdef void on_report(self) noexcept nogil
     cdef void on_timer(self) noexcept nogil
     cdef void model(self) noexcept nogil
-    cdef int on_message(self) noexcept nogil
+    cdef int on_message(self, ns_t clock) noexcept nogil
+    cdef void await_row(self) noexcept nogil
     cdef void publish(self, const Row *row) noexcept nogil
     cdef void on_book(self, const Row *row, ns_t begun) noexcept nogil
 
@@ -104,9 +112,13 @@ cdef class Lane:
         self, const Control *control, Portfolio *portfolio, int64_t unit, ns_t now
     ) noexcept nogil
     cdef void hold(self) noexcept nogil
+    cdef const uint64_t *feed_word(self) noexcept nogil
+    cdef const uint64_t *told_word(self) noexcept nogil
     cdef void look(self) noexcept nogil
-    cdef int check(self) noexcept nogil
-    cdef void act(self) noexcept nogil
+    cdef int check(self, ns_t clock) noexcept nogil
+    cdef void act(self, ns_t clock) noexcept nogil
+    cdef void expect(self) noexcept nogil
+    cdef void warm(self) noexcept nogil
     cdef void operator(self) noexcept nogil
     cdef void begin_drain(self, uint32_t level) noexcept nogil
     cdef int live_orders(self) noexcept nogil

@@ -1,6 +1,7 @@
 from typing import Any, Protocol, final
 
 from bog._core.journal import JournalFile
+from bog._core.link import Link
 from bog._core.market import Market
 from bog._core.publisher import Publisher
 from bog._core.reader import Reader
@@ -24,6 +25,7 @@ class Lane:
         source: Source | None = None,
         reader: Reader | None = None,
         publisher: Publisher | None = None,
+        link: Link | None = None,
     ) -> None: ...
     def start(self, recovered: _Recovered | None, clear_halt: int = 0) -> None: ...
     def failed(self) -> str | None: ...

@@ -1,9 +1,9 @@
 """One engine with its plugs: feed, clock, executor, journal and stats page, event by event.
 
 Three plugs, chosen before the first turn: a feed of rows (built-in market, recording, or shared
-memory), a clock (the feed's own, or the host's), and an executor (the paper venue, or the built-in
-market's true queues). Below them one step serves every way to run. Lanes share nothing; loop.pyx
-says whose turn it is.
+memory), a clock (the feed's own, or the host's), and an executor (the paper venue, the built-in
+market's true queues, or a gateway behind its link). Below them one step serves every way to run.
+Lanes share nothing; loop.pyx says whose turn it is.
 """
 
 from decimal import Decimal
@@ -15,7 +15,9 @@ from libc.stdint cimport INT64_MAX, int64_t, uint32_t, uint64_t
 from libc.stdlib cimport free
 from libc.string cimport memcpy, memset
 
-from bog._core.atomic cimport pause as spin_pause
+from bog._core.atomic cimport (
+    load_relaxed, pause as spin_pause, prefetch, prefetch_read, store_release,
+)
 from bog._core.calibrate cimport calibrate_print
 from bog._core.clock cimport mono_ns, nap
 from bog._core.coefficients cimport coefficients_due
@@ -29,14 +31,17 @@ from bog._core.engine_state cimport (
 from bog._core.exposure cimport Exposure
 from bog._core.fixed cimport ceil_div
 from bog._core.hist cimport hist_add
-from bog._core.huginn cimport READ_EPOCH, READ_GARBAGE, READ_GONE, READ_NOTHING, READ_ROW
+from bog._core.huginn cimport HG_ROWS, READ_EPOCH, READ_GARBAGE, READ_GONE, READ_NOTHING, READ_ROW
 from bog._core.inventory cimport Model
 from bog._core.journal cimport (
     JournalFile, journal_append, journal_append_last, journal_durable, journal_room, journal_turn,
 )
 from bog._core.level cimport Control, level_get, level_take_clear
+from bog._core.link cimport (
+    LINK_COMMANDS, LINK_TAKEN, Link, link_next_report, link_push_command, link_take_report,
+)
 from bog._core.market cimport Market
-from bog._core.measure cimport measure_end, measure_fill, measure_mid
+from bog._core.measure cimport MIDS, measure_end, measure_fill, measure_mid
 from bog._core.memory cimport lines
 from bog._core.orders cimport ORDERS_CAP, OrderEffect, orders_exposure, orders_on_report
 from bog._core.paper cimport paper_command, paper_due, paper_report, paper_row
@@ -47,7 +52,7 @@ from bog._core.portfolio cimport (
 from bog._core.publisher cimport Publisher
 from bog._core.reader cimport Reader
 from bog._core.risk cimport CAP_DAILY_LOSS, CAP_DECIMALS, CAP_LONG, CAP_ORDER, CAP_SHORT
-from bog._core.show cimport show_engine, show_time
+from bog._core.show cimport show_engine, show_standing, show_time
 from bog._core.source cimport Source
 from bog._core.stages cimport stages_add, stages_commands_due, stages_due, stages_think
 from bog._core.stats cimport (
@@ -69,6 +74,13 @@ cdef ns_t REST_NS = 5_000_000LL       # the rest of a message is there within th
 cdef ns_t SKEW_NS = 1_000_000LL       # a row from further in the future is of no clock of ours
 cdef ns_t DRAIN_NS = 30_000_000_000LL  # proof of the last cancel comes within this, or exit code 3
 cdef uint64_t ROOM = 256               # records that one turn may need
+
+cdef int made = 0                      # lanes of this process
+
+cdef enum:
+    LANES_APART = 256  # that begin at places of their own,
+    APART = 512        # so many bytes from one to the next
+    GLANCES = 512      # at a row that is on its way, between two looks at the clock
 
 
 cdef fill_venue(VenueParams *out, dict values):
@@ -108,25 +120,39 @@ cdef str over_cap(int cap, dict spec):
     return f"risk.{key} = {value:f}: this build has BOG_CAPS=conservative: want at most {most}"
 
 
+cdef inline void ask(const void *lines_of, size_t size) noexcept nogil:
+    """Ask for the cache lines of `size` bytes, from the line of the first one on."""
+    cdef size_t at
+    for at in range(0, size, 64):
+        prefetch_read(<const char *> lines_of + at)
+
+
 @cython.final
 cdef class Lane:
     """One engine with its plugs, from the head of its run to the last proven cancel.
 
     `spec` holds integers in the core's units: market, run, limits, strategy, venue, speed_ppm (0: as
     fast as possible), duration_ns (0: no end), price_decimals, size_decimals, mode. Of `market`,
-    `source` and `reader` exactly one is given; `publisher` republishes what is read. Raise ValueError
-    for a limit above the caps of this build.
+    `source` and `reader` exactly one is given; `publisher` republishes what is read. With `link` the
+    gateway behind it is the executor, and the feed is a reader. Raise ValueError for a limit above
+    the caps of this build.
     """
 
     def __cinit__(
         self, dict spec, StatsPage page, JournalFile file, Market market=None, Source source=None,
-        Reader reader=None, Publisher publisher=None,
+        Reader reader=None, Publisher publisher=None, Link link=None,
     ):
         if (market is not None) + (source is not None) + (reader is not None) != 1:
             raise ValueError("a lane has exactly one feed: market, source or reader")
-        self.memory = <LaneMemory *> lines(sizeof(LaneMemory))
-        if self.memory == NULL:
+        if link is not None and (reader is None or link.link.market != spec["market"]):
+            raise ValueError("a link serves the market of a feed in shared memory")
+        global made
+        self.block = lines(sizeof(LaneMemory) + LANES_APART * APART)
+        if self.block == NULL:
             raise MemoryError("no memory for an engine")
+        # huge pages begin at the same sets of a cache: each lane begins elsewhere in its own
+        self.memory = <LaneMemory *> (<char *> self.block + made % LANES_APART * APART)
+        made += 1
         self.engine = &self.memory.engine
         self.out = &self.memory.out
         self.depth = &self.memory.depth
@@ -134,6 +160,8 @@ cdef class Lane:
         self.row = &self.memory.row
         self.spec, self.page, self.file = spec, page, file
         self.market, self.source, self.reader, self.publisher = market, source, reader, publisher
+        self.link = link
+        self.wire = link.link if link is not None else NULL
         self.stats = page.stats
         self.control = &page.stats.control
         self.journal = file.journal
@@ -156,14 +184,14 @@ cdef class Lane:
         )
         if cap:
             raise ValueError(over_cap(cap, spec))
-        if self.market is None:
+        if self.market is None and self.wire == NULL:
             fill_venue(&venue, spec["venue"])
             self.paper = paper_new(&venue, self.depth, ORDERS_CAP, 4 * ORDERS_CAP)
             if self.paper == NULL:
                 raise MemoryError("no memory for the paper venue")
 
     def __dealloc__(self):
-        free(self.memory)
+        free(self.block)
         if self.paper != NULL:
             paper_free(self.paper)
 
@@ -202,7 +230,7 @@ cdef class Lane:
         self.stats.measure.start = 2 * self.engine.position.cash
         if self.market is not None:
             self.market.sim.pos = self.engine.position.pos
-        else:
+        elif self.paper != NULL:
             self.paper.pos = self.engine.position.pos
         self.show()
 
@@ -274,6 +302,10 @@ cdef class Lane:
             begun = mono_ns()
         got = self.reader.next_row(self.row)
         if got == READ_ROW:
+            # lines that the feed and the gateway have written, and that this turn will read
+            prefetch_read(&self.reader.page.header.heartbeat_ns)
+            if self.wire != NULL:
+                prefetch_read(&self.wire.command_tail)
             if begun:
                 stages_add(self.stats, STAGE_READ, begun)
             self.have_row = True
@@ -295,15 +327,21 @@ cdef class Lane:
         return self.reader.next_row(row) == READ_ROW
 
     cdef ns_t venue_due(self) noexcept nogil:
+        if self.wire != NULL:
+            return self.now_ns if link_next_report(self.wire) != NULL else NEVER
         return self.market.due() if self.market is not None else paper_due(self.paper)
 
     cdef int venue_report(self, ns_t now, Report *out) noexcept nogil:
+        if self.wire != NULL:
+            return link_take_report(self.wire, out) == LINK_TAKEN
         if self.market is not None:
             return self.market.report(now, out)
         return paper_report(self.paper, now, out)
 
     cdef int venue_command(self, const Command *command) noexcept nogil:
         """Hand a command over; nonzero when the executor has no room for it."""
+        if self.wire != NULL:
+            return link_push_command(self.wire, command) != LINK_TAKEN
         if self.market is not None:
             return self.market.command(command, self.now_ns)
         return paper_command(self.paper, command, self.now_ns)
@@ -371,6 +409,7 @@ cdef class Lane:
     cdef void step(self, Event *event) noexcept nogil:
         """Let the engine take one event, then journal, then act."""
         cdef ns_t begun = 0
+        self.stepped = True
         if self.live:
             event.alive_ns = self.reader.heartbeat()
         elif self.market is not None:
@@ -549,14 +588,14 @@ cdef class Lane:
         event.model = &model
         self.step(&event)
 
-    cdef int on_message(self) noexcept nogil:
+    cdef int on_message(self, ns_t clock) noexcept nogil:
         """Take rows up to the end of a message, then let the engine look.
 
         Return 0, or -1 at the end of the data, or -2 where it is damaged.
         """
         cdef Row row
         cdef Event event
-        cdef ns_t begun = mono_ns()
+        cdef ns_t begun = clock if self.live else mono_ns()
         cdef int got
         memset(&event, 0, sizeof(Event))
         while True:
@@ -610,8 +649,8 @@ cdef class Lane:
             if self.live and not self.have_row and self.peek() == NEVER:
                 # the writer is between two rows of a message: they are there within microseconds
                 while not self.have_row and not self.failure and mono_ns() - begun < REST_NS:
-                    if self.peek() == NEVER:
-                        spin_pause()
+                    self.await_row()
+                    self.peek()
                 if not self.have_row:
                     # it died between them: the book is shown when somebody ends the message
                     return 0
@@ -623,6 +662,17 @@ cdef class Lane:
         if self.book_moved and not self.holed:
             self.on_book(&row, begun)
         return 0
+
+    cdef void await_row(self) noexcept nogil:
+        """Watch the feed's word alone until it changes, or for about a microsecond."""
+        cdef const uint64_t *word = self.feed_word()
+        cdef uint64_t seen = load_relaxed(word)
+        cdef int _
+        for _ in range(GLANCES):
+            # twice the number of a row is its word once it is whole
+            if seen == 2 * (self.reader.next + 1) or load_relaxed(word) != seen:
+                return
+        spin_pause()
 
     cdef void publish(self, const Row *row) noexcept nogil:
         """Show the row to whoever reads the feed in shared memory, received now on their clock."""
@@ -636,10 +686,11 @@ cdef class Lane:
     cdef void on_book(self, const Row *row, ns_t begun) noexcept nogil:
         """Show the engine the ten best levels after a message."""
         cdef Event event
-        cdef ns_t took, sample
+        cdef ns_t ended, took, sample
         cdef bint sampled = stages_due(self.turns)
         memset(&event, 0, sizeof(Event))
-        memset(self.record, 0, sizeof(Record))
+        # its first line: depth_top writes all others
+        memset(self.record, 0, 64)
         self.record.flags = self.book_flags
         self.record.recv_ns = row.recv_ns
         self.record.exch_ns = row.exch_ns
@@ -652,16 +703,19 @@ cdef class Lane:
             stages_add(self.stats, STAGE_BOOK, sample)
         self.book_moved = False
         self.book_flags = 0
+        event.kind = EVENT_RECORD
+        event.time_ns = self.now_ns
+        event.record = self.record
+        self.step(&event)
+        ended = mono_ns()
+        store_release(<uint64_t *> &self.stats.turned_ns, <uint64_t> ended)
+        # what a report would say of money and time waits until the commands are out
         if self.record.bid > 0 and self.record.ask > self.record.bid:
             measure_mid(
                 &self.stats.measure, &self.memory.measure, self.now_ns,
                 self.record.bid + self.record.ask,
             )
-        event.kind = EVENT_RECORD
-        event.time_ns = self.now_ns
-        event.record = self.record
-        self.step(&event)
-        took = mono_ns() - begun
+        took = ended - begun
         hist_add(&self.stats.turn, took)
         if self.out.n_commands > 0:
             hist_add(&self.stats.order_turn, took)
@@ -684,11 +738,69 @@ cdef class Lane:
         if portfolio != NULL:
             self.hold()
         self.stats.state = RUN_TRADING
+        self.stepped = True  # what the start restored has not been looked at
         # the journal's head carries the last life's time; this life has a clock of its own
         self.engine.now_ns = self.engine.alive_ns = 0
         if self.live:
             self.now_ns = now
             self.attach()
+
+    cdef const uint64_t *feed_word(self) noexcept nogil:
+        """Return the word that changes when a feed in shared memory has another row; NULL: no such feed.
+
+        Good until the next look, check or act: an object that was made again is mapped anew.
+        """
+        if self.reader is None:
+            return NULL
+        return &self.reader.page.rows[self.reader.next & (HG_ROWS - 1)].gen
+
+    cdef const uint64_t *told_word(self) noexcept nogil:
+        """Return the word that changes when a gateway has said something; NULL: there is none."""
+        return &self.wire.report_head.value if self.wire != NULL else NULL
+
+    cdef void expect(self) noexcept nogil:
+        """Ask for the lines that a turn of this lane reads first: it is next, and others were before it."""
+        cdef Engine *e = self.engine
+        cdef const Depth *depth = self.depth
+        cdef int64_t n
+        cdef int side
+        ask(e, <const char *> &e.orders - <const char *> e)
+        ask(&e.orders.slot[0], 2 * sizeof(Order))
+        ask(&e.orders.live, 1)
+        ask(&e.freshness, <const char *> &e.fills - <const char *> &e.freshness)
+        ask(&e.now_ns, <const char *> &e.memory - <const char *> &e.now_ns + 256)
+        ask(self.record, sizeof(Record))
+        ask(self.out, 64)
+        ask(&self.out.command[0], 2 * sizeof(Command))
+        ask(&self.out.record[0], 2 * sizeof(JournalRec))
+        ask(depth, 64)
+        for side in range(2):
+            n = depth.n[side] - 10 if depth.n[side] > 10 else 0
+            ask(&depth.px[side][n], 10 * sizeof(px_t))
+            ask(&depth.qty[side][n], 10 * sizeof(px_t))
+        ask(&self.stats.rows, 128)
+        ask(&self.stats.turned_ns, 128)
+        ask(&self.stats.measure, 320)
+        ask(&self.memory.measure.mid[self.memory.measure.n_mids & (MIDS - 1)], 1)
+        if self.source is not None:
+            ask(<const void *> self.source, 384)
+            ask(self.source.lines.data + self.source.lines.at, 128)
+        if self.paper != NULL:
+            ask(self.paper, 512)
+            ask(self.paper.order, 256)
+            ask(self.paper.open[0], 1)
+            ask(self.paper.open[1], 1)
+            ask(&self.paper.report[self.paper.first_report], 128)
+        ask(self.journal, 64)
+        ask(&self.journal.slots[self.journal.written & (self.journal.capacity - 1)], 128)
+
+    cdef void warm(self) noexcept nogil:
+        """Ask for the lines that the next turn will write: the journal's and the link's."""
+        cdef uint64_t i
+        for i in range(2):
+            prefetch(&self.journal.slots[(self.journal.written + i) & (self.journal.capacity - 1)])
+            if self.wire != NULL:
+                prefetch(&self.wire.command[(self.wire.engine.commands + i) % LINK_COMMANDS])
 
     cdef void look(self) noexcept nogil:
         """Find what is due next and when: a row, a report, or the timer."""
@@ -709,15 +821,20 @@ cdef class Lane:
         if self.row_due_ns < self.next_ns:
             self.next_ns = self.row_due_ns
 
-    cdef int check(self) noexcept nogil:
+    cdef int check(self, ns_t clock) noexcept nogil:
         """Obey the operator, begin the drain, notice the end; after every look, due or not.
+
+        `clock` is the host's, looked at a moment ago.
 
         Return an exit code when this lane has ended, else LANE_GOES_ON, or LANE_LOOK when a drain
         began.
         """
         if self.first_ns == 0:
             return 0
-        if self.live and self.have_row and self.row.recv_ns > mono_ns() + SKEW_NS:
+        if (
+            self.live and self.have_row and self.row.recv_ns > clock + SKEW_NS
+            and self.row.recv_ns > mono_ns() + SKEW_NS
+        ):
             self.have_row = False
             self.trouble(READ_GARBAGE)
             return LANE_LOOK
@@ -741,26 +858,48 @@ cdef class Lane:
             return 3
         return LANE_GOES_ON
 
-    cdef void act(self) noexcept nogil:
-        """Take what is due: a report first, then the timer, then a message of the feed."""
+    cdef void act(self, ns_t clock) noexcept nogil:
+        """Take what is due: a report first, then the timer, then a message of the feed.
+
+        `clock` is the host's, looked at a moment ago; only a live lane knows it.
+        """
         cdef int got
+        cdef ns_t since = 0
+        cdef Standing was
+        if self.stepped:
+            self.stepped = False
+            show_standing(self.engine, &self.standing)
+        was = self.standing
+        if self.wire != NULL and self.report_due_ns <= self.next_ns and self.next_ns < clock:
+            self.next_ns = clock  # a gateway's word is heard now, whenever it was written
         if self.next_ns > self.now_ns:
-            self.now_ns = self.next_ns
-            show_time(self.engine, self.now_ns, &self.stats.measure)
+            self.now_ns = since = self.next_ns
         if self.report_due_ns <= self.next_ns:
+            if since:
+                show_time(&was, since, &self.stats.measure)
             self.on_report()
         elif self.timer_ns <= self.next_ns:
+            if since:
+                show_time(&was, since, &self.stats.measure)
             self.on_timer()
         else:
-            self.seen_ns = mono_ns() if self.live else 0
-            got = self.on_message()
+            self.seen_ns = clock
+            got = self.on_message(clock)
+            if since:
+                # no message changes what is held, so the time before it can be counted after it
+                show_time(&was, since, &self.stats.measure)
             if got < 0:
                 self.ended = True
                 if got == -2:
                     self.failure = FAILED_FEED
         self.turns += 1
-        if self.turns & 1023 == 0 or (self.speed_ppm != 0 or self.live) and self.turns & 63 == 0:
+        # a live lane is shown by the loop while nothing is due: a tick does not wait for that
+        if self.turns & 1023 == 0 or self.speed_ppm != 0 and not self.live and self.turns & 63 == 0:
             self.show()
+        self.warm()
+        if self.stepped:
+            self.stepped = False
+            show_standing(self.engine, &self.standing)
 
     cdef int live_orders(self) noexcept nogil:
         return __builtin_popcount(self.engine.orders.live)
@@ -820,7 +959,12 @@ cdef class Lane:
         s.no_prints = s.trades == 0
         if self.paper != NULL:
             s.pessimistic = self.paper.counts.unknown_ahead
-        s.reports_due = self.market.sim.n_report if self.market is not None else self.paper.n_reports
+        if self.wire != NULL:
+            s.reports_due = self.wire.report_head.value - self.wire.report_tail.value
+        else:
+            s.reports_due = (
+                self.market.sim.n_report if self.market is not None else self.paper.n_reports
+            )
         if self.source is not None:
             s.progress = self.source.lines.at
             s.progress_of = self.source.lines.size
@@ -855,7 +999,7 @@ cdef class Lane:
         return [engine_word(self.engine, i, 0, False) for i in range(STATE_WORDS)]
 
     def paper_counts(self):
-        """Return what the paper venue counted, {} with the built-in market."""
+        """Return what the paper venue counted, {} with another executor."""
         return dict(self.paper.counts) if self.paper != NULL else {}
 
 

@@ -14,7 +14,7 @@
 #include "types.h"
 
 #define BOG_STATS_MAGIC 0x736d6174736f6762ULL
-#define BOG_STATS_VERSION 2
+#define BOG_STATS_VERSION 3
 #define BOG_STATS_ORDERS 16 /* both sides of the largest grid */
 #define BOG_STATS_FILLS 16
 #define BOG_STATS_STATES 12 /* enum bog_order_state */
@@ -87,6 +87,7 @@ typedef struct bog_stats {
     uint64_t denied[BOG_VERDICTS];
     uint64_t rejected[16];          /* by enum bog_reject */
     uint64_t progress, progress_of; /* bytes of a recording */
+    bog_ns_t turned_ns; /* CLOCK_MONOTONIC when the last book message was done, commands stored */
 
     bog_hist_t turn;              /* a book message, seen to done */
     bog_hist_t order_turn;        /* a book message that led to commands, seen to commands stored */

@@ -267,7 +267,7 @@ cdef dict stats_dict(Stats *stats):
         ("journal_seq", stats.journal_seq), ("journal_durable", stats.journal_durable),
         ("journal_waits", stats.journal_waits), ("no_prints", stats.no_prints),
         ("pessimistic", stats.pessimistic), ("progress", stats.progress),
-        ("progress_of", stats.progress_of),
+        ("progress_of", stats.progress_of), ("turned_ns", stats.turned_ns),
     ):
         out[name] = value
     measure = &stats.measure

@@ -95,6 +95,6 @@ def page(**changed: Any) -> Page:
         "rejects": 3, "fills": 2,
         "expired": 0, "unknown": 0, "violations": 0, "no_prints": 0, "pessimistic": 0,
         "journal_seq": 90, "journal_durable": 88, "journal_waits": 0,
-        "progress": 0, "progress_of": 0,
+        "progress": 0, "progress_of": 0, "turned_ns": 0,
     }  # fmt: skip
     return Page(**(base | changed))  # type: ignore[typeddict-item]
