@@ -75,7 +75,7 @@ MAY_REACH = {
         for at, name in enumerate(LOOP)
     },
     **dict.fromkeys(DRIVERS, NOUNS | ROOMS | set(STRATEGY) | {"paper", "paper_state", "source"}),
-    "bench": NOUNS | STEP | WORLD,
+    "bench": NOUNS | STEP | WORLD | {"strategy"},
 }
 # each with its reason
 EXCEPTIONS = {
