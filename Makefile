@@ -11,7 +11,7 @@ CORE := bog/_core
 C_FILES := $(wildcard $(CORE)/*.h $(CORE)/sign/*.h tests/fuzz/*.[ch] tests/rig/sign_*.c benchmarks/*.c)
 CYTHON_FILES := $(wildcard $(CORE)/*.pyx) $(wildcard $(CORE)/*.pxd)
 
-.PHONY: help setup run rehearse test check lint cover asan ubsan fuzz fuzzsign signall soak bench bench-compare count compare clean
+.PHONY: help setup run rehearse test check lint cover asan ubsan fuzz fuzzsign signall soak soak-day bench bench-compare peers count compare clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
@@ -51,6 +51,9 @@ soak: setup ## the fault rows at their full counts; goes on where it was stopped
 	@FAULT_REPEATS=$${FAULT_REPEATS:-full} FAULT_KEEP=var/soak FAULT_TABLE=docs/soak.md \
 		$(PYTEST) tests/fault -n 2 --timeout 0 $(ARGS)
 
+soak-day: setup ## a day of the built-in market and a day of a recording, as fast as possible
+	@$(PY) -m tests.rig.day $(ARGS)
+
 fuzz: ## ten million damaged and generated frames through the parser, under both sanitizers
 	@tools/fuzz.sh $(ARGS)
 
@@ -59,6 +62,9 @@ bench: setup ## every figure of speed: a table, and --json FILE; fails only beyo
 
 bench-compare: ## two files of `make bench ARGS="--json FILE"`: A=one.json B=other.json
 	@PYTHONPATH=. $(PY) benchmarks/compare_runs.py $(A) $(B)
+
+peers: setup ## the same turns in bog, hftbacktest and NautilusTrader, each in its own environment
+	@PYTHONPATH=benchmarks $(PY) benchmarks/peers/run.py $(ARGS)
 
 count: setup ## exact instructions a turn, by callgrind
 	@$(PY) benchmarks/count.py $(ARGS)

@@ -37,12 +37,13 @@ BUILDS = {
 # the step is one function where these compile it: what is seldom done says so itself (apart.h)
 HOT = {"engine", "lane", "bench"}
 WHOLE = [
-    f"--param={name}"
-    for name in (
-        "max-inline-insns-single=1000", "max-inline-insns-auto=200", "large-function-growth=2000",
-        "inline-unit-growth=200",
-    )
-]  # fmt: skip
+    # joins neighboring fields to vectors, only to take them apart again
+    "-fno-tree-slp-vectorize",
+    "--param=max-inline-insns-single=1000",
+    "--param=max-inline-insns-auto=200",
+    "--param=large-function-growth=2000",
+    "--param=inline-unit-growth=200",
+]
 CAPS = {"none": [], "conservative": [("BOG_CAPS_CONSERVATIVE", "1")]}
 
 build = os.environ.get("BOG_BUILD", "release")

@@ -160,6 +160,8 @@ SCENARIOS = [
     Scenario("requote both, touch only", lambda: quoting(touch), books(10_005, 10_000, touch), 2),
     Scenario("hold, with a shift", holding, books(10_001, 10_000), 0),
     Scenario("requote both, with a shift", holding, books(10_005, 10_000), 2),
+    # too far for what the last decision found: the long way of a turn
+    Scenario("requote both, a jump", lambda: quoting(half_ppm=5000), books(10_050, 10_000), 2),
     Scenario("place both", fresh, again(show), 2),
     Scenario("fill, and quote again", quoting, again(fill), 1),
     Scenario("cancel proven", paused_with_cancels, again(canceled), 0),

@@ -9,6 +9,7 @@ belongs to a machine and its neighbors.
 
 import argparse
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -17,7 +18,13 @@ from pathlib import Path
 from typing import Any
 
 import blocks
+import crossing
 import host
+import markets
+import start
+import wire
+
+from bog._core.bench import SIZES
 
 ROOT = Path(__file__).resolve().parents[1]
 Section = Callable[[argparse.Namespace, dict[str, Any]], int]
@@ -81,7 +88,132 @@ def say_rooms(given: argparse.Namespace, report: dict[str, Any]) -> int:
     return code
 
 
-SECTIONS: dict[str, Section] = {"blocks": say_blocks, "rooms": say_rooms}
+def say_crossing(_given: argparse.Namespace, report: dict[str, Any]) -> int:
+    """From the feed's core to the engine's and back."""
+    report["crossing"] = found = crossing.collect(report["ticks_per_ns"])
+    if not found:
+        print("\nOne core: nothing can cross to another one")
+        return 0
+    print(
+        "\nFrom the feed's core to the engine's and back: latency, ns and round trips of one word\n"
+        f"{'message':16}{'':12}{'p50':>8}{'p99':>8}{'p99.9':>9}{'p50':>9}{'p99':>7}  targets"
+    )
+    for name, one in found.items():
+        cells = "".join(
+            f"{one['round trip'][q]:{w}.0f}" for q, w in (("p50", 8), ("p99", 8), ("p99.9", 9))
+        )
+        print(f"{name:16}{'round trip':12}{cells}")
+        for part in ("published", "stored", "seen"):
+            if part not in one:
+                continue
+            cells = "".join(
+                f"{one[part][q]:{w}.0f}" for q, w in (("p50", 8), ("p99", 8), ("p99.9", 9))
+            )
+            cells += f"{one[part]['p50 trips']:9.2f}{one[part]['p99 trips']:7.2f}"
+            if part in crossing.TARGETS and name == crossing.CASES[0].name:
+                low, high = crossing.TARGETS[part]
+                cells += f"  {low} {high}"
+            print(f"{'':16}{part:12}{cells}")
+        far = f", {one['far']} windows taken anew: the cores were far apart" if one["far"] else ""
+        print(f"{'':16}{one['messages']} messages{far}")
+        if not one["near"]:
+            print(f"{'':16}the cores stayed FAR apart: these figures are not comparable")
+    return 0
+
+
+def say_guide(_given: argparse.Namespace, report: dict[str, Any]) -> int:
+    """The operations guide's rows under its names."""
+    if "crossing" not in report:
+        report["crossing"] = crossing.collect(report["ticks_per_ns"])
+    rows: dict[str, Any] = {}
+    samples = report["crossing"][crossing.CASES[0].name]["samples"] if report["crossing"] else {}
+    print(
+        "\nBy the operations guide's names: the lane's own samples of a requote, latency, ns\n"
+        f"{'component':28}{'p50':>8}{'p99':>8}{'samples':>9}  target"
+    )
+    for name, part, target in (
+        ("Huginn read", "read", 150), ("Strategy calc", "strategy", 50),
+        ("Risk validation", "risk", 50), ("Orderbook sync", "book", 50),
+        ("Tick-to-trade", "order_turn", 1000),
+    ):  # fmt: skip
+        if not samples:
+            print(f"{name:28}{'-':>8}{'-':>8}{'-':>9}  < {target}")
+            continue
+        rows[name] = {"p50": at(samples[part], 0.5), "p99": at(samples[part], 0.99)}
+        n = sum(samples[part].values())
+        print(f"{name:28}{rows[name]['p50']:8}{rows[name]['p99']:8}{n:9}  < {target}")
+    hot = SIZES["lane"] + SIZES["short ring"]
+    sizes = {
+        "OrderBook (L2)": SIZES["book"], "Position": SIZES["position"], "Signal": SIZES["signal"],
+        "Total working set": hot,
+    }  # fmt: skip
+    report["guide"] = {"latency_ns": rows, "bytes": sizes | SIZES}
+    print(f"{'size':28}{'bytes':>8}")
+    for name, size in sizes.items():
+        print(f"{name:28}{size:8}{'  < 10 MB' if name == 'Total working set' else ''}")
+    others = (
+        f"{name} {size}"
+        for name, size in SIZES.items()
+        if name not in ("book", "position", "signal")
+    )
+    print(f"of which, or beside it: {', '.join(others)}")
+    return 0
+
+
+def at(samples: dict[int, int], share: float) -> int:
+    """Return the floor of the bucket in which this share of the samples is reached."""
+    rank, seen = share * sum(samples.values()), 0
+    for floor, n in sorted(samples.items()):
+        seen += n
+        if seen >= rank:
+            return floor
+    return 0
+
+
+def say_markets(_given: argparse.Namespace, report: dict[str, Any]) -> int:
+    """One thread with more and more markets."""
+    report["markets"] = found = markets.collect()
+    print(
+        "\nOne thread, many markets: time of the thread a message, lowest of"
+        f" {markets.ROUNDS} rounds\n{'message':16}"
+        + "".join(f"{f'{n} markets':>21}" for n in markets.COUNTS)
+        + f"  at most {markets.MOST} x"
+    )
+    for name, by_count in found.items():
+        one = next(iter(by_count.values()))
+        cells = (f"{ns:.0f} ns {ns / one:.2f} x" for ns in by_count.values())
+        print(f"{name:16}" + "".join(f"{cell:>21}" for cell in cells))
+    return 0
+
+
+def say_wire(_given: argparse.Namespace, report: dict[str, Any]) -> int:
+    """From a socket to a command."""
+    if len(os.sched_getaffinity(0)) < 2:
+        print("\nOne core: a feed and an engine that spins do not fit on it")
+        return 0
+    report["wire"] = found = wire.measure()
+    print(
+        "\nFrom a frame given to a local socket to the command stored: bog-feed, ring, engine; latency\n"
+        f"requote both: p50 {found['p50'] / 1e3:.1f} us, p99 {found['p99'] / 1e3:.1f} us,"
+        f" {wire.MESSAGES} frames"
+    )
+    return 0
+
+
+def say_start(_given: argparse.Namespace, report: dict[str, Any]) -> int:
+    """How soon bog-live quotes, and what it holds."""
+    report["start"] = found = start.measure()
+    print(f"\nThe start of bog-live, best of {start.ROUNDS}, without its warm-up")
+    for name, value in found.items():
+        unit, target = ("MB" if name in start.MEMORY else "s"), start.TARGETS.get(name)
+        print(f"{name:28}{value:8.3f} {unit}" + (f"  target {target:g}" if target else ""))
+    return 0
+
+
+SECTIONS: dict[str, Section] = {
+    "blocks": say_blocks, "crossing": say_crossing, "guide": say_guide, "markets": say_markets,
+    "wire": say_wire, "start": say_start, "rooms": say_rooms,
+}  # fmt: skip
 
 
 def main() -> int:

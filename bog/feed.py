@@ -17,7 +17,7 @@ from bog._core.source import Source, open_source
 from bog._core.stats import name_process
 from bog.errors import BogError, ConfigError, DataError, UsageError
 from bog.outlet import Outlets, say
-from bog.plan import LIGHTER, Plan, check, replay_path
+from bog.plan import LIGHTER, LOOP, Plan, check, replay_path
 from bog.settings import Settings
 
 SLICE_NS = 100_000_000  # between two looks at signals and the clock of the status line
@@ -60,6 +60,8 @@ def open_market(plan: Plan, settings: Settings, order: int) -> tuple[Source | Ma
             raise UsageError(f"--source sim: {error}") from None
         return sim, price, size
     recording = open_recording(path, market, plan, settings)
+    if plan.source.startswith(LOOP):
+        recording.loop()
     price_of, size_of = recording.price_decimals, recording.size_decimals
     if known is not None:
         price_of = known.price_decimals if price_of is None else price_of

@@ -81,9 +81,10 @@ def _switch(value: object) -> bool:
 
 def _source(value: str) -> str:
     named = value in ("sim", "huginn", "lighter")
-    if named or (value.startswith("replay:") and value != "replay:"):
+    kind, _, path = value.partition(":")
+    if named or (kind in ("replay", "loop") and path):
         return value
-    raise ValueError("want sim, huginn, lighter or replay:FILE")
+    raise ValueError("want sim, huginn, lighter, replay:FILE or loop:FILE")
 
 
 def _speed(value: object) -> str:

@@ -9,6 +9,7 @@ from bog._core.shm import PREFIX
 from bog.errors import UsageError
 
 REPLAY = "replay:"
+LOOP = "loop:"
 LIGHTER = "lighter"
 FASTEST = "max"
 SPEED_MOST = 1_000_000
@@ -19,7 +20,7 @@ class Plan:
     """What one feed process does, as its command line says it."""
 
     markets: tuple[int, ...]
-    source: str  # "sim", "replay:FILE" or "lighter"
+    source: str  # "sim", "replay:FILE", "loop:FILE" or "lighter"
     speed: tuple[int, int]  # numerator and denominator; (0, 1) is as fast as possible
     directory: str
     prefix: str = PREFIX
@@ -60,11 +61,12 @@ def replay_path(plan: Plan, market: int) -> str | None:
 
     UsageError for a source that does not exist.
     """
-    if plan.source.startswith(REPLAY) and len(plan.source) > len(REPLAY):
-        return file_of(plan.source.removeprefix(REPLAY), market)
+    for prefix in (REPLAY, LOOP):
+        if plan.source.startswith(prefix) and plan.source != prefix:
+            return file_of(plan.source.removeprefix(prefix), market)
     if plan.source in ("sim", LIGHTER):
         return None
-    raise UsageError(f"--source {plan.source!r} is not sim, replay:FILE or lighter")
+    raise UsageError(f"--source {plan.source!r} is not sim, replay:FILE, loop:FILE or lighter")
 
 
 def file_of(text: str, market: int) -> str:

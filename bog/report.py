@@ -13,9 +13,10 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, TypedDict
 
-from bog import facts
+from bog import facts, host
 from bog.errors import BogError
 from bog.facts import About, Latency, Markout, Page
+from bog.host import Granted
 from bog.units import half_text, plain, text
 
 SIDES = ("bid", "ask")
@@ -31,6 +32,8 @@ class RunResult(TypedDict):
     open_orders: int  # not proven dead at the end
     wall_sec: float  # how long the run took
     journal: str  # path of the run's file
+    host: Granted  # at the end
+    refused: list[str]  # what was asked of the host and not granted, or lost
 
 
 def build(result: RunResult) -> dict[str, Any]:
@@ -43,6 +46,7 @@ def build(result: RunResult) -> dict[str, Any]:
     return {
         "about": about,
         "labels": labels(about, page),
+        "host": result["host"] | {"refused": result["refused"]},
         "run": {
             "number": page["run"],
             "ended": result["ended"],
@@ -273,6 +277,8 @@ def table(report: dict[str, Any]) -> str:
         ("account", f"tier {a['tier']}: maker {a['maker_ppm']} ppm, taker {a['taker_ppm']} ppm"),
         ("fill model", f"{a['fill_model']}; latency in ms: {ms}"),
         ("strategy", f"{a['strategy']}, config {a['config_hash'][:12]}, version {a['version']}"),
+        ("host", host.words(report["host"])),
+        *(("remark", remark) for remark in report["host"]["refused"]),
         *(("note", label) for label in report["labels"]),
         ("", ""),
         ("fills", f"{f['count']}: {_words(f['by_side'])}; {_words(f['by_reason'])}"),

@@ -11,7 +11,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import resource
 import sys
 import time
 from typing import Any
@@ -20,7 +19,7 @@ from bog._core.huginn import FeedState
 from bog._core.journal import JournalFile
 from bog._core.lane import Lane
 from bog._core.link import Link
-from bog._core.loop import Session, follow_parent, lock_memory
+from bog._core.loop import Session, follow_parent
 from bog._core.market import Market
 from bog._core.publisher import Publisher
 from bog._core.reader import Reader
@@ -30,6 +29,7 @@ from bog._core.stats import StatsPage, name_process
 from bog._core.types import StateWord
 from bog.errors import BogError, ConfigError, DataError, FeedError
 from bog.facts import halt_name
+from bog.host import Host
 from bog.recovery import Recovered, recover, resting_of
 from bog.spec import DEX, LIVE, PAPER, ProcessSpec, Spec, raw_market
 
@@ -62,15 +62,19 @@ def open_market(spec: Spec) -> Market:
 
 def open_recording(spec: Spec) -> Source:
     """Return the recording, read at the scale of its own or of the configured market."""
+    feed = spec["feed"]
     try:
-        return open_source(
-            spec["feed"]["path"],
+        recording = open_source(
+            feed["path"],
             spec["market"],
             price_decimals=spec["price_decimals"],
             size_decimals=spec["size_decimals"],
         )
     except (OSError, ValueError) as error:
-        raise DataError(f"replay:{spec['feed']['path']}: {error}") from None
+        raise DataError(f"{'loop' if feed['loop'] else 'replay'}:{feed['path']}: {error}") from None
+    if feed["loop"]:
+        recording.loop()
+    return recording
 
 
 def open_reader(spec: Spec) -> Reader:
@@ -189,27 +193,6 @@ def check_mode(spec: Spec, recovered: Recovered) -> None:
         )
 
 
-def settle(spec: Spec) -> list[str]:
-    """Pin and lock as asked; return what the host refused, or raise when it must not (host.strict)."""
-    refused = []
-    if spec["cpu"] >= 0:
-        try:
-            os.sched_setaffinity(0, {spec["cpu"]})
-        except OSError as error:
-            allowed = ", ".join(map(str, sorted(os.sched_getaffinity(0))))
-            why = f"--cpu {spec['cpu']}: {error.strerror}: want one of {allowed}"
-            if spec["strict"] or spec["cpu"] >= (os.cpu_count() or 1):
-                raise ConfigError(why) from None
-            refused.append(f"not pinned, {why}")
-    if not lock_memory():
-        soft, _ = resource.getrlimit(resource.RLIMIT_MEMLOCK)
-        why = f"memory is not locked: RLIMIT_MEMLOCK is {soft} bytes, want unlimited (ulimit -l)"
-        if spec["strict"]:
-            raise ConfigError(f"host.strict = true: {why}, or host.strict = false")
-        refused.append(why)
-    return refused
-
-
 def serve(process: ProcessSpec, say: Any) -> int:
     """Run the lanes to their end and return the worst exit code; `say` takes one dict a line."""
     spec = process["lanes"][0]
@@ -219,7 +202,8 @@ def serve(process: ProcessSpec, say: Any) -> int:
     follow_parent()
     if os.getppid() != spec["parent"]:
         raise BogError(f"bog-live, process {spec['parent']}, died before the engine began")
-    refused = settle(spec)
+    host = Host(spec)
+    host.settle()
     lanes, journals, feeds = [], [], []
     for one, page in zip(process["lanes"], pages, strict=True):
         lane, journal, recovered, feed = prepare(one, page)
@@ -245,13 +229,23 @@ def serve(process: ProcessSpec, say: Any) -> int:
                 "silent": _silence(feed, one) if isinstance(feed, Reader) else "",
             }
         )
-    lock_memory()  # what the start allocated, too
     try:
-        session = Session(lanes, spec["speed_ppm"], spec["spin"], process["portfolio_limit"])
+        session = Session(
+            lanes, spec["speed_ppm"], host.pinned, process["portfolio_limit"], host.realtime
+        )
     except ValueError as error:
         raise ConfigError(str(error)) from None
-    say({"event": "begins", "refused": refused})
+    host.begin()
+    say(
+        {
+            "event": "begins",
+            "refused": host.refused,
+            "host": host.granted(),
+            "faults_before": host.faults_before,
+        }
+    )
     worst = int(session.run())
+    granted = host.granted()
     for i, code in enumerate(session.codes()):
         sealed = journals[i].close()
         failed = lanes[i].failed()
@@ -265,6 +259,7 @@ def serve(process: ProcessSpec, say: Any) -> int:
                 "words": lanes[i].words(),
                 "paper": lanes[i].paper_counts(),
                 "feed": _feed_facts(feeds[i]),
+                "host": granted,
             }
         )
     return worst

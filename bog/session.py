@@ -9,12 +9,13 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from bog import arming, child_feed, config, control, gateway, log, report, supervise
+from bog import arming, child_feed, config, control, gateway, host, log, report, supervise
 from bog._core.types import Level
 from bog.endpoint import Endpoint
 from bog.errors import BogError, ConfigError, OrdersOpenError, UsageError
 from bog.facts import About
 from bog.glance import Rates, Traded
+from bog.host import Granted
 from bog.launch import Child
 from bog.out import tell
 from bog.settings import Settings
@@ -76,6 +77,8 @@ def session(values: dict[str, Any], flags: config.Tree, name: str, child: Child)
         arming.consume(
             values["arm"], settings, list(values["market"]), supervise.build_id(), time.time_ns()
         )
+    # the engine's process is there already, the feed is not: it stays off the hot core, too
+    host.stand_back(-1 if values["cpu"] is None else values["cpu"], os.sched_getaffinity(0))
     with child_feed.embedded(settings, values["market"]):
         return trade(settings, values, name, child)
 
@@ -116,7 +119,7 @@ def trade(settings: Settings, values: dict[str, Any], name: str, child: Child) -
         engine.wait_ready()
         engine.refused += endpoint.refused
         for lane in engine.lanes:
-            say_start(lane.ready, abouts[lane.market])
+            say_start(lane.ready, abouts[lane.market], engine.granted)
         for remark in supervise.remarks(engine):
             tell(remark, sys.stderr)
             log.emit("WARNING", "host", remark)
@@ -139,7 +142,7 @@ def trade(settings: Settings, values: dict[str, Any], name: str, child: Child) -
 
             worst = engine.follow(show, speakers)
             show(last=True)
-        results = [result_of(lane, abouts[lane.market], began) for lane in engine.lanes]
+        results = [result_of(engine, lane, abouts[lane.market], began) for lane in engine.lanes]
         if executor is not None:
             unproven = executor.end()
     except BogError as error:
@@ -190,7 +193,7 @@ def desk_of(
     return control.Desk(
         lane.page,
         lambda: status(
-            lane.page, about, lane.ready, supervise.remarks(engine),
+            lane.page, about, lane.ready, engine.host(), supervise.remarks(engine),
             executor.status() if executor is not None else None,
         ),
     )  # fmt: skip
@@ -207,9 +210,9 @@ def traded_of(
     )  # fmt: skip
 
 
-def say_start(ready: dict[str, Any], about: About) -> None:
+def say_start(ready: dict[str, Any], about: About, granted: Granted | None) -> None:
     """Say on the terminal and in the log what one market's start found and did."""
-    tell(supervise.welcome(ready, about), sys.stderr)
+    tell(supervise.welcome(ready, about, granted), sys.stderr)
     log.emit("INFO", "start", "bog-live started", market=about["market"], feed=about["feed"],
              mode=about["mode"], symbol=about["symbol"], strategy=about["strategy"], tier=about["tier"],
              seed=about["seed"], config_hash=about["config_hash"], version=about["version"],
@@ -232,9 +235,13 @@ def state_of(lane: supervise.Lane, about: About, level: int, began: float) -> St
     )
 
 
-def result_of(lane: supervise.Lane, about: About, began: float) -> report.RunResult:
+def result_of(
+    engine: supervise.Engine, lane: supervise.Lane, about: About, began: float
+) -> report.RunResult:
     """Return all that one market's report is made from."""
     page: Any = lane.page.snapshot()
+    granted = engine.host()
+    assert granted is not None  # it has traded
     return report.RunResult(
         about=about,
         page=page,
@@ -243,4 +250,6 @@ def result_of(lane: supervise.Lane, about: About, began: float) -> report.RunRes
         open_orders=len(page["orders"]),
         wall_sec=time.monotonic() - began,
         journal=lane.ready["journal"],
+        host=granted,
+        refused=engine.refused,
     )

@@ -32,6 +32,7 @@ class FeedSpec(TypedDict):
     start_ns: int
     script: str
     path: str
+    loop: bool  # a recording begins anew where it ends
     directory: str
     publish: bool
 
@@ -50,9 +51,9 @@ class Spec(TypedDict):
     feed: FeedSpec
     speed_ppm: int  # 1_000_000 is real time, 0 as fast as possible
     duration_ns: int  # of the feed's clock; 0: until the feed ends or someone says so
-    spin: bool
     cpu: int  # -1: wherever the kernel likes
-    strict: bool  # refuse a host that does not pin or lock, instead of saying so
+    realtime: bool  # before all that is not real time
+    strict: bool  # refuse a host that does not give what was asked, instead of saying so
     mode: int
     journal: str
     rotate: int  # records of one journal file
@@ -71,7 +72,7 @@ class Spec(TypedDict):
 class ProcessSpec(TypedDict):
     """What an engine process is told: its lanes in their order, and the limit over all of them."""
 
-    lanes: list[Spec]  # pace, cpu and parent are the same in each
+    lanes: list[Spec]  # pace, host and parent are the same in each
     portfolio_limit: int  # quanta of the lane with the most decimals; 0: none
 
 
@@ -124,6 +125,8 @@ def spec_of(
     scale = settings.market(market)
     source = settings.feed.source
     kind, _, path = source.partition(":")
+    loop = kind == "loop"
+    kind = "replay" if loop else kind
     speed_ppm = settings.speed_ppm()
     real_time = kind == "sim" and speed_ppm == 1_000_000
     limits, strategy = settings.limits(market), settings.strategy_params(market)
@@ -131,8 +134,9 @@ def spec_of(
         settings.refuse(
             "feed.source", "want huginn or lighter: live trading needs the venue's book"
         )
-    if kind == "sim" and speed_ppm == 0 and not values["duration"]:
-        raise UsageError("--speed max on the built-in market never ends: give a --duration")
+    if (kind == "sim" or loop) and speed_ppm == 0 and not values["duration"]:
+        what = "a recording looped" if loop else "the built-in market"
+        raise UsageError(f"--speed max on {what} never ends: give a --duration")
     return Spec(
         market=market,
         symbol=scale.symbol,
@@ -150,13 +154,14 @@ def spec_of(
             start_ns=now_ns // 10**9 * 10**9 if real_time else SIM_START_NS,
             script=Path(values["script"]).read_text() if values["script"] else "",
             path=path,
+            loop=loop,
             directory=settings.feed.directory,
             publish=kind in ("sim", "replay") and speed_ppm > 0 and not values["no_publish"],
         ),
         speed_ppm=speed_ppm,
         duration_ns=to_ns(values["duration"]) if values["duration"] else 0,
-        spin=values["cpu"] is not None,
         cpu=-1 if values["cpu"] is None else values["cpu"],
+        realtime=values["realtime"],
         strict=settings.host.strict,
         mode=LIVE if live else PAPER,
         journal=journal_of(settings),
@@ -179,7 +184,10 @@ def spec_of(
 def about_of(settings: Settings, spec: Spec) -> About:
     """Return what a result depends on, for screen and report."""
     feed, venue = spec["feed"], spec["venue"]
-    names = {"sim": f"sim {feed['preset']}", "replay": f"replay {feed['path']}"}
+    names = {
+        "sim": f"sim {feed['preset']}",
+        "replay": f"{'loop' if feed['loop'] else 'replay'} {feed['path']}",
+    }
     return About(
         symbol=spec["symbol"],
         market=spec["market"],

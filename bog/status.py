@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 from typing import Any, cast
 
-from bog import facts
+from bog import facts, host
 from bog._core.stats import RunState, StatsPage
 from bog.facts import About, Page
+from bog.host import Granted
 from bog.units import half_text, text
 
 Status = dict[str, Any]
@@ -17,13 +18,15 @@ def status(
     page: StatsPage,
     about: About,
     ready: dict[str, Any],
+    granted: Granted | None,
     remarks: list[str],
     gateway: dict[str, Any] | None = None,
 ) -> Status:
     """Return the state of one market: prices, sizes and money as exact decimals in text.
 
-    `ready` is what the engine said when it was, empty before; `remarks` are for people: what the
-    host refused, what was dropped. `gateway` is what is known of it, None on paper.
+    `ready` is what the engine said when it was, empty before; `granted` what its host gave it, None
+    before; `remarks` are for people: what the host refused, what was dropped. `gateway` is what is
+    known of it, None on paper.
     """
     now = cast(Page, page.snapshot())
     px, qty = about["price_decimals"], about["size_decimals"]
@@ -84,6 +87,7 @@ def status(
         "journal": ready.get("journal", ""),
         "journal_written": now["journal_seq"],
         "journal_durable": now["journal_durable"],
+        "host": granted,
         "remarks": remarks,
     }
 
@@ -114,6 +118,7 @@ def table(status: Status) -> str:
         ("refused", _counts(status["refused"] | status["rejected"])),
         ("journal", f"{status['journal']}, {status['journal_durable']} of"
                     f" {status['journal_written']} records on disk"),
+        *((("host", host.words(status["host"])),) if status["host"] else ()),
         *(("remark", remark) for remark in status["remarks"]),
     ]  # fmt: skip
     return "\n".join(f"{name:<12}{value}" for name, value in rows)

@@ -19,13 +19,14 @@ from pathlib import Path
 from typing import IO, Any
 
 import bog
-from bog import facts, log, out
+from bog import facts, host, log, out
 from bog._core.journal import file_name
 from bog._core.link import Link
 from bog._core.stats import StatsPage, name_process
 from bog._core.types import Level
 from bog.errors import BogError, ConfigError, DataError, JournalDamaged, UsageError
 from bog.facts import About
+from bog.host import Granted
 from bog.launch import Child
 from bog.recovery import NAMES, RECORD
 from bog.speaker import JournalSpeaker
@@ -144,6 +145,9 @@ class Engine:
         self.page.install_signals(whole=True)
         self.begins = False
         self.refused: list[str] = []  # what the host did not grant
+        self.granted: Granted | None = None  # what it did, as of the last look
+        self.faults_before = 0
+        self.realtime = False
         self.child = child
         assert self.child.stdin is not None and self.child.stdout is not None
         with contextlib.suppress(BrokenPipeError):  # it died: wait_ready says so
@@ -164,12 +168,15 @@ class Engine:
                 raise ERRORS.get(line["code"], BogError)(line["message"])
             if line["event"] == "begins":
                 self.begins, self.refused = True, line["refused"]
+                self.granted, self.faults_before = line["host"], line["faults_before"]
+                self.realtime = self.granted["policy"] in host.REALTIME
                 continue
             lane = next(lane for lane in self.lanes if lane.market == line["market"])
             if line["event"] == "ready":
                 lane.ready = line
             else:
                 lane.done = line
+                self.granted = line["host"]
 
     def wait_ready(self) -> None:
         """Return when every lane has recovered and is about to trade."""
@@ -191,6 +198,23 @@ class Engine:
         code = self.child.returncode
         return f"by signal {signal.Signals(-code).name}" if code < 0 else f"with exit code {code}"
 
+    def host(self) -> Granted | None:
+        """Return what the host gives the engine now, or gave it at its end; None before it begins."""
+        if self.granted and not any(lane.done for lane in self.lanes):
+            with contextlib.suppress(OSError):  # it died: what it had last stands
+                self.granted = host.granted(
+                    self.child.pid, self.granted["idle"], self.faults_before
+                )
+        return self.granted
+
+    def look_at_host(self) -> None:
+        """Say once when the hot thread has lost real time: it ran too long without a rest."""
+        granted = self.host() if self.realtime else None
+        if granted and granted["policy"] not in host.REALTIME:
+            self.realtime = False
+            self.refused.append(host.LOST)
+            log.emit("WARNING", "host", host.LOST)
+
     def follow(self, watch: Callable[[], None], speakers: dict[int, JournalSpeaker]) -> int:
         """Show and log until every lane has ended; return the worst exit code."""
         tails = {lane.market: JournalTail(lane.ready["journal"]) for lane in self.lanes}
@@ -199,6 +223,7 @@ class Engine:
             while True:
                 over = self.child.poll() is not None
                 self.listen()
+                self.look_at_host()
                 for market, tail in tails.items():
                     for record in tail.records():
                         if market in speakers:
@@ -253,12 +278,13 @@ def remarks(engine: Engine) -> list[str]:
     return lines
 
 
-def welcome(ready: dict[str, Any], about: About) -> str:
+def welcome(ready: dict[str, Any], about: About, granted: Granted | None) -> str:
     """Return what the start found and did, a line each."""
     lines = [
         f"market {about['market']} {about['symbol']}, {about['feed']}, {about['strategy']},"
         f" tier {about['tier']}, fill model {about['fill_model']}",
         f"journal {ready['journal']}",
+        *([f"host {host.words(granted)}"] if granted else []),
     ]
     if ready["recovered_run"]:
         position = text(ready["position"], about["size_decimals"])

@@ -5,7 +5,10 @@
 #ifndef BOG_APART_H
 #define BOG_APART_H
 
+#include <stdint.h>
+
 #define BOG_APART_VOID __attribute__((noinline)) void
+#define BOG_APART_PX __attribute__((noinline)) int64_t
 #define BOG_APART_INT __attribute__((noinline)) int
 
 #endif

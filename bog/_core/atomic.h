@@ -46,6 +46,12 @@ static inline void bog_prefetch(void *line)
     __builtin_prefetch(line, 1);
 }
 
+/* Ask for a cache line that will be read soon. */
+static inline void bog_prefetch_read(const void *line)
+{
+    __builtin_prefetch(line, 0);
+}
+
 /* Tell the processor that this is a spin. */
 static inline void bog_pause(void)
 {

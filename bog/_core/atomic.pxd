@@ -10,4 +10,5 @@ cdef extern from "atomic.h" nogil:
     void fence_acquire "bog_fence_acquire"()
     void fence_release "bog_fence_release"()
     void prefetch "bog_prefetch"(void *line)
+    void prefetch_read "bog_prefetch_read"(const void *line)
     void pause "bog_pause"()

@@ -10,19 +10,14 @@
 #include "clock.h"
 #include "types.h"
 
-#define BOG_MEETING_SLOTS 256 /* commands on their way, as many as a sender may be behind */
-
 /*
- * Where two processes meet: each word and each command has a cache line of its own.
+ * Where two processes throw a word to each other: each has a cache line of its own.
  *
- * Owner: the feed's process writes `ping`, the engine's process all else.
+ * Owner: the feed's process writes `ping`, the engine's process `pong`.
  */
 typedef struct bog_meeting {
     alignas(BOG_CACHE_LINE) uint64_t ping;
     alignas(BOG_CACHE_LINE) uint64_t pong;
-    alignas(BOG_CACHE_LINE) uint64_t turns;   /* done so far; written after `stamp` */
-    uint64_t stamp;                           /* when the last command of the turn was stored */
-    bog_command_t command[BOG_MEETING_SLOTS]; /* `seq`, stored last, counts from 1 */
 } bog_meeting_t;
 
 /* Return the processor's time stamp once everything before has been done; the same on all cores. */

@@ -1,15 +1,16 @@
 from collections.abc import Sequence
 from typing import Any, final
 
-from bog._core.journal import JournalFile
+from bog._core.link import Link
 from bog._core.publisher import Publisher
-from bog._core.reader import Reader
+from bog._core.stats import StatsPage
 
 _Levels = Sequence[tuple[int, int]]
 _Book = tuple[_Levels, _Levels]
 _Rows = Sequence[tuple[int, int, int]]
 
 MEETING_BYTES: int
+SIZES: dict[str, int]
 
 def ticks() -> int: ...
 
@@ -33,24 +34,16 @@ class Meeting:
     def __new__(cls, page: Any) -> Meeting: ...
     def ping(self, out: Any, patience_ns: int = 2_000_000_000) -> None: ...
     def pong(self, n: int, patience_ns: int = 2_000_000_000) -> None: ...
-    def publish(
-        self,
-        publisher: Publisher,
-        even: _Rows,
-        odd: _Rows,
-        out: Any,
-        *,
-        commands: int,
-        spacing: int,
-        journal: Any = None,
-        records: int = 0,
-        patience_ns: int = 2_000_000_000,
-    ) -> None: ...
-    def trade(
-        self,
-        reader: Reader,
-        file: JournalFile,
-        image: bytes,
-        n: int,
-        patience_ns: int = 2_000_000_000,
-    ) -> tuple[int, int]: ...
+
+def cross(
+    publisher: Publisher,
+    link: Link,
+    page: StatsPage,
+    even: _Rows,
+    odd: _Rows,
+    out: Any,
+    *,
+    commands: int,
+    spacing_ns: int,
+    patience_ns: int = 2_000_000_000,
+) -> None: ...

@@ -14,30 +14,30 @@ from bog._core.clock cimport mono_ns
 from bog._core.crc32c cimport crc32c_pick
 from bog._core.engine cimport engine_step
 from bog._core.engine_state cimport EVENT_RECORD, EVENT_REPORT, Engine, Event, Out
-from bog._core.huginn cimport READ_NOTHING, READ_ROW
-from bog._core.journal cimport Journal, JournalFile, Segment, journal_append
+from bog._core.huginn cimport HG_RECORDS
+from bog._core.journal cimport Journal, Segment, journal_append_all
+from bog._core.link cimport LINK_NOTHING, LINK_TAKEN, Link, link_push_report, link_take_command
 from bog._core.memory cimport lines
 from bog._core.publisher cimport Publisher
-from bog._core.reader cimport Reader
 from bog._core.record cimport level_set
+from bog._core.stats cimport StatsPage
+from bog._core.strategy cimport Quote
 from bog._core.types cimport (
     CMD_AMEND, CMD_CANCEL, CMD_PLACE, DEPTH, REC_BOOK, REP_ACK, REP_AMENDED, REP_CANCELED, VERDICTS,
-    Command, JournalRec, Record, Report, Row, ns_t,
+    Command, JournalRec, Order, Position, Record, Report, Row, ns_t,
 )
 
 cdef extern from "bench.h" nogil:
-    enum: MEETING_SLOTS "BOG_MEETING_SLOTS"
-
     ctypedef struct MeetingPage "bog_meeting_t":
         uint64_t ping
         uint64_t pong
-        uint64_t turns
-        uint64_t stamp
-        Command command[256]
 
     uint64_t ticks_done "bog_ticks"()
     uint64_t ticks_now "bog_ticks_now"()
     uint64_t reference "bog_reference"(uint64_t y, int64_t n)
+
+cdef extern from "lane.h" nogil:
+    enum: LANE_BYTES "sizeof(bog_lane_memory_t)"
 
 cdef enum:
     MESSAGE = 64   # rows of a message at most
@@ -46,6 +46,12 @@ cdef enum:
     ENGINES = 8    # that take a turn each before their commands are answered
 
 MEETING_BYTES = sizeof(MeetingPage)
+# bytes of what a turn works with
+SIZES = {
+    "book": sizeof(Record), "position": sizeof(Position), "signal": sizeof(Quote),
+    "order": sizeof(Order), "command": sizeof(Command), "journal record": sizeof(JournalRec),
+    "engine": sizeof(Engine), "lane": LANE_BYTES, "short ring": sizeof(Record) * HG_RECORDS,
+}
 
 ctypedef void (*turn_fn)(Engine *, const Event *, Out *, Journal *) noexcept nogil
 
@@ -57,10 +63,8 @@ def ticks():
 
 cdef void timed_turn(Engine *e, const Event *event, Out *out, Journal *journal) noexcept nogil:
     """Take one event as the loop does: step, then seal and store each record in the journal."""
-    cdef int64_t i
-    engine_step(e, event, out)
-    for i in range(out.n_records):
-        journal_append(journal, &out.record[i])
+    if engine_step(e, event, out):
+        journal_append_all(journal, out.record, out.n_records)
 
 
 cdef void answer(const Command *command, ns_t time_ns, uint32_t market, Report *told) noexcept nogil:
@@ -279,7 +283,7 @@ cdef class Blocks:
 
 @cython.final
 cdef class Meeting:
-    """The page where a feed's process and an engine's meet; `page` is a shared map of MEETING_BYTES.
+    """Where a feed's process and an engine's meet; `page` is a shared map of MEETING_BYTES.
 
     Whoever waits gives up after `patience_ns` and raises TimeoutError: a peer that died must not leave
     a spinning process behind.
@@ -288,7 +292,6 @@ cdef class Meeting:
     cdef object page
     cdef unsigned char[::1] view
     cdef MeetingPage *at
-    cdef uint64_t sent  # commands that this side has stored or seen
 
     def __cinit__(self, page):
         self.page = page
@@ -296,19 +299,6 @@ cdef class Meeting:
         if self.view.shape[0] < <Py_ssize_t> sizeof(MeetingPage):
             raise ValueError(f"a page of {self.view.shape[0]} bytes: want {sizeof(MeetingPage)}")
         self.at = <MeetingPage *> &self.view[0]
-
-    cdef bint wait(self, const uint64_t *word, uint64_t value, ns_t patience_ns) noexcept nogil:
-        """Spin until `word` has reached `value`; return whether it did in time."""
-        cdef ns_t until = 0
-        cdef int spins = 0
-        while load_acquire(word) < value:
-            spins += 1
-            if spins & 0xFFFF == 0:
-                if until == 0:
-                    until = mono_ns() + patience_ns
-                elif mono_ns() > until:
-                    return False
-        return True
 
     def ping(self, uint64_t[::1] out not None, ns_t patience_ns=2_000_000_000):
         """Send a word there and back as often as `out` is long; write the ticks of each round trip."""
@@ -319,7 +309,7 @@ cdef class Meeting:
             for i in range(n):
                 begun = ticks_now()
                 store_release(&self.at.ping, first + i + 1)
-                there = self.wait(&self.at.pong, first + i + 1, patience_ns)
+                there = reached(&self.at.pong, first + i + 1, patience_ns)
                 if not there:
                     break
                 out[i] = ticks_done() - begun
@@ -333,154 +323,125 @@ cdef class Meeting:
         cdef bint there = True
         with nogil:
             for i in range(n):
-                there = self.wait(&self.at.ping, first + i + 1, patience_ns)
+                there = reached(&self.at.ping, first + i + 1, patience_ns)
                 if not there:
                     break
                 store_release(&self.at.pong, first + i + 1)
         if not there:
             raise TimeoutError("the other process asks no more")
 
-    def publish(
-        self, Publisher publisher not None, even, odd, uint64_t[:, ::1] out not None, *,
-        int commands, uint64_t spacing, const uint64_t[::1] journal=None, uint64_t records=0,
-        ns_t patience_ns=2_000_000_000,
-    ):
-        """Publish messages `even` and `odd`, rows (side, price, size), in turn, one for each row of `out`.
 
-        Between the end of one and the last row of the next lie `spacing` to twice as many ticks. Written
-        into `out`, in ticks: what the last row took the publisher, and from its return until the
-        engine's last command was stored (0 where `journal` is waited for), and until it was seen here.
-        Waits for `commands` commands of each, for the end of the turn where that is 0, or, where
-        `journal` is the word of records written to a journal, for `commands` of the `records` of each
-        turn.
-        """
-        cdef Row rows[2][64]
-        cdef int count[2]
-        cdef uint64_t begun, given, seen, due = ticks_now(), dice = 1, turns = self.at.turns
-        cdef uint64_t sent = self.sent, before = journal[0] if journal is not None else 0
-        cdef bint watched = journal is not None, there = True
-        cdef const uint64_t *word = &journal[0] if journal is not None else NULL
-        cdef Py_ssize_t i, n = out.shape[0]
-        cdef int k, which
-        cdef ns_t now, offset = publisher.page.header.unix_offset_ns
-        memset(rows, 0, sizeof(rows))
-        for which, message in enumerate((even, odd)):
-            count[which] = len(message)
-            if not 1 <= len(message) <= MESSAGE:
-                raise ValueError(f"a message of {len(message)} rows: want 1 to {MESSAGE}")
-            for k, (side, px, qty) in enumerate(message):
-                rows[which][k].kind, rows[which][k].side = b"L", side
-                rows[which][k].px, rows[which][k].qty = px, qty
-                rows[which][k].eom = k + 1 == count[which]
-        with nogil:
-            for i in range(n):
-                which = i & 1
-                now = mono_ns()
-                publisher.beat(now)
-                for k in range(count[which]):
-                    rows[which][k].recv_ns = now
-                    rows[which][k].exch_ns = now + offset
-                for k in range(count[which] - 1):
-                    publisher.row(&rows[which][k])
-                while ticks_now() < due:
-                    pass
-                begun = ticks_now()
-                publisher.row(&rows[which][count[which] - 1])
-                given = ticks_now()
-                if watched:
-                    there = self.wait(word, before + commands, patience_ns)
-                elif commands:
-                    sent += commands
-                    there = self.wait(
-                        &self.at.command[(sent - 1) & (MEETING_SLOTS - 1)].seq, sent, patience_ns
-                    )
-                else:
-                    there = self.wait(&self.at.turns, turns + 1, patience_ns)
-                seen = ticks_done()
-                if not there:
+cdef bint reached(const uint64_t *word, uint64_t value, ns_t patience_ns) noexcept nogil:
+    """Spin until `word` has reached `value`; return whether it did in time."""
+    cdef ns_t until = 0
+    cdef int spins = 0
+    while load_acquire(word) < value:
+        spins += 1
+        if spins & 0xFFFF == 0:
+            if until == 0:
+                until = mono_ns() + patience_ns
+            elif mono_ns() > until:
+                return False
+    return True
+
+
+cdef int taken(Link link, Command *out, int n, ns_t patience_ns) noexcept nogil:
+    """Take `n` commands, as a gateway does; return how many came in time."""
+    cdef ns_t until = 0
+    cdef int spins = 0, done = 0, got
+    while done < n:
+        got = link_take_command(link.link, &out[done])
+        if got == LINK_TAKEN:
+            done += 1
+            continue
+        spins += 1
+        if got != LINK_NOTHING:
+            break
+        if spins & 0xFFFF == 0:
+            link.link.gateway.beat_ns = mono_ns()
+            if until == 0:
+                until = mono_ns() + patience_ns
+            elif mono_ns() > until:
+                break
+    return done
+
+
+def cross(
+    Publisher publisher not None, Link link not None, StatsPage page not None, even, odd,
+    int64_t[:, ::1] out not None, *, int commands, ns_t spacing_ns, ns_t patience_ns=2_000_000_000,
+):
+    """Publish messages `even` and `odd`, rows (side, price, size), in turn, one for each row of `out`.
+
+    This side is the feed and the gateway of an engine on another core, whose page is `page`. Written
+    into `out`, in ns since the moment before the last row was given to the publisher: when that
+    returned, when the engine had stored its commands by its own look at the same clock, and when the
+    last of them was taken here. Each message is answered by `commands` amends, each of them by the
+    venue's word; the next message follows when the engine has heard it, after `spacing_ns` to twice as
+    much. Raise TimeoutError for a message that was answered by fewer amends, or by no turn.
+    """
+    cdef Row rows[2][64]
+    cdef Command command[4]
+    cdef Report told
+    cdef int count[2]
+    cdef uint64_t dice = 1, turned
+    cdef const uint64_t *stamp = <const uint64_t *> &page.stats.turned_ns
+    cdef Py_ssize_t i = 0, n = out.shape[0]
+    cdef int k, which, came = commands
+    cdef bint there = True
+    cdef ns_t now, begun, given, seen, due = 0, offset = publisher.page.header.unix_offset_ns
+    if not 0 <= commands <= 4:
+        raise ValueError(f"{commands} commands a message: want 0 to 4")
+    memset(rows, 0, sizeof(rows))
+    for which, message in enumerate((even, odd)):
+        count[which] = len(message)
+        if not 1 <= len(message) <= MESSAGE:
+            raise ValueError(f"a message of {len(message)} rows: want 1 to {MESSAGE}")
+        for k, (side, px, qty) in enumerate(message):
+            rows[which][k].kind, rows[which][k].side = b"L", side
+            rows[which][k].px, rows[which][k].qty = px, qty
+            rows[which][k].eom = k + 1 == count[which]
+    with nogil:
+        for i in range(n):
+            which = i & 1
+            now = mono_ns()
+            publisher.beat(now)
+            link.link.gateway.beat_ns = now
+            for k in range(count[which]):
+                rows[which][k].recv_ns = now
+                rows[which][k].exch_ns = now + offset
+            for k in range(count[which] - 1):
+                publisher.row(&rows[which][k])
+            turned = load_acquire(stamp)
+            while mono_ns() < due:
+                pass
+            begun = mono_ns()
+            publisher.row(&rows[which][count[which] - 1])
+            given = mono_ns()
+            came = taken(link, command, commands, patience_ns)
+            seen = mono_ns()
+            for k in range(came):
+                if command[k].kind != CMD_AMEND:
+                    came = k  # quotes that are pulled are no answer
                     break
-                out[i, 0], out[i, 2] = given - begun, seen - given
-                if watched:
-                    before += records
-                    there = self.wait(word, before, patience_ns)
-                    out[i, 1] = 0
-                else:
-                    turns += 1
-                    there = self.wait(&self.at.turns, turns, patience_ns)
-                    out[i, 1] = self.at.stamp - given if self.at.stamp > given else 0
-                if not there:
-                    break
-                dice = dice * 6364136223846793005ULL + 1442695040888963407ULL
-                due = ticks_now() + spacing + (dice >> 40) * spacing // (1 << 24)
-        self.sent = sent
-        if not there:
-            raise TimeoutError(f"message {i} was not answered by {commands} commands")
-
-    def trade(
-        self, Reader reader not None, JournalFile file not None, const unsigned char[::1] image,
-        long long n, ns_t patience_ns=2_000_000_000,
-    ):
-        """Let an engine, EngineProbe.image(), take `n` records of the short ring; return its commands.
-
-        A turn: the record copied out of the ring, one look at the clock, the heartbeat, the step, the
-        journal's records, the commands into the page. Then, after the stamp, the venue's word.
-        """
-        cdef Engine *e = <Engine *> lines(sizeof(Engine))
-        cdef Out *out = <Out *> lines(sizeof(Out))
-        cdef Record *record = <Record *> lines(sizeof(Record))
-        cdef Event event
-        cdef long long done = 0, commands = 0, before
-        cdef int64_t i
-        cdef int got = READ_NOTHING, spins = 0
-        cdef ns_t until = 0
-        cdef turn_fn turn = timed_turn
-        cdef Command *slot
-        if e == NULL or out == NULL or record == NULL:
-            raise MemoryError("no memory for an engine")
-        try:
-            load_engine(e, image)
-            before = sum(e.risk.denied[k] for k in range(1, VERDICTS))
-            with nogil:
-                while done < n:
-                    got = reader.next_record(record)
-                    if got == READ_NOTHING:
-                        spins += 1
-                        if spins & 0xFFFF == 0:
-                            if until == 0:
-                                until = mono_ns() + patience_ns
-                            elif mono_ns() > until:
-                                break
-                        continue
-                    if got != READ_ROW:
-                        break
-                    until = 0
-                    memset(&event, 0, sizeof(Event))
-                    event.kind = EVENT_RECORD
-                    event.time_ns = mono_ns()
-                    event.alive_ns = reader.heartbeat()
-                    event.room = INT64_MAX
-                    event.record = record
-                    turn(e, &event, out, file.journal)
-                    for i in range(out.n_commands):
-                        slot = &self.at.command[self.sent & (MEETING_SLOTS - 1)]
-                        self.sent += 1
-                        # all but the first word, which says that the rest is whole
-                        memcpy(
-                            <char *> slot + 8, <char *> &out.command[i] + 8, sizeof(Command) - 8
-                        )
-                        store_release(&slot.seq, self.sent)
-                    self.at.stamp = ticks_done()
-                    done += 1
-                    commands += out.n_commands
-                    store_release(&self.at.turns, self.at.turns + 1)
-                    answer_all(
-                        e, out.command, out.n_commands, event.time_ns, out, file.journal, turn
-                    )
-            if done < n:
-                raise TimeoutError(f"{done} of {n} records came, last answer {got}")
-            refused = sum(e.risk.denied[k] for k in range(1, VERDICTS)) - before
-        finally:
-            free(e)
-            free(out)
-            free(record)
-        return commands, refused
+            if came < commands:
+                break
+            there = reached(stamp, turned + 1, patience_ns)
+            if not there:
+                break
+            out[i, 0], out[i, 1] = given - begun, <ns_t> load_acquire(stamp) - begun
+            out[i, 2] = seen - begun
+            for k in range(commands):
+                answer(&command[k], seen, command[k].market, &told)
+                if link_push_report(link.link, &told) != LINK_TAKEN:
+                    there = False
+            there = there and reached(
+                &link.link.report_tail.value, link.link.report_head.value, patience_ns
+            )
+            if not there:
+                break
+            dice = dice * 6364136223846793005ULL + 1442695040888963407ULL
+            due = mono_ns() + spacing_ns + <ns_t> (dice >> 40) * spacing_ns // (1 << 24)
+    if came < commands:
+        raise TimeoutError(f"message {i} was answered by {came} commands, not {commands}")
+    if not there:
+        raise TimeoutError(f"message {i} was answered by no turn of the engine")

@@ -51,56 +51,53 @@ typedef struct bog_sweep {
 } bog_sweep_t;
 
 /*
- * 1: a book of ten levels a side that is sound in every way that enum bog_book_fault names. 0: look
- * closer, level by level.
+ * 1: a book of ten levels a side that is sound in every way that enum bog_book_fault names, with no
+ * price or size above 2^39, as good as always. 0: look closer, level by level.
  *
  * Prices fall from bid to bid and rise from ask to ask, so that the first and the last of a side
  * bound the others; sizes are bounded each.
  */
 #if defined(__x86_64__)
-#define BOG_PAIR(low, high)                                                                        \
-    _mm_castpd_si128(_mm_loadh_pd(_mm_load_sd((const double *)(low)), (const double *)(high)))
+#define BOG_BOOK_BITS 39
+_Static_assert(1LL << BOG_BOOK_BITS < BOG_PX_MAX && BOG_BOOK_BITS < BOG_QTY_BITS,
+               "what bog_book_full passes is in range");
+
+/* Two words of the bids below two of the asks. */
+#define BOG_SIDES(bids, asks)                                                                      \
+    _mm256_inserti128_si256(_mm256_castsi128_si256(*(const __m128i_u *)(bids)),                    \
+                            *(const __m128i_u *)(asks), 1)
+#define BOG_FOUR(words) (*(const __m256i_u *)(words))
 
 __attribute__((target("avx2"))) static inline int bog_book_full_avx2(const bog_record_t *r)
 {
     const __m256i ones = _mm256_set1_epi64x(-1);
-    const __m256i *bids = (const __m256i *)r->bids_qty, *asks = (const __m256i *)r->asks_qty;
-    __m256i any, less, size, order, touch, tails;
+    __m256i first, before, last, sizes, order, less, off;
     uint32_t kind; /* with flags and counts: one word */
     memcpy(&kind, &r->kind, sizeof kind);
     if ((kind & 0xFFFF00FFU) != (BOG_REC_BOOK | BOG_DEPTH << 16 | BOG_DEPTH << 24))
         return 0;
-    /* a size and the size less one, both within its bits: 1 to BOG_QTY_MAX - 1 */
-    size = _mm256_inserti128_si256(_mm256_castsi128_si256(*(const __m128i *)r->bids_qty_tail),
-                                   *(const __m128i *)r->asks_qty_tail, 1);
-    any = size | bids[0] | bids[1] | asks[0] | asks[1];
-    less = _mm256_add_epi64(size, ones) | _mm256_add_epi64(bids[0], ones) |
-           _mm256_add_epi64(bids[1], ones) | _mm256_add_epi64(asks[0], ones) |
-           _mm256_add_epi64(asks[1], ones);
-    any = _mm256_srli_epi64(any | less, BOG_QTY_BITS);
-    order = _mm256_cmpgt_epi64(_mm256_loadu_si256((const __m256i *)&r->bids_px[0]),
-                               _mm256_loadu_si256((const __m256i *)&r->bids_px[1])) &
-            _mm256_cmpgt_epi64(_mm256_loadu_si256((const __m256i *)&r->bids_px[3]),
-                               _mm256_loadu_si256((const __m256i *)&r->bids_px[4])) &
-            _mm256_cmpgt_epi64(_mm256_loadu_si256((const __m256i *)&r->asks_px[1]),
-                               _mm256_loadu_si256((const __m256i *)&r->asks_px[0])) &
-            _mm256_cmpgt_epi64(_mm256_loadu_si256((const __m256i *)&r->asks_px[4]),
-                               _mm256_loadu_si256((const __m256i *)&r->asks_px[3]));
-    tails = _mm256_inserti128_si256(
-        _mm256_castsi128_si256(_mm_cmpgt_epi64(BOG_PAIR(&r->bids_px[7], &r->bids_px_tail[0]),
-                                               *(const __m128i *)r->bids_px_tail)),
-        _mm_cmpgt_epi64(*(const __m128i *)r->asks_px_tail,
-                        BOG_PAIR(&r->asks_px[7], &r->asks_px_tail[0])),
-        1);
-    touch =
-        _mm256_inserti128_si256(_mm256_castsi128_si256(BOG_PAIR(&r->bids_px[0], &r->bids_qty[0])),
-                                BOG_PAIR(&r->asks_px[0], &r->asks_qty[0]), 1) ^
-        _mm256_loadu_si256((const __m256i *)&r->bid);
-    /* bids fall to their last, asks rise from their first: both above 0, and the others bounded */
-    return _mm256_testc_si256(order & tails, ones) &&
-           _mm256_testz_si256(any | touch, any | touch) &&
-           (((uint64_t)r->bids_px[0] | (uint64_t)r->asks_px_tail[1] |
-             ((uint64_t)r->bids_px_tail[1] - 1) | ((uint64_t)r->asks_px[0] - 1)) < BOG_PX_MAX);
+    /* levels 9 and 10 of both sides, the two before them, and what the header line must say */
+    last = BOG_SIDES(r->bids_px_tail, r->asks_px_tail);
+    before = _mm256_alignr_epi8(last, BOG_SIDES(&r->bids_px[6], &r->asks_px[6]), 8);
+    first = _mm256_inserti128_si256(
+        _mm256_castsi128_si256(
+            _mm_unpacklo_epi64(*(const __m128i_u *)r->bids_px, *(const __m128i_u *)r->bids_qty)),
+        _mm_unpacklo_epi64(*(const __m128i_u *)r->asks_px, *(const __m128i_u *)r->asks_qty), 1);
+    sizes = BOG_SIDES(r->bids_qty_tail, r->asks_qty_tail);
+    order = _mm256_cmpgt_epi64(BOG_FOUR(&r->bids_px[0]), BOG_FOUR(&r->bids_px[1])) &
+            _mm256_cmpgt_epi64(BOG_FOUR(&r->bids_px[3]), BOG_FOUR(&r->bids_px[4])) &
+            _mm256_cmpgt_epi64(BOG_FOUR(&r->asks_px[1]), BOG_FOUR(&r->asks_px[0])) &
+            _mm256_cmpgt_epi64(BOG_FOUR(&r->asks_px[4]), BOG_FOUR(&r->asks_px[3])) &
+            _mm256_blend_epi32(_mm256_cmpgt_epi64(before, last), _mm256_cmpgt_epi64(last, before),
+                               0xF0);
+    /* a number less one within its bits: it is from 1 to 2^39 */
+    less = _mm256_add_epi64(first, ones) | _mm256_add_epi64(last, ones) |
+           _mm256_add_epi64(sizes, ones) | _mm256_add_epi64(BOG_FOUR(&r->bids_qty[0]), ones) |
+           _mm256_add_epi64(BOG_FOUR(&r->bids_qty[4]), ones) |
+           _mm256_add_epi64(BOG_FOUR(&r->asks_qty[0]), ones) |
+           _mm256_add_epi64(BOG_FOUR(&r->asks_qty[4]), ones);
+    off = _mm256_srli_epi64(less, BOG_BOOK_BITS) | (first ^ BOG_FOUR(&r->bid));
+    return _mm256_testc_si256(order, ones) && _mm256_testz_si256(off, off);
 }
 #endif
 
@@ -126,18 +123,6 @@ static inline int bog_book_same_touch(const bog_record_t *a, const bog_record_t 
 #else
     return a->bid == b->bid && a->bid_qty == b->bid_qty && a->ask == b->ask &&
            a->ask_qty == b->ask_qty;
-#endif
-}
-
-/* Copy a record's first line: the touch, the times and the kind. */
-static inline void bog_book_copy_touch(bog_record_t *to, const bog_record_t *from)
-{
-#if defined(__AVX2__)
-    const __m256i *line = (const __m256i *)from;
-    ((__m256i *)to)[0] = line[0];
-    ((__m256i *)to)[1] = line[1];
-#else
-    memcpy(to, from, BOG_CACHE_LINE);
 #endif
 }
 

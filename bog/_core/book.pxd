@@ -40,7 +40,6 @@ cdef extern from "book.h" nogil:
 
     int book_full "bog_book_full"(const Record *record)
     int book_same_touch "bog_book_same_touch"(const Record *a, const Record *b)
-    void book_copy_touch "bog_book_copy_touch"(Record *to, const Record *from_)
 
 
 cdef inline int book_class(const Record *record) noexcept nogil:

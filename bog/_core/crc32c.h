@@ -36,22 +36,26 @@ static uint32_t bog_crc32c_table(uint32_t crc, const void *data, size_t size)
 #if defined(__x86_64__)
 #include <nmmintrin.h>
 
+/* Eight bytes of anything, read where they are. */
+typedef union __attribute__((packed, may_alias)) bog_word {
+    uint64_t all;
+    uint32_t half;
+} bog_word_t;
+
 /* Seven words and a half one: the 60 sealed bytes of a journal record, without a loop. */
 __attribute__((target("sse4.2"))) static inline uint32_t bog_crc32c_60_sse42(uint32_t crc,
                                                                              const void *data)
 {
-    uint64_t word[7], wide = (uint32_t)~crc;
-    uint32_t half;
-    memcpy(word, data, 56);
-    memcpy(&half, (const uint8_t *)data + 56, 4);
-    wide = _mm_crc32_u64(wide, word[0]);
-    wide = _mm_crc32_u64(wide, word[1]);
-    wide = _mm_crc32_u64(wide, word[2]);
-    wide = _mm_crc32_u64(wide, word[3]);
-    wide = _mm_crc32_u64(wide, word[4]);
-    wide = _mm_crc32_u64(wide, word[5]);
-    wide = _mm_crc32_u64(wide, word[6]);
-    return ~_mm_crc32_u32((uint32_t)wide, half);
+    const bog_word_t *word = (const bog_word_t *)data;
+    uint64_t wide = (uint32_t)~crc;
+    wide = _mm_crc32_u64(wide, word[0].all);
+    wide = _mm_crc32_u64(wide, word[1].all);
+    wide = _mm_crc32_u64(wide, word[2].all);
+    wide = _mm_crc32_u64(wide, word[3].all);
+    wide = _mm_crc32_u64(wide, word[4].all);
+    wide = _mm_crc32_u64(wide, word[5].all);
+    wide = _mm_crc32_u64(wide, word[6].all);
+    return ~_mm_crc32_u32((uint32_t)wide, word[7].half);
 }
 
 __attribute__((target("sse4.2"))) static inline uint32_t

@@ -10,14 +10,15 @@ from libc.string cimport memcpy, memset
 
 from bog._core.apart cimport apart_void
 from bog._core.book cimport (
-    BOOK_BAD_PX, BOOK_SOUND, book_check, book_copy_touch, book_same_touch,
+    BOOK_BAD_PX, BOOK_SOUND, book_fault, book_full, book_same_touch,
 )
+from bog._core.engine_calm cimport engine_calm_turn, engine_is_calm, engine_settle
 from bog._core.engine_grid cimport engine_grid
 from bog._core.engine_side cimport engine_crowded, engine_side
 from bog._core.engine_state cimport (
     EVENT_CLEAR_HALT, EVENT_CONNECTION, EVENT_EPOCH, EVENT_GAP, EVENT_LEVEL, EVENT_MODEL, EVENT_RECORD,
     EVENT_REPORT, EVENT_TIMER, Engine, Event, Out, engine_halt, engine_mark2, engine_record,
-    engine_word,
+    engine_unbox, engine_word,
 )
 from bog._core.engine_strategy cimport (
     engine_lifecycle, engine_on_beat, engine_on_model, engine_quote,
@@ -27,6 +28,7 @@ from bog._core.engine_watch cimport (
     engine_moment, engine_note_fill, engine_note_reject, engine_on_connection, engine_sample,
 )
 from bog._core.freshness cimport freshness_book
+from bog._core.memory cimport copy_line
 from bog._core.orders cimport (
     EFFECT_DUPLICATE, EFFECT_IGNORED, OrderEffect, orders_age, orders_init, orders_on_report,
 )
@@ -34,7 +36,7 @@ from bog._core.position cimport position_fill, position_funding, position_trade
 from bog._core.quota cimport quota_init
 from bog._core.risk cimport Moment, risk_init, risk_standing
 from bog._core.types cimport (
-    ALLOW, ASK, BID, DENY_DAILY_LOSS, DENY_DRAWDOWN, HALT_ACCOUNTING, HALT_DAILY_LOSS,
+    ALLOW, DENY_DAILY_LOSS, DENY_DRAWDOWN, HALT_ACCOUNTING, HALT_DAILY_LOSS,
     HALT_DRAWDOWN, HALT_KILLED, HALT_VENUE, J_ACK, J_AMENDED, J_AMEND_REJECT, J_CANCELED,
     J_CANCEL_REJECT, J_EPOCH, J_EXPIRED, J_FILL, J_FUNDING, J_GAP, J_LEVEL, J_REJECT, J_UNKNOWN,
     LEVEL_DRAIN, LEVEL_KILLED, REC_BOOK, REC_STATS, REC_STATUS, REP_ACK, REP_AMENDED, REP_AMEND_REJECT,
@@ -68,6 +70,8 @@ cdef inline void engine_on_report(Engine *e, const Report *report, Out *out) noe
     cdef OrderEffect effect
     cdef JournalRec *rec
     cdef int fault
+    if report.kind == REP_FUNDING or report.kind == REP_FILL:
+        engine_unbox(e)
     if report.kind == REP_FUNDING:
         if position_funding(&e.position, report.fee):
             engine_halt(e, out, HALT_ACCOUNTING, report.fee)
@@ -130,7 +134,7 @@ cdef inline apart_void engine_loss(Engine *e, int verdict, half_t daily2, Out *o
 cdef inline apart_void engine_sides(
     Engine *e, const Moment *m, int standing, Out *out
 ) noexcept nogil:
-    """Act on both sides of a grid, or where all markets together hold too much."""
+    """Act on both sides, each judged by itself; on one of a grid, or where all markets hold too much."""
     cdef int side, verdict
     for side in range(2):
         verdict = standing
@@ -153,12 +157,8 @@ cdef inline void engine_decide(Engine *e, Out *out) noexcept nogil:
     if standing == DENY_DAILY_LOSS or standing == DENY_DRAWDOWN:
         engine_loss(e, standing, m.daily2, out)
     engine_quote(e)
-    if e.over or e.params.grid_orders > 1:
-        engine_sides(e, &m, standing, out)
-        return
-    # once each, so that the side is a constant in both
-    engine_side(e, BID, &m, standing, out)
-    engine_side(e, ASK, &m, standing, out)
+    engine_sides(e, &m, standing, out)
+    engine_settle(e, standing, &m, out)
 
 
 cdef inline apart_void engine_second(Engine *e, Out *out) noexcept nogil:
@@ -210,7 +210,7 @@ cdef inline apart_void engine_on_new_book(Engine *e, const Record *record, Out *
         memcpy(&e.book, record, sizeof(Record))
     else:
         # nobody asks for what stands behind the touch: only our own orders would hide it
-        book_copy_touch(&e.book, record)
+        copy_line(&e.book, record)
     e.book_ok = 1
     if record.bid > 0 and record.ask > 0:
         if record.bid < record.ask:
@@ -220,24 +220,48 @@ cdef inline apart_void engine_on_new_book(Engine *e, const Record *record, Out *
     engine_think(e, EVENT_RECORD, out)
 
 
-cdef inline void engine_on_book(Engine *e, const Record *record, Out *out) noexcept nogil:
-    """Look: an unchanged touch of a sound book is nothing to think about."""
-    cdef int fault, late
+cdef inline apart_void engine_on_touch(
+    Engine *e, const Record *record, int late, Out *out
+) noexcept nogil:
+    """Take a sound book that is not unchanged and has two sides, by the short way if it may be."""
+    if engine_is_calm(e, record, late):
+        engine_calm_turn(e, record, out)
+    else:
+        engine_on_new_book(e, record, out)
+
+
+cdef inline int engine_late(Engine *e, const Record *record) noexcept nogil:
+    """Count a book, sound or not, and return 1 when the venue's time of it says that it is late."""
     e.books += 1
-    late = freshness_book(&e.freshness, &e.limits, e.now_ns, record.exch_ns)
-    fault = book_check(record)
+    return freshness_book(&e.freshness, &e.limits, e.now_ns, record.exch_ns)
+
+
+cdef inline int engine_unchanged(Engine *e, const Record *record, int late) noexcept nogil:
+    """Return 1 when a sound book has the touch that was thought about: there is nothing to do."""
+    return e.book_ok and not e.pending and not late and book_same_touch(record, &e.book)
+
+
+cdef inline void engine_on_other_book(Engine *e, const Record *record, Out *out) noexcept nogil:
+    """Take a book that book_full has not passed: with fewer levels, or none that can be believed."""
+    cdef int late = engine_late(e, record)
+    cdef int fault = book_fault(record)
     if fault != BOOK_SOUND:
         engine_on_bad_book(e, fault, out)
-    elif e.book_ok and not e.pending and not late and book_same_touch(record, &e.book):
+    elif engine_unchanged(e, record, late):
         e.unchanged += 1
+    elif record.bid > 0 and record.ask > 0:
+        engine_on_touch(e, record, late, out)
     else:
         engine_on_new_book(e, record, out)
 
 
 cdef inline apart_void engine_on_other(Engine *e, const Event *event, Out *out) noexcept nogil:
-    """Take an event that is no book."""
+    """Take any event but a full sound book."""
     cdef JournalRec *rec
     if event.kind == EVENT_RECORD:
+        if event.record.kind == REC_BOOK:
+            engine_on_other_book(e, event.record, out)
+            return
         if not engine_on_record(e, event.record, out):
             return
     elif event.kind == EVENT_REPORT:
@@ -263,24 +287,34 @@ cdef inline apart_void engine_on_other(Engine *e, const Event *event, Out *out) 
     engine_think(e, event.kind, out)
 
 
-cdef inline void engine_step(Engine *e, const Event *event, Out *out) noexcept nogil:
+cdef inline int engine_step(Engine *e, const Event *event, Out *out) noexcept nogil:
     """Take one event and write the records and commands that follow from it into `out`.
 
-    Time never runs backwards: an event from the past is taken at the present.
+    Return 0 when there are none for certain. Time never runs backwards: an event from the past is
+    taken at the present.
     """
+    cdef int late
     out.n_commands = out.n_records = 0
     if event.time_ns > e.now_ns:
         e.now_ns = event.time_ns
     if event.alive_ns > 0:
         e.alive_ns = event.alive_ns
-    e.room = event.room
-    if e.over != (event.over != 0):
-        e.over = event.over != 0
+    if e.over != event.over:
+        e.over = event.over
         e.pending = 1
-    if event.kind == EVENT_RECORD and event.record.kind == REC_BOOK:
-        engine_on_book(e, event.record, out)
-    else:
+        e.calm.until_ns = 0
+    if event.kind != EVENT_RECORD or not book_full(event.record):
+        e.room = event.room
         engine_on_other(e, event, out)
+        return 1
+    # an unchanged touch of a sound book is nothing to think about
+    late = engine_late(e, event.record)
+    if engine_unchanged(e, event.record, late):
+        e.unchanged += 1
+        return 0
+    e.room = event.room
+    engine_on_touch(e, event.record, late, out)
+    return 1
 
 
 cdef inline int engine_init(

@@ -10,10 +10,10 @@ from bog._core.engine cimport engine_init, engine_step
 from bog._core.engine_state cimport (
     EVENT_CLEAR_HALT, EVENT_CONNECTION, EVENT_EPOCH, EVENT_GAP, EVENT_LEVEL, EVENT_MODEL,
     EVENT_RECORD,
-    EVENT_REPORT, EVENT_TIMER, Engine, Event, Out, engine_mark2, engine_word,
+    EVENT_REPORT, EVENT_TIMER, Calm, Engine, Event, Out, engine_mark2, engine_word,
 )
 from bog._core.inventory cimport MODEL_STEPS, Model
-from bog._core.journal cimport Journal, Segment, journal_append
+from bog._core.journal cimport Journal, Segment, journal_append_all
 from bog._core.memory cimport lines
 from bog._core.orders cimport ORDERS_CAP
 from bog._core.position cimport position_daily2, position_equity2, position_holds
@@ -36,18 +36,14 @@ cdef void measured_turn(Engine *e, const Event *event, Out *out, Journal *journa
     Called by pointer only, so that it stays a function of its own: benchmarks/count.py counts the
     instructions from its entry to its return.
     """
-    cdef int64_t i
-    engine_step(e, event, out)
-    for i in range(out.n_records):
-        journal_append(journal, &out.record[i])
+    if engine_step(e, event, out):
+        journal_append_all(journal, out.record, out.n_records)
 
 
 cdef void quiet_turn(Engine *e, const Event *event, Out *out, Journal *journal) noexcept nogil:
     """Do the same, uncounted: a turn that only prepares the next one."""
-    cdef int64_t i
-    engine_step(e, event, out)
-    for i in range(out.n_records):
-        journal_append(journal, &out.record[i])
+    if engine_step(e, event, out):
+        journal_append_all(journal, out.record, out.n_records)
     # also keeps the compiler from folding the two functions into one
     journal.page.durable = journal.written
 
@@ -78,6 +74,7 @@ cdef class EngineProbe:
     cdef uint32_t crc
     cdef public long long room  # of the events to come, quanta
     cdef public bint over
+    cdef public bint long_way  # decide every turn the long way (engine_calm.pxd)
 
     def __cinit__(
         self, dict limits, dict strategy, uint32_t market=1, int price_decimals=1,
@@ -133,10 +130,12 @@ cdef class EngineProbe:
         self.event.alive_ns = time_ns if alive_ns is None else alive_ns
         self.event.arg = arg
         self.event.room = self.room
-        self.event.over = self.over
+        self.event.over = 1 if self.over else 0
         self.event.record = self.record
         self.event.report = self.told
         self.event.model = &self.numbers
+        if self.long_way:
+            self.engine.calm.until_ns = 0
         memcpy(self.before, self.engine, sizeof(Engine))
         self.written = self.page.durable = self.journal.written
         self.crc = self.journal.crc
@@ -362,6 +361,12 @@ cdef class EngineProbe:
             self.engine.memory.quota.left,
         )
 
+    def calm(self):
+        """Return until when the last decision stands, ns, while only the touch moves (0: it does not),
+        and how many turns went the short way and how many orders were moved there.
+        """
+        return self.engine.calm.until_ns, self.engine.calm.turns, self.engine.calm.moves
+
     def words(self):
         """Return the words of state that outlive a run (enum StateWord)."""
         return [engine_word(self.engine, i, 0, False) for i in range(<int> STATE_WORDS)]
@@ -371,9 +376,14 @@ cdef class EngineProbe:
         engine_word(self.engine, word, value, True)
 
     def image(self):
-        """Return the engine, then the records and commands of the last turn, byte for byte."""
+        """Return the engine, then the records and commands of the last turn, byte for byte.
+
+        What only says which way the next turn goes reads as zeros.
+        """
+        cdef char *engine = <char *> self.engine
+        cdef size_t calm = <char *> &self.engine.calm - engine
         return (
-            (<char *> self.engine)[:sizeof(Engine)]
+            engine[:calm] + bytes(sizeof(Calm)) + engine[calm + sizeof(Calm):sizeof(Engine)]
             + (<char *> self.out.record)[:self.out.n_records * sizeof(JournalRec)]
             + (<char *> self.out.command)[:self.out.n_commands * sizeof(Command)]
         )

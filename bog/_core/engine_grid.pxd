@@ -3,11 +3,11 @@
 engine_side.pxd does the same for a side of one order.
 """
 
-from libc.stdint cimport int64_t, uint8_t, uint32_t
+from libc.stdint cimport int64_t, uint32_t
 
-from bog._core.engine_side cimport engine_cancel, engine_sent
+from bog._core.engine_side cimport engine_asked, engine_cancel
 from bog._core.engine_state cimport (
-    OUT_COMMANDS, Engine, Out, engine_command, engine_record, engine_say,
+    OUT_COMMANDS, Engine, Out, engine_command, engine_say,
 )
 from bog._core.engine_strategy cimport engine_frugal
 from bog._core.exposure cimport Exposure
@@ -16,12 +16,10 @@ from bog._core.grid cimport (
     grid_want,
 )
 from bog._core.orders cimport orders_amend, orders_exposure, orders_place, orders_sent
-from bog._core.quota cimport quota_spend
-from bog._core.risk cimport Moment, risk_judge, risk_room, risk_take
+from bog._core.risk cimport Moment, risk_judge, risk_room
 from bog._core.strategy cimport QUIET_QUOTA, strategy_paced
 from bog._core.types cimport (
-    ALLOW, BID, DENY_RATE, DENY_SELF_MATCH, J_AMEND, J_PLACE, NEVER, Command, JournalRec, ns_t,
-    px_t, qty_t,
+    ALLOW, BID, DENY_RATE, DENY_SELF_MATCH, J_AMEND, J_PLACE, NEVER, Command, ns_t, px_t, qty_t,
 )
 
 
@@ -39,10 +37,9 @@ cdef inline int engine_offer(
     cdef int is_amend = step.kind == GRID_AMEND
     cdef int64_t slot = step.slot
     cdef qty_t qty = step.qty
-    cdef ns_t expiry = NEVER
+    cdef ns_t expiry = 0 if is_amend else NEVER
     cdef Command *command = engine_command(e, out)
     cdef Exposure exposure
-    cdef JournalRec *rec
     cdef int verdict
     orders_exposure(&e.orders, e.now_ns, slot, &exposure)
     if is_amend:
@@ -57,24 +54,16 @@ cdef inline int engine_offer(
     if is_amend:
         if orders_amend(&e.orders, slot, step.px, qty, e.now_ns, command):
             return ALLOW
-        rec = engine_record(e, out, J_AMEND)
     else:
         if e.params.order_life_ns > 0:
             expiry = e.now_ns + e.params.order_life_ns
         slot = orders_place(&e.orders, side, step.px, qty, expiry, e.now_ns, command)
         if slot < 0:
             return ALLOW
-        rec = engine_record(e, out, J_PLACE)
-        rec.val = expiry
         orders_sent(&e.orders, slot)
-    risk_take(&e.risk, &e.limits, e.now_ns, exposure.live + 1 - is_amend, 0)
-    quota_spend(&e.memory.quota, &e.params, e.now_ns)
-    rec.id = command.order_id
-    rec.px = step.px
-    rec.qty = qty
-    rec.side = <uint8_t>side
-    e.quoted_ns[side] = e.now_ns
-    engine_sent(e, out)
+    engine_asked(
+        e, side, J_AMEND if is_amend else J_PLACE, step.px, qty, expiry, command, out
+    )
     return ALLOW
 
 

@@ -4,7 +4,7 @@ from libc.stdint cimport int64_t, uint8_t, uint32_t
 
 from bog._core.apart cimport apart_void
 from bog._core.engine_state cimport (
-    Engine, Out, engine_command, engine_record, engine_say,
+    Engine, Out, engine_command, engine_next_record, engine_record, engine_say,
 )
 from bog._core.engine_strategy cimport engine_frugal
 from bog._core.exposure cimport Exposure
@@ -16,18 +16,18 @@ from bog._core.orders cimport (
 from bog._core.quota cimport quota_spend
 from bog._core.risk cimport Moment, risk_room, risk_spend, risk_take, risk_weigh
 from bog._core.strategy cimport (
-    MOVE_KEEP, MOVE_RENEW, MOVE_WRONG_SIDE, QUIET_QUOTA, Quote, strategy_moves, strategy_paced,
+    MOVE_KEEP, MOVE_RENEW, MOVE_WRONG_SIDE, QUIET_QUOTA, strategy_moves, strategy_paced,
 )
 from bog._core.types cimport (
-    ALLOW, ASK, BID, DENY_RATE, J_AMEND, J_CANCEL, J_PLACE, NEVER, ORDER_PARTIAL, ORDER_RESTING, Command,
-    JournalRec, Order, ns_t, px_t, qty_t,
+    ALLOW, BID, DENY_RATE, J_AMEND, J_CANCEL, J_PLACE, NEVER, Command, JournalRec, Order, ns_t, px_t,
+    qty_t,
 )
 
 
-cdef inline void engine_sent(Engine *e, Out *out) noexcept nogil:
+cdef inline void engine_sent(Engine *e, Command *command, Out *out) noexcept nogil:
     """Number the command just filled and let it go."""
     e.commands += 1
-    out.command[out.n_commands].seq = e.commands
+    command.seq = e.commands
     out.n_commands += 1
 
 
@@ -44,7 +44,7 @@ cdef inline void engine_cancel(Engine *e, int64_t slot, Out *out) noexcept nogil
     rec.id = command.order_id
     rec.side = command.side
     rec.px = command.px
-    engine_sent(e, out)
+    engine_sent(e, command, out)
 
 
 cdef inline int engine_crowded(const Engine *e, int side, const Moment *m) noexcept nogil:
@@ -54,6 +54,28 @@ cdef inline int engine_crowded(const Engine *e, int side, const Moment *m) noexc
     if exposure.rem[side] <= 0:
         return ALLOW
     return risk_room(&e.book, m, &exposure, side, 0, 0, 0)
+
+
+cdef inline void engine_asked(
+    Engine *e, int side, int kind, px_t px, qty_t qty, ns_t expiry, Command *command, Out *out
+) noexcept nogil:
+    """Journal a create or an amend that the gate allowed, pay for it, and let it go."""
+    cdef JournalRec *rec = engine_next_record(out)
+    # each field once, where engine_record would clear them all first
+    rec.seq = 0
+    rec.time_ns = e.now_ns
+    rec.id = command.order_id
+    rec.px = px
+    rec.qty = qty
+    rec.val = expiry
+    rec.kind = <uint8_t>kind
+    rec.side = <uint8_t>side
+    rec.reason = rec.state = 0
+    rec.market = rec.aux = rec.crc = 0
+    risk_spend(&e.risk)
+    quota_spend(&e.memory.quota, &e.params, e.now_ns)
+    e.quoted_ns[side] = e.now_ns
+    engine_sent(e, command, out)
 
 
 cdef inline void engine_change(
@@ -66,7 +88,6 @@ cdef inline void engine_change(
     cdef ns_t expiry = NEVER
     cdef Exposure exposure
     cdef Command *command
-    cdef JournalRec *rec
     cdef int verdict
     orders_exposure_side(&e.orders, e.now_ns, side, slot, &exposure)
     verdict = risk_weigh(&e.limits, &e.risk, &e.book, m, &exposure, side, px, qty, slot >= 0)
@@ -80,28 +101,18 @@ cdef inline void engine_change(
         return
     if e.denied[side] != ALLOW:
         engine_say(e, side, ALLOW, px, qty, out)
+    if slot >= 0:
+        if orders_amend(&e.orders, slot, px, qty, e.now_ns, command) == 0:
+            engine_asked(e, side, J_AMEND, px, qty, 0, command, out)
+        return
+    if e.params.order_life_ns > 0:
+        expiry = e.now_ns + e.params.order_life_ns
+    slot = orders_place(&e.orders, side, px, qty, expiry, e.now_ns, command)
     if slot < 0:
-        if e.params.order_life_ns > 0:
-            expiry = e.now_ns + e.params.order_life_ns
-        slot = orders_place(&e.orders, side, px, qty, expiry, e.now_ns, command)
-        if slot < 0:
-            e.pending = 1
-            return
-        rec = engine_record(e, out, J_PLACE)
-        rec.val = expiry
-        orders_sent(&e.orders, slot)
-    else:
-        if orders_amend(&e.orders, slot, px, qty, e.now_ns, command):
-            return
-        rec = engine_record(e, out, J_AMEND)
-    risk_spend(&e.risk)
-    quota_spend(&e.memory.quota, &e.params, e.now_ns)
-    rec.id = command.order_id
-    rec.px = px
-    rec.qty = qty
-    rec.side = <uint8_t>side
-    e.quoted_ns[side] = e.now_ns
-    engine_sent(e, out)
+        e.pending = 1
+        return
+    orders_sent(&e.orders, slot)
+    engine_asked(e, side, J_PLACE, px, qty, expiry, command, out)
 
 
 cdef inline void engine_act(
@@ -136,46 +147,16 @@ cdef inline void engine_act(
         engine_say(e, side, ALLOW, px, qty, out)
 
 
-cdef inline void engine_move(
-    Engine *e, int side, const Moment *m, uint32_t slot, int move, Out *out
-) noexcept nogil:
-    """Do what engine_act does where one order rests that should stand elsewhere: amend it."""
-    cdef const Order *order = &e.orders.slot[slot]
-    cdef px_t px = e.quote.bid_px if side == BID else e.quote.ask_px
-    cdef qty_t qty = e.quote.bid_qty if side == BID else e.quote.ask_qty
-    if engine_frugal(e, side, qty) or not strategy_paced(&e.params, e.quoted_ns[side], e.now_ns):
-        e.pending = 1
-        if move == MOVE_WRONG_SIDE:
-            engine_cancel(e, slot, out)
-    elif order.px == px and order.qty - order.filled == qty:
-        engine_say(e, side, ALLOW, px, qty, out)
-    else:
-        engine_change(e, side, m, slot, px, order.filled + qty, move, out)
-
-
-cdef inline apart_void engine_move_bid(
-    Engine *e, const Moment *m, uint32_t slot, int move, Out *out
-) noexcept nogil:
-    """Move our one bid."""
-    engine_move(e, BID, m, slot, move, out)
-
-
-cdef inline apart_void engine_move_ask(
-    Engine *e, const Moment *m, uint32_t slot, int move, Out *out
-) noexcept nogil:
-    """Move our one ask."""
-    engine_move(e, ASK, m, slot, move, out)
-
-
-cdef inline apart_void engine_side_else(
+cdef inline apart_void engine_side(
     Engine *e, int side, const Moment *m, int standing, Out *out
 ) noexcept nogil:
-    """Do what engine_side does where not one order stands, or nothing may."""
+    """Think, check and act on one side: judge it by itself; what may stay is left in its queue."""
     cdef px_t px = e.quote.bid_px if side == BID else e.quote.ask_px
     cdef qty_t qty = e.quote.bid_qty if side == BID else e.quote.ask_qty
     cdef uint32_t bits = orders_on(&e.orders, side, e.orders.live)
     cdef const Order *order
     cdef int move = MOVE_KEEP
+    e.why[side] = e.quote.why[side]
     if standing != ALLOW:
         engine_say(e, side, standing, px, qty, out)
         qty = 0
@@ -184,32 +165,3 @@ cdef inline apart_void engine_side_else(
         bits &= bits - 1
         move = strategy_moves(&e.params, &e.memory.quota, &e.quote, side, order, e.now_ns)
     engine_act(e, side, m, standing, px, qty, move, out)
-
-
-cdef inline void engine_side(Engine *e, int side, const Moment *m, int standing, Out *out) noexcept nogil:
-    """Think, check and act on one side: judge it by itself; what may stay is left in its queue."""
-    cdef qty_t qty = e.quote.bid_qty if side == BID else e.quote.ask_qty
-    cdef uint32_t mine = orders_on(&e.orders, side, e.orders.live)
-    cdef const Order *order
-    cdef uint32_t slot
-    cdef int move
-    e.why[side] = e.quote.why[side]
-    if standing == ALLOW and qty > 0 and mine and mine & (mine - 1) == 0:
-        slot = lowest_bit(mine)
-        order = &e.orders.slot[slot]
-        if order.state == ORDER_RESTING or order.state == ORDER_PARTIAL:
-            # the usual turn: one order rests, and most often near enough to where it is wanted
-            move = strategy_moves(&e.params, &e.memory.quota, &e.quote, side, order, e.now_ns)
-            if move == MOVE_KEEP:
-                if e.denied[side] != ALLOW:
-                    engine_say(
-                        e, side, ALLOW, e.quote.bid_px if side == BID else e.quote.ask_px, qty, out
-                    )
-                return
-            if move != MOVE_RENEW:
-                if side == BID:
-                    engine_move_bid(e, m, slot, move, out)
-                else:
-                    engine_move_ask(e, m, slot, move, out)
-                return
-    engine_side_else(e, side, m, standing, out)

@@ -17,7 +17,8 @@
 #include "strategy.h"
 #include "types.h"
 
-#define BOG_OUT_COMMANDS 40 /* one cancel for every slot, and both sides placed */
+#define BOG_MARK_NS 5000000001LL /* a published mark counts for five seconds, the last included */
+#define BOG_OUT_COMMANDS 40      /* one cancel for every slot, and both sides placed */
 #define BOG_OUT_RECORDS 96
 
 enum bog_event_kind {
@@ -40,7 +41,7 @@ typedef struct bog_event {
     bog_ns_t alive_ns; /* when the feed was last known alive */
     uint64_t arg;
     bog_quanta_t room; /* what this market may come to hold at worst; INT64_MAX: no such limit */
-    uint64_t over;     /* 1: all markets together are past their limit */
+    uint64_t over;     /* 1: all markets together are past their limit; else 0 */
     const bog_record_t *record;
     const bog_report_t *report;
     const bog_model_t *model;
@@ -53,6 +54,51 @@ typedef struct bog_out {
     bog_command_t command[BOG_OUT_COMMANDS];
     bog_journal_rec_t record[BOG_OUT_RECORDS];
 } bog_out_t;
+
+/*
+ * Amends of one side that the gate allows: untouched orders of `qty` lots, from and to prices from low
+ * to low + span, while the mid is from low2 to low2 + span2 half ticks. Owner: engine_box.pxd.
+ */
+typedef struct bog_box {
+    bog_qty_t qty; /* 0: there is none */
+    bog_px_t low;
+    uint64_t span;
+    bog_px_t low2;
+    uint64_t span2;
+    bog_quanta_t room;  /* what the market may hold at worst, at least */
+    bog_half_t equity2; /* what the account earned, at least */
+    int64_t live;       /* orders not proven dead, at most */
+} bog_box_t;
+
+/* What rests on a side: the usual, one order that the venue took and that may stay for its size. */
+typedef struct bog_rest {
+    bog_qty_t
+        keep;    /* as long as so many lots are wanted, only its price counts; 0: nothing rests, and
+                       nothing may be wanted; -1: look closer */
+    bog_px_t px; /* its price */
+    bog_px_t best; /* of all on the side, highest bid, lowest ask; none: 0, BOG_PX_MAX */
+    int32_t slot;
+    int32_t boxed; /* 1: it is one of those that the side's box speaks of */
+} bog_rest_t;
+
+/*
+ * What the last decision found: as long as nothing but the touch has moved, it stands.
+ *
+ * Owner: engine_calm.pxd. Before until_ns, with a mid from low2 to low2 + span2 half ticks, at most
+ * `spread` ticks wide, the market breaker believes a book, and unless the feed is stale the gate says
+ * ALLOW of the moment.
+ */
+typedef struct bog_calm {
+    bog_ns_t until_ns; /* 0: nothing stands */
+    bog_px_t low2;
+    uint64_t span2;
+    uint64_t spread;
+    int64_t tokens; /* what the bucket must hold for an amend */
+    uint64_t turns; /* taken the short way */
+    uint64_t moves; /* orders moved within their boxes */
+    bog_rest_t rest[2];
+    bog_box_t box[2]; /* of bid and ask; void as soon as the position changes */
+} bog_calm_t;
 
 typedef struct bog_engine {
     bog_position_t position;
@@ -73,7 +119,7 @@ typedef struct bog_engine {
     bog_ns_t mark_ns;
     bog_px_t mid2;         /* of the last two-sided book that the market breaker believed */
     bog_ns_t sample_ns;    /* next sampling of the day's peak */
-    bog_quanta_t room;     /* of the last event, as is `over` */
+    bog_quanta_t room;     /* of the last event that was thought about */
     bog_ns_t quoted_ns[2]; /* when a side was last placed or amended */
     uint64_t commands;     /* given so far, over all runs */
     uint32_t market;
@@ -84,7 +130,8 @@ typedef struct bog_engine {
     uint8_t denied[2]; /* last journaled verdict of a side */
     uint8_t why[2];    /* 0 quoting, else quiet reason or 32 + verdict */
     uint8_t invalid;   /* reason of the last refused book */
-    uint8_t over;
+    uint64_t over;     /* of the last event */
+    bog_calm_t calm;
     uint64_t unchanged, books, crossed, refused;
     bog_strategy_memory_t memory; /* last, because it is long and mostly cold */
 } bog_engine_t;

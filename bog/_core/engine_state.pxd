@@ -1,6 +1,6 @@
 """What an engine remembers, what it says to the journal, and what of it outlives a run."""
 
-from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
 from libc.string cimport memset
 
 from bog._core.breaker cimport Breaker
@@ -15,11 +15,11 @@ from bog._core.types cimport (
     ALLOW, DENY_KILLED, DENY_PAUSED, J_DENIED, J_HALT, W_CASH, W_COMMANDS, W_COST, W_DAY,
     W_DAY_OPEN, W_FEES, W_FILLS, W_FUNDING, W_HALT, W_HALT_ID, W_LAST_NS, W_LEVEL, W_MARK2, W_TRADE,
     W_NEXT_ORDER_ID, W_PEAK, W_POS, W_REALIZED, W_VOLUME, Command, JournalRec, Limits, Position,
-    Record, Report, StrategyParams, ns_t, px_t, qty_t,
-    quanta_t,
+    Record, Report, StrategyParams, half_t, ns_t, px_t, qty_t, quanta_t,
 )
 
 cdef extern from "engine_state.h" nogil:
+    const ns_t MARK_NS "BOG_MARK_NS"
     enum: OUT_COMMANDS "BOG_OUT_COMMANDS"
     enum: OUT_RECORDS "BOG_OUT_RECORDS"
 
@@ -51,6 +51,34 @@ cdef extern from "engine_state.h" nogil:
         Command command[40]
         JournalRec record[96]
 
+    ctypedef struct Box "bog_box_t":
+        qty_t qty
+        px_t low
+        uint64_t span
+        px_t low2
+        uint64_t span2
+        quanta_t room
+        half_t equity2
+        int64_t live
+
+    ctypedef struct Rest "bog_rest_t":
+        qty_t keep
+        px_t px
+        px_t best
+        int32_t slot
+        int32_t boxed
+
+    ctypedef struct Calm "bog_calm_t":
+        ns_t until_ns
+        px_t low2
+        uint64_t span2
+        uint64_t spread
+        int64_t tokens
+        uint64_t turns
+        uint64_t moves
+        Rest rest[2]
+        Box box[2]
+
     ctypedef struct Engine "bog_engine_t":
         Position position
         Record book
@@ -81,7 +109,8 @@ cdef extern from "engine_state.h" nogil:
         uint8_t denied[2]
         uint8_t why[2]
         uint8_t invalid
-        uint8_t over
+        uint64_t over
+        Calm calm
         uint64_t unchanged
         uint64_t books
         uint64_t crossed
@@ -89,12 +118,18 @@ cdef extern from "engine_state.h" nogil:
         StrategyMemory memory
 
 
+cdef inline JournalRec *engine_next_record(Out *out) noexcept nogil:
+    """Return room for a journal record of this turn; the last one's should a turn overflow."""
+    cdef int64_t n = out.n_records
+    if n < OUT_RECORDS:
+        out.n_records = n + 1
+        return &out.record[n]
+    return &out.record[OUT_RECORDS - 1]
+
+
 cdef inline JournalRec *engine_record(Engine *e, Out *out, int kind) noexcept nogil:
-    """Return a fresh journal record of this turn; the last one is reused should a turn overflow."""
-    cdef JournalRec *rec
-    if out.n_records < OUT_RECORDS:
-        out.n_records += 1
-    rec = &out.record[out.n_records - 1]
+    """Return a fresh journal record of this turn, cleared but for its kind and time."""
+    cdef JournalRec *rec = engine_next_record(out)
     memset(rec, 0, sizeof(JournalRec))
     rec.kind = <uint8_t>kind
     rec.time_ns = e.now_ns
@@ -108,11 +143,14 @@ cdef inline Command *engine_command(Engine *e, Out *out) noexcept nogil:
     return &out.command[out.n_commands]
 
 
+cdef inline int engine_marked(const Engine *e) noexcept nogil:
+    """Return 1 while the published mark counts."""
+    return e.mark_px > 0 and e.now_ns - e.mark_ns < MARK_NS
+
+
 cdef inline px_t engine_mark2(const Engine *e) noexcept nogil:
     """Return the mark in half ticks: the published one for five seconds, else the last mid."""
-    if e.mark_px > 0 and e.now_ns - e.mark_ns <= 5_000_000_000LL:
-        return 2 * e.mark_px
-    return e.mid2
+    return 2 * e.mark_px if engine_marked(e) else e.mid2
 
 
 cdef inline void engine_halt(Engine *e, Out *out, int reason, int64_t evidence) noexcept nogil:
@@ -120,6 +158,7 @@ cdef inline void engine_halt(Engine *e, Out *out, int reason, int64_t evidence) 
     cdef JournalRec *rec
     if not risk_halt(&e.risk, reason):
         return
+    e.calm.until_ns = 0
     rec = engine_record(e, out, J_HALT)
     rec.id = e.risk.halt_id
     rec.reason = <uint8_t>reason
@@ -150,6 +189,11 @@ cdef inline void engine_say(
     rec.qty = qty
 
 
+cdef inline void engine_unbox(Engine *e) noexcept nogil:
+    """Forget which amends the gate allows: the position has changed."""
+    e.calm.box[0].qty = e.calm.box[1].qty = 0
+
+
 cdef inline int64_t engine_word(Engine *e, int word, int64_t value, bint store) noexcept nogil:
     """Return word `word` of the state that outlives a run (enum StateWord), after storing `value`.
 
@@ -157,6 +201,9 @@ cdef inline int64_t engine_word(Engine *e, int word, int64_t value, bint store) 
     as a halt. A halt that is none reads as the strictest one.
     """
     cdef Position *p = &e.position
+    if store:
+        e.calm.until_ns = 0
+        engine_unbox(e)
     if word == W_POS:
         if store:
             p.pos = value

@@ -78,9 +78,16 @@ static inline int64_t bog_floor_div(int64_t a, int64_t b)
 /* ceil(a / b) towards plus infinity; b > 0. */
 static inline int64_t bog_ceil_div(int64_t a, int64_t b)
 {
-    if (__builtin_expect(a <= 0, 0))
+    if (__builtin_expect(a < 0, 0))
         return (int64_t)(0 - (0 - (uint64_t)a) / (uint64_t)b);
     return (int64_t)(((uint64_t)a + (uint64_t)b - 1) / (uint64_t)b);
+}
+
+/* Tell the compiler that `known` holds, which the caller has made certain. */
+static inline void bog_sure(int known)
+{
+    if (!known)
+        __builtin_unreachable();
 }
 
 /* floor(a * b / c) with a 128-bit product; c > 0; the result must fit (saturates otherwise). */
@@ -116,11 +123,8 @@ static inline bog_quanta_t bog_fee(bog_px_t px, bog_qty_t qty, bog_ppm_t ppm)
 /* More than `limit` lies between two times, either way: old, or of another clock. */
 static inline int bog_apart(int64_t a, int64_t b, int64_t limit)
 {
-    int64_t gap;
-    if (__builtin_expect(__builtin_sub_overflow(a, b, &gap), 0))
-        return 1;
-    /* as one range: limit >= 0 and -limit <= gap <= limit */
-    return (uint64_t)gap + (uint64_t)limit > 2 * (uint64_t)limit || limit < 0;
+    uint64_t gap = a > b ? (uint64_t)a - (uint64_t)b : (uint64_t)b - (uint64_t)a;
+    return gap > (uint64_t)limit || limit < 0;
 }
 
 /* Largest r with r * r <= v. */

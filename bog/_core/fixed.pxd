@@ -14,6 +14,7 @@ cdef extern from "fixed.h" nogil:
     int64_t mul_near "bog_mul_near"(int64_t a, int64_t b)
     int product_past "bog_product_past"(int64_t a, int64_t b, int64_t bound)
     int product_below "bog_product_below"(int64_t a, int64_t b, int64_t bound)
+    void sure "bog_sure"(int known)
     int apart "bog_apart"(int64_t a, int64_t b, int64_t limit)
     int64_t floor_div "bog_floor_div"(int64_t a, int64_t b)
     int64_t ceil_div "bog_ceil_div"(int64_t a, int64_t b)

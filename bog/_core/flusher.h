@@ -1,9 +1,11 @@
 /*
- * The thread that copies a journal's segment to its disk file, and makes the file that follows.
+ * The thread that copies the segments of a process to their disk files, and makes the files that follow.
  *
- * Owner: journal.pyx. Every millisecond: write what is new, fdatasync, publish `durable`. The first
- * error is final: an fsync that failed once may lie the next time, so the journal is marked failed,
- * takes no more records, and its segment stays for the next start to read.
+ * Owner: journal.pyx. Every millisecond, for each journal: write what is new, fdatasync, publish
+ * `durable`. The first error of a journal is final: an fsync that failed once may lie the next time,
+ * so it is marked failed, takes no more records, and its segment stays for the next start to read.
+ * One thread serves all, however many markets there are, and keeps off the core of a thread that was
+ * pinned before it opened its journal, where the process may run on another one.
  *
  * A file that is three quarters full gets a follower, so that the engine's thread never waits for
  * one. When the engine has turned to it, the rest of the old file goes to disk before the first
@@ -15,6 +17,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -27,12 +30,11 @@
 #define BOG_JOURNAL_NAME (BOG_JOURNAL_PAGE - 192)
 
 typedef struct bog_flusher {
-    pthread_t thread;
-    bog_segment_t *page; /* NULL: not running */
+    struct bog_flusher *after; /* the next one that the thread serves */
+    bog_segment_t *page;       /* NULL: not running */
     const bog_journal_rec_t *slots;
     int fd;
-    int directory; /* where the disk files are, to make their names durable */
-    int stop;
+    int directory;       /* where the disk files are, to make their names durable */
     size_t mapped;       /* bytes of a segment */
     uint64_t prepare_at; /* records after which the next file is made; 0: never */
     bog_crc32c_fn crc32c;
@@ -218,31 +220,100 @@ static int bog_flusher_work(bog_flusher_t *flusher)
     return 0;
 }
 
+/* The one thread of this process: it runs while `first` is not NULL. */
+static struct {
+    pthread_mutex_t change; /* one start or stop at a time, with what the thread does of it */
+    pthread_mutex_t lock;   /* of all that follows; held while the journals are served */
+    pthread_t thread;
+    bog_flusher_t *first;
+    cpu_set_t allowed; /* cores of the process before any of its threads was pinned */
+} bog_flushers = { .change = PTHREAD_MUTEX_INITIALIZER, .lock = PTHREAD_MUTEX_INITIALIZER };
+
+/* A fork has no such thread: what was open is its parent's. */
+static void bog_flusher_forked(void)
+{
+    pthread_mutex_init(&bog_flushers.change, NULL);
+    pthread_mutex_init(&bog_flushers.lock, NULL);
+    bog_flushers.first = NULL;
+}
+
+/* Remember on which cores the process may run: before anything is pinned. */
+static void bog_flusher_cores(void)
+{
+    pthread_atfork(NULL, NULL, bog_flusher_forked);
+    CPU_ZERO(&bog_flushers.allowed);
+    sched_getaffinity(0, sizeof bog_flushers.allowed, &bog_flushers.allowed);
+}
+
+/* Move the thread off the cores that its maker was pinned to, when others are allowed. */
+static void bog_flusher_move(void)
+{
+    cpu_set_t mine, others;
+    if (sched_getaffinity(0, sizeof mine, &mine))
+        return;
+    CPU_XOR(&others, &bog_flushers.allowed, &mine);
+    CPU_AND(&others, &others, &bog_flushers.allowed);
+    if (CPU_COUNT(&others))
+        sched_setaffinity(0, sizeof others, &others);
+}
+
 static void *bog_flusher_run(void *arg)
 {
-    bog_flusher_t *flusher = (bog_flusher_t *)arg;
     const struct timespec pause = { 0, 1000000 };
-    while (!__atomic_load_n(&flusher->stop, __ATOMIC_ACQUIRE) && !bog_flusher_work(flusher))
+    (void)arg;
+    bog_flusher_move();
+    pthread_mutex_lock(&bog_flushers.lock);
+    while (bog_flushers.first) {
+        for (bog_flusher_t *one = bog_flushers.first; one; one = one->after)
+            bog_flusher_work(one); /* marks what fails */
+        pthread_mutex_unlock(&bog_flushers.lock);
         nanosleep(&pause, NULL);
+        pthread_mutex_lock(&bog_flushers.lock);
+    }
+    pthread_mutex_unlock(&bog_flushers.lock);
     return NULL;
 }
 
-/* Start the thread with every signal blocked; 0 or an errno. */
+/* Let the thread serve this one, too; it starts with every signal blocked. 0 or an errno. */
 static int bog_flusher_start(bog_flusher_t *flusher)
 {
     sigset_t all, before;
+    int error = 0;
     sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    int error = pthread_create(&flusher->thread, NULL, bog_flusher_run, flusher);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    pthread_mutex_lock(&bog_flushers.change);
+    pthread_mutex_lock(&bog_flushers.lock);
+    flusher->after = bog_flushers.first;
+    bog_flushers.first = flusher;
+    if (!flusher->after) {
+        pthread_sigmask(SIG_SETMASK, &all, &before);
+        error = pthread_create(&bog_flushers.thread, NULL, bog_flusher_run, NULL);
+        pthread_sigmask(SIG_SETMASK, &before, NULL);
+        if (error)
+            bog_flushers.first = NULL;
+    }
+    pthread_mutex_unlock(&bog_flushers.lock);
+    pthread_mutex_unlock(&bog_flushers.change);
     return error;
 }
 
-/* Wait for the thread to end; what it had not yet copied is still in the segment. */
+/*
+ * Take this one from the thread, which ends with the last; what it had not yet copied is still in
+ * the segment.
+ */
 static void bog_flusher_stop(bog_flusher_t *flusher)
 {
-    __atomic_store_n(&flusher->stop, 1, __ATOMIC_RELEASE);
-    pthread_join(flusher->thread, NULL);
+    bog_flusher_t **at = &bog_flushers.first;
+    pthread_mutex_lock(&bog_flushers.change);
+    pthread_mutex_lock(&bog_flushers.lock);
+    while (*at && *at != flusher)
+        at = &(*at)->after;
+    int found = *at == flusher;
+    if (found)
+        *at = flusher->after;
+    pthread_mutex_unlock(&bog_flushers.lock);
+    if (found && !bog_flushers.first)
+        pthread_join(bog_flushers.thread, NULL);
+    pthread_mutex_unlock(&bog_flushers.change);
 }
 
 /*

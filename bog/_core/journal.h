@@ -8,6 +8,7 @@
 #define BOG_JOURNAL_H
 
 #include "crc32c.h"
+#include "memory.h"
 #include "types.h"
 
 #define BOG_JOURNAL_PAGE 4096
@@ -100,20 +101,36 @@ static inline uint64_t bog_journal_room(const bog_journal_t *journal)
                              : 0;
 }
 
-/* Number `rec`, seal it and store it where there is room. */
-static inline void bog_journal_store(bog_journal_t *journal, bog_journal_rec_t *rec)
+/* The checksum of a record that follows one of checksum `crc`. */
+static inline uint32_t bog_journal_sealed(const bog_journal_t *journal, uint32_t crc,
+                                          const bog_journal_rec_t *rec)
 {
-    rec->seq = journal->written + 1;
-    rec->market = journal->market;
 #if defined(__SSE4_2__)
-    rec->crc = bog_crc32c_60_sse42(journal->crc, rec);
+    (void)journal;
+    return bog_crc32c_60_sse42(crc, rec);
 #else
-    rec->crc = journal->crc32c(journal->crc, rec, BOG_JOURNAL_SEALED_BYTES);
+    return journal->crc32c(crc, rec, BOG_JOURNAL_SEALED_BYTES);
 #endif
-    journal->slots[journal->written & (journal->capacity - 1)] = *rec;
-    journal->crc = rec->crc;
-    journal->written += 1;
-    __atomic_store_n(&journal->page->written, journal->written, __ATOMIC_RELEASE);
+}
+
+/* Number `n` records, seal them and store them where there is room. */
+static inline void bog_journal_store(bog_journal_t *journal, bog_journal_rec_t *rec, int64_t n)
+{
+    bog_journal_rec_t *slots = journal->slots;
+    uint64_t mask = journal->capacity - 1, written = journal->written, last = written + (uint64_t)n;
+    uint32_t crc = journal->crc, market = journal->market;
+    do {
+        bog_journal_rec_t *slot = &slots[written & mask];
+        written += 1;
+        rec->seq = written;
+        rec->market = market;
+        rec->crc = crc = bog_journal_sealed(journal, crc, rec);
+        bog_copy_line(slot, rec);
+        rec += 1;
+    } while (written != last);
+    journal->crc = crc;
+    journal->written = written;
+    __atomic_store_n(&journal->page->written, written, __ATOMIC_RELEASE);
 }
 
 /*
@@ -135,8 +152,32 @@ static inline int bog_journal_append(bog_journal_t *journal, bog_journal_rec_t *
     }
     if (__builtin_expect(__atomic_load_n(&journal->page->failed, __ATOMIC_RELAXED), 0))
         return BOG_JOURNAL_FAILED;
-    bog_journal_store(journal, rec);
+    bog_journal_store(journal, rec, 1);
     return BOG_JOURNAL_OK;
+}
+
+/* What bog_journal_append_all does when there are records. */
+__attribute__((noinline)) static int64_t bog_journal_append_some(bog_journal_t *journal,
+                                                                 bog_journal_rec_t *rec, int64_t n)
+{
+    int64_t i = 0;
+    if (__builtin_expect(journal->written + (uint64_t)n - journal->durable_seen <=
+                                 journal->capacity &&
+                             !__atomic_load_n(&journal->page->failed, __ATOMIC_RELAXED),
+                         1)) {
+        bog_journal_store(journal, rec, n);
+        return n;
+    }
+    while (i < n && bog_journal_append(journal, &rec[i]) == BOG_JOURNAL_OK)
+        i++;
+    return i;
+}
+
+/* Append `n` records as bog_journal_append would one by one; return how many it took. */
+static inline int64_t bog_journal_append_all(bog_journal_t *journal, bog_journal_rec_t *rec,
+                                             int64_t n)
+{
+    return n > 0 ? bog_journal_append_some(journal, rec, n) : 0;
 }
 
 /*
@@ -147,7 +188,7 @@ static inline int bog_journal_append_last(bog_journal_t *journal, bog_journal_re
 {
     if (bog_journal_room(journal) == 0)
         return BOG_JOURNAL_FULL;
-    bog_journal_store(journal, rec);
+    bog_journal_store(journal, rec, 1);
     return BOG_JOURNAL_OK;
 }
 

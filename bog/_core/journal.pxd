@@ -1,6 +1,6 @@
 """The journal's hot end for the engine: says what journal.h says; JournalFile is its cold end."""
 
-from libc.stdint cimport int32_t, uint8_t, uint32_t, uint64_t
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
 
 from bog._core.crc32c cimport crc32c_fn
 from bog._core.types cimport JournalRec
@@ -66,6 +66,7 @@ cdef extern from "journal.h" nogil:
     uint64_t journal_durable "bog_journal_durable"(const Journal *journal)
     uint64_t journal_room "bog_journal_room"(const Journal *journal)
     int journal_append "bog_journal_append"(Journal *journal, JournalRec *rec)
+    int64_t journal_append_all "bog_journal_append_all"(Journal *journal, JournalRec *rec, int64_t n)
     int journal_append_last "bog_journal_append_last"(Journal *journal, JournalRec *rec)
     int journal_turn "bog_journal_turn"(Journal *journal, JournalNext *next)
 

@@ -41,6 +41,7 @@ cdef extern from "flusher.h" nogil:
         char memory[JOURNAL_NAME]
 
     int flusher_make "bog_flusher_make"(Flusher *flusher, uint64_t run, uint64_t capacity)
+    void flusher_cores "bog_flusher_cores"()
     int flusher_start "bog_flusher_start"(Flusher *flusher)
     void flusher_stop "bog_flusher_stop"(Flusher *flusher)
     int flusher_finish "bog_flusher_finish"(Flusher *flusher)
@@ -58,6 +59,8 @@ SEGMENT_MAGIC = b"BOGSEGM1"
 SEGMENTS = "/dev/shm"
 
 cdef crc32c_fn fastest = crc32c_pick()
+
+flusher_cores()
 
 
 def crc32c(const uint8_t[::1] data, uint32_t crc=0):

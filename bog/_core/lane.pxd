@@ -14,6 +14,7 @@ from bog._core.paper_state cimport Paper
 from bog._core.portfolio cimport Portfolio, Share
 from bog._core.publisher cimport Publisher
 from bog._core.reader cimport Reader
+from bog._core.show cimport Standing
 from bog._core.source cimport Source
 from bog._core.stats cimport Stats, StatsPage
 from bog._core.types cimport Command, Order, Record, Report, Row, ns_t, px_t
@@ -46,6 +47,7 @@ cdef extern from "lane.h" nogil:
 
 
 cdef class Lane:
+    cdef void *block         # holds `memory`
     cdef LaneMemory *memory
     cdef Engine *engine  # this and the next four are parts of `memory`
     cdef Out *out
@@ -67,6 +69,8 @@ cdef class Lane:
     cdef StatsPage page
     cdef object spec
     cdef bint have_row, ended, drain_begun, book_moved, live
+    cdef bint stepped  # since `standing` was written
+    cdef Standing standing  # what is true while nothing happens
     cdef bint holed   # the feed said that its book has a hole
     cdef bint sealed  # the journal failed: nothing more may grow
     cdef bint reached  # the gateway was up when we last looked
@@ -87,7 +91,7 @@ cdef class Lane:
     cdef int venue_command(self, const Command *command) noexcept nogil
     cdef int wire_report(self, Report *out) noexcept nogil
     cdef int wire_command(self, const Command *command) noexcept nogil
-    cdef bint watch(self) noexcept nogil
+    cdef bint watch(self, ns_t now) noexcept nogil
     cdef void attempt(self, uint64_t word) noexcept nogil
     cdef void trouble(self, int code) noexcept nogil
     cdef void void_book(self) noexcept nogil
@@ -103,7 +107,8 @@ cdef class Lane:
     cdef void on_report(self) noexcept nogil
     cdef void on_timer(self) noexcept nogil
     cdef void model(self) noexcept nogil
-    cdef int on_message(self) noexcept nogil
+    cdef int on_message(self, ns_t clock) noexcept nogil
+    cdef void await_row(self) noexcept nogil
     cdef void publish(self, const Row *row) noexcept nogil
     cdef void on_book(self, const Row *row, ns_t begun) noexcept nogil
 
@@ -112,9 +117,13 @@ cdef class Lane:
         self, const Control *control, Portfolio *portfolio, int64_t unit, ns_t now
     ) noexcept nogil
     cdef void hold(self) noexcept nogil
+    cdef const uint64_t *feed_word(self) noexcept nogil
+    cdef const uint64_t *told_word(self) noexcept nogil
     cdef void look(self) noexcept nogil
-    cdef int check(self) noexcept nogil
-    cdef void act(self) noexcept nogil
+    cdef int check(self, ns_t clock) noexcept nogil
+    cdef void act(self, ns_t clock) noexcept nogil
+    cdef void expect(self) noexcept nogil
+    cdef void warm(self) noexcept nogil
     cdef void operator(self) noexcept nogil
     cdef void begin_drain(self, uint32_t level) noexcept nogil
     cdef int live_orders(self) noexcept nogil

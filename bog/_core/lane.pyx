@@ -17,7 +17,9 @@ from libc.stdint cimport INT64_MAX, int64_t, uint32_t, uint64_t
 from libc.stdlib cimport free
 from libc.string cimport memcpy, memset
 
-from bog._core.atomic cimport load_acquire, pause as spin_pause
+from bog._core.atomic cimport (
+    load_acquire, load_relaxed, pause as spin_pause, prefetch, prefetch_read, store_release,
+)
 from bog._core.calibrate cimport calibrate_print
 from bog._core.clock cimport mono_ns, nap
 from bog._core.coefficients cimport coefficients_due
@@ -34,10 +36,13 @@ from bog._core.engine_state cimport (
 from bog._core.exposure cimport Exposure
 from bog._core.fixed cimport ceil_div
 from bog._core.hist cimport hist_add
-from bog._core.huginn cimport HG_MARKETS, READ_EPOCH, READ_GARBAGE, READ_GONE, READ_NOTHING, READ_ROW
+from bog._core.huginn cimport (
+    HG_MARKETS, HG_ROWS, READ_EPOCH, READ_GARBAGE, READ_GONE, READ_NOTHING, READ_ROW,
+)
 from bog._core.inventory cimport Model
 from bog._core.journal cimport (
-    JournalFile, journal_append, journal_append_last, journal_durable, journal_room, journal_turn,
+    JournalFile, journal_append, journal_append_all, journal_append_last, journal_durable,
+    journal_room, journal_turn,
 )
 from bog._core.level cimport Control, level_get, level_take_clear
 from bog._core.link cimport (
@@ -45,7 +50,7 @@ from bog._core.link cimport (
     link_push_command, link_take_report, link_up,
 )
 from bog._core.market cimport Market
-from bog._core.measure cimport measure_end, measure_fill, measure_mid
+from bog._core.measure cimport MIDS, measure_end, measure_fill, measure_mid
 from bog._core.memory cimport lines
 from bog._core.orders cimport (
     ORDERS_CAP, OrderEffect, orders_exposure, orders_find, orders_on_report, orders_restore, orders_size,
@@ -58,7 +63,7 @@ from bog._core.portfolio cimport (
 from bog._core.publisher cimport Publisher
 from bog._core.reader cimport Reader
 from bog._core.risk cimport CAP_DAILY_LOSS, CAP_DECIMALS, CAP_LONG, CAP_ORDER, CAP_SHORT
-from bog._core.show cimport show_engine, show_time
+from bog._core.show cimport show_engine, show_standing, show_time
 from bog._core.source cimport Source
 from bog._core.stages cimport stages_add, stages_commands_due, stages_due, stages_think
 from bog._core.stats cimport (
@@ -80,6 +85,13 @@ cdef ns_t REST_NS = 5_000_000LL       # the rest of a message is there within th
 cdef ns_t SKEW_NS = 1_000_000LL       # a row from further in the future is of no clock of ours
 cdef ns_t DRAIN_NS = 30_000_000_000LL  # proof of the last cancel comes within this, or exit code 3
 cdef uint64_t ROOM = 256               # records that one turn may need
+
+cdef int made = 0                      # lanes of this process
+
+cdef enum:
+    LANES_APART = 256  # that begin at places of their own,
+    APART = 512        # so many bytes from one to the next
+    GLANCES = 512      # at a row that is on its way, between two looks at the clock
 
 
 cdef fill_venue(VenueParams *out, dict values):
@@ -119,6 +131,13 @@ cdef str over_cap(int cap, dict spec):
     return f"risk.{key} = {value:f}: this build has BOG_CAPS=conservative: want at most {most}"
 
 
+cdef inline void ask(const void *lines_of, size_t size) noexcept nogil:
+    """Ask for the cache lines of `size` bytes, from the line of the first one on."""
+    cdef size_t at
+    for at in range(0, size, 64):
+        prefetch_read(<const char *> lines_of + at)
+
+
 @cython.final
 cdef class Lane:
     """One engine with its plugs, from the head of its run to the last proven cancel.
@@ -138,9 +157,13 @@ cdef class Lane:
             raise ValueError("a lane has exactly one feed: market, source or reader")
         if link is not None and (reader is None or link.link.market != spec["market"]):
             raise ValueError("a link serves the market of a feed in shared memory")
-        self.memory = <LaneMemory *> lines(sizeof(LaneMemory))
-        if self.memory == NULL:
+        global made
+        self.block = lines(sizeof(LaneMemory) + LANES_APART * APART)
+        if self.block == NULL:
             raise MemoryError("no memory for an engine")
+        # huge pages begin at the same sets of a cache: each lane begins elsewhere in its own
+        self.memory = <LaneMemory *> (<char *> self.block + made % LANES_APART * APART)
+        made += 1
         self.engine = &self.memory.engine
         self.out = &self.memory.out
         self.depth = &self.memory.depth
@@ -183,7 +206,7 @@ cdef class Lane:
                 raise MemoryError("no memory for the paper venue")
 
     def __dealloc__(self):
-        free(self.memory)
+        free(self.block)
         if self.paper != NULL:
             paper_free(self.paper)
 
@@ -316,6 +339,10 @@ cdef class Lane:
             begun = mono_ns()
         got = self.reader.next_row(self.row)
         if got == READ_ROW:
+            # lines that the feed and the gateway have written, and that this turn will read
+            prefetch_read(&self.reader.page.header.heartbeat_ns)
+            if self.wire != NULL:
+                prefetch_read(&self.wire.command_tail)
             if begun:
                 stages_add(self.stats, STAGE_READ, begun)
             self.have_row = True
@@ -377,13 +404,12 @@ cdef class Lane:
             return 0
         return link_push_command(self.wire, command) != LINK_TAKEN
 
-    cdef bint watch(self) noexcept nogil:
+    cdef bint watch(self, ns_t now) noexcept nogil:
         """Beat, and tell the engine what became of the gateway; return whether that was news."""
-        cdef ns_t now = mono_ns()
         cdef bint up = link_up(self.wire, now), news = up != self.reached
         cdef uint64_t failed = load_acquire(&self.wire.gateway.failed)
         cdef uint64_t done = load_acquire(&self.wire.gateway.done)
-        cdef uint64_t i
+        cdef uint64_t _
         link_beat(self.wire, now, self.stats.state)
         if self.link.lost:
             self.failure = FAILED_EXECUTOR
@@ -394,9 +420,9 @@ cdef class Lane:
             self.reached = up
             self.attempt(ATTEMPT_FOUND if up else ATTEMPT_LOST)
         # more than the breaker counts say nothing more; failures last, because which came last is lost
-        for i in range(min(done - self.seen_done, 2)):
+        for _ in range(min(done - self.seen_done, 2)):
             self.attempt(ATTEMPT_DONE)
-        for i in range(min(failed - self.seen_failed, 5)):
+        for _ in range(min(failed - self.seen_failed, 5)):
             self.attempt(ATTEMPT_FAILED)
         self.seen_done, self.seen_failed = done, failed
         return True
@@ -473,6 +499,7 @@ cdef class Lane:
     cdef void step(self, Event *event) noexcept nogil:
         """Let the engine take one event, then journal, then act."""
         cdef ns_t begun = 0
+        self.stepped = True
         if self.live:
             event.alive_ns = self.reader.heartbeat()
         elif self.market is not None:
@@ -529,13 +556,15 @@ cdef class Lane:
 
     cdef void emit(self) noexcept nogil:
         """Journal what the turn says, then hand its commands to the executor."""
-        cdef int64_t i
+        cdef int64_t i, taken = 0
         cdef const Command *command
-        for i in range(self.out.n_records):
-            if not self.sealed and journal_append(self.journal, &self.out.record[i]):
+        if not self.sealed:
+            taken = journal_append_all(self.journal, self.out.record, self.out.n_records)
+            if taken < self.out.n_records:
                 self.failure = FAILED_JOURNAL
                 self.sealed = True
-            if self.sealed and self.out.record[i].kind != J_PLACE and self.out.record[i].kind != J_AMEND:
+        for i in range(taken, self.out.n_records):
+            if self.out.record[i].kind != J_PLACE and self.out.record[i].kind != J_AMEND:
                 journal_append_last(self.journal, &self.out.record[i])
         for i in range(self.out.n_commands):
             command = &self.out.command[i]
@@ -571,6 +600,7 @@ cdef class Lane:
         report.side = command.side
         report.market = self.market_id
         orders_on_report(&self.engine.orders, &report, &effect)
+        self.engine.calm.until_ns = 0  # behind the step's back: nothing that it settled stands
 
     cdef void seal(self) noexcept nogil:
         """The journal has failed: halt, pull what rests, wait for proof, end."""
@@ -651,14 +681,14 @@ cdef class Lane:
         event.model = &model
         self.step(&event)
 
-    cdef int on_message(self) noexcept nogil:
+    cdef int on_message(self, ns_t clock) noexcept nogil:
         """Take rows up to the end of a message, then let the engine look.
 
         Return 0, or -1 at the end of the data, or -2 where it is damaged.
         """
         cdef Row row
         cdef Event event
-        cdef ns_t begun = mono_ns()
+        cdef ns_t begun = clock if self.live else mono_ns()
         cdef int got
         memset(&event, 0, sizeof(Event))
         while True:
@@ -712,8 +742,8 @@ cdef class Lane:
             if self.live and not self.have_row and self.peek() == NEVER:
                 # the writer is between two rows of a message: they are there within microseconds
                 while not self.have_row and not self.failure and mono_ns() - begun < REST_NS:
-                    if self.peek() == NEVER:
-                        spin_pause()
+                    self.await_row()
+                    self.peek()
                 if not self.have_row:
                     # it died between them: the book is shown when somebody ends the message
                     return 0
@@ -725,6 +755,17 @@ cdef class Lane:
         if self.book_moved and not self.holed:
             self.on_book(&row, begun)
         return 0
+
+    cdef void await_row(self) noexcept nogil:
+        """Watch the feed's word alone until it changes, or for about a microsecond."""
+        cdef const uint64_t *word = self.feed_word()
+        cdef uint64_t seen = load_relaxed(word)
+        cdef int _
+        for _ in range(GLANCES):
+            # twice the number of a row is its word once it is whole
+            if seen == 2 * (self.reader.next + 1) or load_relaxed(word) != seen:
+                return
+        spin_pause()
 
     cdef void publish(self, const Row *row) noexcept nogil:
         """Show the row to whoever reads the feed in shared memory, received now on their clock."""
@@ -738,10 +779,11 @@ cdef class Lane:
     cdef void on_book(self, const Row *row, ns_t begun) noexcept nogil:
         """Show the engine the ten best levels after a message."""
         cdef Event event
-        cdef ns_t took, sample
+        cdef ns_t ended, took, sample
         cdef bint sampled = stages_due(self.turns)
         memset(&event, 0, sizeof(Event))
-        memset(self.record, 0, sizeof(Record))
+        # its first line: depth_top writes all others
+        memset(self.record, 0, 64)
         self.record.flags = self.book_flags
         self.record.recv_ns = row.recv_ns
         self.record.exch_ns = row.exch_ns
@@ -754,16 +796,19 @@ cdef class Lane:
             stages_add(self.stats, STAGE_BOOK, sample)
         self.book_moved = False
         self.book_flags = 0
+        event.kind = EVENT_RECORD
+        event.time_ns = self.now_ns
+        event.record = self.record
+        self.step(&event)
+        ended = mono_ns()
+        store_release(<uint64_t *> &self.stats.turned_ns, <uint64_t> ended)
+        # what a report would say of money and time waits until the commands are out
         if self.record.bid > 0 and self.record.ask > self.record.bid:
             measure_mid(
                 &self.stats.measure, &self.memory.measure, self.now_ns,
                 self.record.bid + self.record.ask,
             )
-        event.kind = EVENT_RECORD
-        event.time_ns = self.now_ns
-        event.record = self.record
-        self.step(&event)
-        took = mono_ns() - begun
+        took = ended - begun
         hist_add(&self.stats.turn, took)
         if self.out.n_commands > 0:
             hist_add(&self.stats.order_turn, took)
@@ -786,6 +831,7 @@ cdef class Lane:
         if portfolio != NULL:
             self.hold()
         self.stats.state = RUN_TRADING
+        self.stepped = True  # what the start restored has not been looked at
         # the journal's head carries the last life's time; this life has a clock of its own
         self.engine.now_ns = self.engine.alive_ns = 0
         if self.live:
@@ -794,6 +840,63 @@ cdef class Lane:
         if self.wire != NULL:
             # nothing is quoted before the gateway says that it is up
             self.attempt(ATTEMPT_LOST)
+
+    cdef const uint64_t *feed_word(self) noexcept nogil:
+        """Return the word that changes when a feed in shared memory has another row; NULL: no such feed.
+
+        Good until the next look, check or act: an object that was made again is mapped anew.
+        """
+        if self.reader is None:
+            return NULL
+        return &self.reader.page.rows[self.reader.next & (HG_ROWS - 1)].gen
+
+    cdef const uint64_t *told_word(self) noexcept nogil:
+        """Return the word that changes when a gateway has said something; NULL: there is none."""
+        return &self.wire.report_head.value if self.wire != NULL else NULL
+
+    cdef void expect(self) noexcept nogil:
+        """Ask for the lines that a turn of this lane reads first: it is next, and others were before it."""
+        cdef Engine *e = self.engine
+        cdef const Depth *depth = self.depth
+        cdef int64_t n
+        cdef int side
+        ask(e, <const char *> &e.orders - <const char *> e)
+        ask(&e.orders.slot[0], 2 * sizeof(Order))
+        ask(&e.orders.live, 1)
+        ask(&e.freshness, <const char *> &e.fills - <const char *> &e.freshness)
+        ask(&e.now_ns, <const char *> &e.memory - <const char *> &e.now_ns + 256)
+        ask(self.record, sizeof(Record))
+        ask(self.out, 64)
+        ask(&self.out.command[0], 2 * sizeof(Command))
+        ask(&self.out.record[0], 2 * sizeof(JournalRec))
+        ask(depth, 64)
+        for side in range(2):
+            n = depth.n[side] - 10 if depth.n[side] > 10 else 0
+            ask(&depth.px[side][n], 10 * sizeof(px_t))
+            ask(&depth.qty[side][n], 10 * sizeof(px_t))
+        ask(&self.stats.rows, 128)
+        ask(&self.stats.turned_ns, 128)
+        ask(&self.stats.measure, 320)
+        ask(&self.memory.measure.mid[self.memory.measure.n_mids & (MIDS - 1)], 1)
+        if self.source is not None:
+            ask(<const void *> self.source, 384)
+            ask(self.source.lines.data + self.source.lines.at, 128)
+        if self.paper != NULL:
+            ask(self.paper, 512)
+            ask(self.paper.order, 256)
+            ask(self.paper.open[0], 1)
+            ask(self.paper.open[1], 1)
+            ask(&self.paper.report[self.paper.first_report], 128)
+        ask(self.journal, 64)
+        ask(&self.journal.slots[self.journal.written & (self.journal.capacity - 1)], 128)
+
+    cdef void warm(self) noexcept nogil:
+        """Ask for the lines that the next turn will write: the journal's and the link's."""
+        cdef uint64_t i
+        for i in range(2):
+            prefetch(&self.journal.slots[(self.journal.written + i) & (self.journal.capacity - 1)])
+            if self.wire != NULL:
+                prefetch(&self.wire.command[(self.wire.engine.commands + i) % LINK_COMMANDS])
 
     cdef void look(self) noexcept nogil:
         """Find what is due next and when: a row, a report, or the timer."""
@@ -814,17 +917,22 @@ cdef class Lane:
         if self.row_due_ns < self.next_ns:
             self.next_ns = self.row_due_ns
 
-    cdef int check(self) noexcept nogil:
+    cdef int check(self, ns_t clock) noexcept nogil:
         """Obey the operator, begin the drain, notice the end; after every look, due or not.
+
+        `clock` is the host's, looked at a moment ago.
 
         Return an exit code when this lane has ended, else LANE_GOES_ON, or LANE_LOOK when a drain
         began.
         """
         if self.first_ns == 0:
             return 0
-        if self.wire != NULL and self.watch():
+        if self.wire != NULL and self.watch(clock):
             return LANE_LOOK
-        if self.live and self.have_row and self.row.recv_ns > mono_ns() + SKEW_NS:
+        if (
+            self.live and self.have_row and self.row.recv_ns > clock + SKEW_NS
+            and self.row.recv_ns > mono_ns() + SKEW_NS
+        ):
             self.have_row = False
             self.trouble(READ_GARBAGE)
             return LANE_LOOK
@@ -848,26 +956,48 @@ cdef class Lane:
             return 3
         return LANE_GOES_ON
 
-    cdef void act(self) noexcept nogil:
-        """Take what is due: a report first, then the timer, then a message of the feed."""
+    cdef void act(self, ns_t clock) noexcept nogil:
+        """Take what is due: a report first, then the timer, then a message of the feed.
+
+        `clock` is the host's, looked at a moment ago; only a live lane knows it.
+        """
         cdef int got
+        cdef ns_t since = 0
+        cdef Standing was
+        if self.stepped:
+            self.stepped = False
+            show_standing(self.engine, &self.standing)
+        was = self.standing
+        if self.wire != NULL and self.report_due_ns <= self.next_ns and self.next_ns < clock:
+            self.next_ns = clock  # a gateway's word is heard now, whenever it was written
         if self.next_ns > self.now_ns:
-            self.now_ns = self.next_ns
-            show_time(self.engine, self.now_ns, &self.stats.measure)
+            self.now_ns = since = self.next_ns
         if self.report_due_ns <= self.next_ns:
+            if since:
+                show_time(&was, since, &self.stats.measure)
             self.on_report()
         elif self.timer_ns <= self.next_ns:
+            if since:
+                show_time(&was, since, &self.stats.measure)
             self.on_timer()
         else:
-            self.seen_ns = mono_ns() if self.live else 0
-            got = self.on_message()
+            self.seen_ns = clock
+            got = self.on_message(clock)
+            if since:
+                # no message changes what is held, so the time before it can be counted after it
+                show_time(&was, since, &self.stats.measure)
             if got < 0:
                 self.ended = True
                 if got == -2:
                     self.failure = FAILED_FEED
         self.turns += 1
-        if self.turns & 1023 == 0 or (self.speed_ppm != 0 or self.live) and self.turns & 63 == 0:
+        # a live lane is shown by the loop while nothing is due: a tick does not wait for that
+        if self.turns & 1023 == 0 or self.speed_ppm != 0 and not self.live and self.turns & 63 == 0:
             self.show()
+        self.warm()
+        if self.stepped:
+            self.stepped = False
+            show_standing(self.engine, &self.standing)
 
     cdef int live_orders(self) noexcept nogil:
         return __builtin_popcount(self.engine.orders.live)
@@ -930,7 +1060,9 @@ cdef class Lane:
         if self.wire != NULL:
             s.reports_due = self.wire.report_head.value - self.wire.report_tail.value
         else:
-            s.reports_due = self.market.sim.n_report if self.market is not None else self.paper.n_reports
+            s.reports_due = (
+                self.market.sim.n_report if self.market is not None else self.paper.n_reports
+            )
         if self.source is not None:
             s.progress = self.source.lines.at
             s.progress_of = self.source.lines.size

@@ -9,10 +9,12 @@
 #define BOG_LEVEL_H
 
 #include <errno.h>
+#include <sched.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <unistd.h>
 
 #include "types.h"
 
@@ -75,6 +77,22 @@ static inline uint64_t bog_level_take_clear(bog_control_t *control)
     return __atomic_exchange_n(&control->clear_halt, 0, __ATOMIC_ACQ_REL);
 }
 
+/*
+ * Take real-time priority from this process's first thread. Return 1, or 0 when it has none or keeps
+ * it. The engine's hot thread is its first; the flag that a child inherits nothing cannot be dropped.
+ */
+static inline int bog_realtime_end(void)
+{
+    const struct sched_param none = { 0 };
+    int policy = sched_getscheduler(getpid());
+    if (policy < 0)
+        return 0;
+    policy &= ~SCHED_RESET_ON_FORK;
+    if (policy != SCHED_FIFO && policy != SCHED_RR)
+        return 0;
+    return !sched_setscheduler(getpid(), SCHED_OTHER | SCHED_RESET_ON_FORK, &none);
+}
+
 static bog_control_t *bog_level_control; /* what this process's handlers act on */
 
 static void bog_level_on_signal(int sig)
@@ -87,7 +105,7 @@ static void bog_level_on_signal(int sig)
             bog_level_raise(control, BOG_LEVEL_KILLED);
         else if (sig == SIGUSR2)
             bog_level_toggle(control);
-        else
+        else if (sig != SIGXCPU || !bog_realtime_end())
             bog_level_raise(control, BOG_LEVEL_DRAIN);
     }
     errno = saved;
@@ -105,7 +123,7 @@ static const struct {
     { SIGINT, 1, 0 },  /* drain: Ctrl-C */
     { SIGHUP, 1, 0 },  /* drain: the terminal is gone */
     { SIGQUIT, 1, 0 }, /* drain, and no core: Ctrl-\ */
-    { SIGXCPU, 1, 1 }, /* drain, while the processor limit still leaves time to */
+    { SIGXCPU, 1, 1 }, /* end real time; else drain: a processor limit says it each second */
     { SIGUSR1, 1, 0 }, /* kill */
     { SIGUSR2, 1, 0 }, /* pause or resume */
     { SIGALRM, 0, 0 }, /* nobody's timer here */
@@ -144,10 +162,13 @@ static inline int bog_process_name(const char *name)
     return prctl(PR_SET_NAME, name) ? errno : 0;
 }
 
-/* Keep what is mapped now in memory, so that no turn waits for a page. Return 0, or errno. */
-static inline int bog_lock_memory(void)
+/*
+ * Keep what is mapped now in memory, so that no turn waits for a page, and what is mapped `later`.
+ * Return 0, or errno.
+ */
+static inline int bog_lock_memory(int later)
 {
-    return mlockall(MCL_CURRENT) ? errno : 0;
+    return mlockall(MCL_CURRENT | (later ? MCL_FUTURE : 0)) ? errno : 0;
 }
 
 #endif

@@ -18,4 +18,4 @@ cdef extern from "level.h" nogil:
     int level_install "bog_level_install"(Control *control, int whole)
     int level_follow_parent "bog_level_follow_parent"()
     int process_name "bog_process_name"(const char *name)
-    int level_lock_memory "bog_lock_memory"()
+    int level_lock_memory "bog_lock_memory"(int later)

@@ -17,11 +17,11 @@
 #define BOG_LINK_MAGIC 0x4b4e494c20474f42ULL /* the bytes "BOG LINK" */
 #define BOG_LINK_VERSION 1
 #define BOG_LINK_PAGE 4096
-#define BOG_LINK_COMMANDS 256 /* slots, a power of two */
-#define BOG_LINK_REPORTS 4096 /* slots, a power of two */
-#define BOG_LINK_IDS 48       /* bits of an order id: the venue's client order index */
-#define BOG_LINK_MARKET_IDS 36 /* of them, those that count; the others name the market */
-#define BOG_LINK_BLOCK 65536   /* a run begins on a whole block of ids */
+#define BOG_LINK_COMMANDS 256          /* slots, a power of two */
+#define BOG_LINK_REPORTS 4096          /* slots, a power of two */
+#define BOG_LINK_IDS 48                /* bits of an order id: the venue's client order index */
+#define BOG_LINK_MARKET_IDS 36         /* of them, those that count; the others name the market */
+#define BOG_LINK_BLOCK 65536           /* a run begins on a whole block of ids */
 #define BOG_LINK_SILENT_NS 500000000LL /* an end that did not beat for so long is dead */
 
 /* What the gateway can do for us. Unknown words read as DOWN. */

@@ -2,3 +2,4 @@
 
 cdef extern from "memory.h" nogil:
     void *lines "bog_lines"(size_t size)
+    void copy_line "bog_copy_line"(void *to, const void *from_)

@@ -195,6 +195,24 @@ cdef inline uint32_t orders_on(const Orders *t, int side, uint32_t bits) noexcep
     return bits & (t.asks if side == ASK else ~t.asks)
 
 
+cdef inline px_t orders_best(const Orders *t, int side) noexcept nogil:
+    """Return the highest live bid or the lowest live ask, amend prices included; 0 when none."""
+    cdef uint32_t bits = orders_on(t, side, t.live)
+    cdef const Order *o
+    cdef px_t px, best = 0
+    while bits:
+        o = &t.slot[lowest_bit(bits)]
+        bits &= bits - 1
+        px = o.px
+        if side == BID:
+            px = o.amend_px if o.amend_qty > 0 and o.amend_px > px else px
+            best = px if px > best else best
+        else:
+            px = o.amend_px if o.amend_qty > 0 and o.amend_px < px else px
+            best = px if best == 0 or px < best else best
+    return best
+
+
 cdef inline void orders_exposure_side(
     const Orders *t, ns_t now, int side, int64_t skip, Exposure *out
 ) noexcept nogil:
@@ -203,11 +221,12 @@ cdef inline void orders_exposure_side(
     """
     cdef uint32_t bits = orders_on(t, side, t.live | t.late)
     cdef const Order *o
-    cdef px_t px, best = 0, top = 0
+    cdef px_t px, top = 0
     cdef qty_t rem = 0
     out.live = count_bits(t.live)
     out.rem[1 - side] = 0
     out.best[side] = 0
+    out.best[1 - side] = orders_best(t, 1 - side)
     out.top[1 - side] = 0
     out.own_rem = 0
     out.own_filled = 0
@@ -224,20 +243,8 @@ cdef inline void orders_exposure_side(
         rem += orders_rem(o, now)
         px = o.amend_px if o.amend_qty > 0 and o.amend_px > o.px else o.px
         top = px if px > top else top
-    bits = orders_on(t, 1 - side, t.live)
-    while bits:
-        o = &t.slot[lowest_bit(bits)]
-        bits &= bits - 1
-        px = o.px
-        if side == ASK:
-            px = o.amend_px if o.amend_qty > 0 and o.amend_px > px else px
-            best = px if px > best else best
-        else:
-            px = o.amend_px if o.amend_qty > 0 and o.amend_px < px else px
-            best = px if best == 0 or px < best else best
     out.rem[side] = rem
     out.top[side] = top
-    out.best[1 - side] = best
 
 
 cdef inline int64_t orders_find(const Orders *t, uint64_t id) noexcept nogil:
@@ -309,19 +316,21 @@ cdef inline void orders_age(Orders *t, ns_t now) noexcept nogil:
 
 
 cdef inline void orders_command(
-    const Orders *t, const Order *o, int kind, px_t px, qty_t qty, ns_t now, Command *out
+    const Orders *t, const Order *o, int kind, int side, px_t px, qty_t qty, ns_t now, Command *out
 ) noexcept nogil:
     """Fill a command about an order; its number is the engine's to give."""
-    memset(out, 0, sizeof(Command))
+    out.seq = 0
     out.order_id = o.id
     out.px = px
     out.qty = qty
     out.tick_ns = now
     out.expiry_ns = o.expiry_ns
     out.kind = <uint8_t>kind
-    out.side = o.side
+    out.side = <uint8_t>side
     out.tif = TIF_POST_ONLY
+    out.reduce_only = 0
     out.market = t.market
+    out.pad = 0
 
 
 cdef inline int64_t orders_place(
@@ -353,7 +362,7 @@ cdef inline int64_t orders_place(
     o.state = ORDER_CREATED
     t.live |= <uint32_t>1 << i
     t.asks = t.asks & ~(<uint32_t>1 << i) | <uint32_t>side << i
-    orders_command(t, o, CMD_PLACE, px, qty, now, out)
+    orders_command(t, o, CMD_PLACE, side, px, qty, now, out)
     return i
 
 
@@ -432,13 +441,20 @@ cdef inline int orders_amend(
     o = &t.slot[slot]
     if px == o.px and qty == o.qty:
         return -1
+    orders_amend_resting(t, o, o.side, px, qty, now, out)
+    return 0
+
+
+cdef inline void orders_amend_resting(
+    const Orders *t, Order *o, int side, px_t px, qty_t qty, ns_t now, Command *out
+) noexcept nogil:
+    """Do what orders_amend does to an order that the venue took, where there is something to amend."""
     o.before = o.state
-    o.state = <uint8_t>state
+    o.state = ORDER_AMEND_SENT
     o.amend_px = px
     o.amend_qty = qty
     o.amend_ns = o.touched_ns = now
-    orders_command(t, o, CMD_AMEND, px, qty, now, out)
-    return 0
+    orders_command(t, o, CMD_AMEND, side, px, qty, now, out)
 
 
 cdef inline int orders_cancel(Orders *t, int64_t slot, ns_t now, Command *out) noexcept nogil:
@@ -455,7 +471,7 @@ cdef inline int orders_cancel(Orders *t, int64_t slot, ns_t now, Command *out) n
         o.before = o.state
     o.state = <uint8_t>state
     o.touched_ns = now
-    orders_command(t, o, CMD_CANCEL, o.px, 0, now, out)
+    orders_command(t, o, CMD_CANCEL, o.side, o.px, 0, now, out)
     return 0
 
 

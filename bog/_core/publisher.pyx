@@ -146,7 +146,6 @@ cdef class Publisher:
                     self.message_flags = 0
                 seq = self.book_seq
                 self.message_flags |= r.flags
-                depth_apply(self.book, r)
             elif r.kind == ROW_TOUCH:
                 seq = self.seq
             else:
@@ -169,6 +168,9 @@ cdef class Publisher:
             slot.flags = r.flags
             slot.market = self.market
             hg_end(&slot.gen, 2 * (number + 1))
+            # a reader of rows has it by now; what the other readers need comes behind it
+            if r.kind == ROW_LEVEL or r.kind == ROW_RESET:
+                depth_apply(self.book, r)
             self.rows = number + 1
             self.recv_ns = r.recv_ns
             if r.kind == ROW_TRADE or r.kind == ROW_STATS or r.kind == ROW_STATUS:

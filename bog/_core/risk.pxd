@@ -197,6 +197,14 @@ cdef inline int64_t risk_needed(
     return TOKEN * (1 + left) if left < BURST_MAX else INT64_MAX
 
 
+cdef inline int risk_paid(
+    Risk *r, const Limits *limits, ns_t now, int64_t live_after
+) noexcept nogil:
+    """Return 1 when the bucket, filled up to `now`, has what a create or an amend needs; take nothing."""
+    risk_refill(r, limits, now)
+    return r.tokens >= risk_needed(limits, live_after, 0)
+
+
 cdef inline int risk_take(
     Risk *r, const Limits *limits, ns_t now, int64_t live_after, int is_cancel
 ) noexcept nogil:
@@ -212,7 +220,7 @@ cdef inline int risk_take(
 
 
 cdef inline void risk_spend(Risk *r) noexcept nogil:
-    """Take the token that risk_weigh, which allowed the request in this same turn, has seen."""
+    """Take a token that was seen in this same turn, by whoever allowed the request."""
     r.tokens -= TOKEN
 
 
@@ -236,15 +244,21 @@ cdef inline int risk_authority(
     return ALLOW
 
 
+cdef inline int risk_profit(const Limits *limits, half_t daily2, half_t peak2) noexcept nogil:
+    """Return the first of daily loss and drawdown that forbids trading; a larger profit never does."""
+    if loss_past(daily2, limits.max_daily_loss):
+        return DENY_DAILY_LOSS
+    if drawdown_past(daily2, peak2, limits.drawdown_min_peak, limits.drawdown_ppm):
+        return DENY_DRAWDOWN
+    return ALLOW
+
+
 cdef inline int risk_health(const Limits *limits, const Moment *m) noexcept nogil:
     """Return the first of daily loss, drawdown and connection that forbids trading."""
-    if loss_past(m.daily2, limits.max_daily_loss):
-        return DENY_DAILY_LOSS
-    if drawdown_past(m.daily2, m.peak2, limits.drawdown_min_peak, limits.drawdown_ppm):
-        return DENY_DRAWDOWN
-    if m.connected != 1:
+    cdef int verdict = risk_profit(limits, m.daily2, m.peak2)
+    if verdict == ALLOW and m.connected != 1:
         return DENY_CONNECTION
-    return ALLOW
+    return verdict
 
 
 cdef inline int risk_standing(
@@ -362,8 +376,7 @@ cdef inline int risk_judge(
     verdict = risk_order(limits, book, m, open, side, px, qty, is_amend, &worst, &high)
     if verdict != ALLOW:
         return verdict
-    risk_refill(r, limits, m.now)
-    if r.tokens < risk_needed(limits, open.live + (0 if is_amend else 1), 0):
+    if not risk_paid(r, limits, m.now, open.live + (0 if is_amend else 1)):
         return DENY_RATE
     verdict = risk_health(limits, m)
     if verdict != ALLOW:
@@ -407,8 +420,7 @@ cdef inline int risk_weigh(
     )
     if verdict != ALLOW:
         return verdict
-    risk_refill(r, limits, m.now)
-    if r.tokens < risk_needed(limits, open.live + (0 if is_amend else 1), 0):
+    if not risk_paid(r, limits, m.now, open.live + (0 if is_amend else 1)):
         return DENY_RATE
     if worst <= 0:
         return ALLOW

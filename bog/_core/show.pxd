@@ -3,6 +3,7 @@
 Owner of nothing: reads the engine, writes the page and its measure.
 """
 
+from libc.stdint cimport uint64_t
 from libc.string cimport memcpy, memset
 
 from bog._core.engine_state cimport Engine, engine_mark2
@@ -52,28 +53,40 @@ cdef inline void show_engine(const Engine *e, ns_t now, ns_t mono, Stats *s) noe
         s.denied[i] = e.risk.denied[i]
 
 
-cdef inline void show_time(const Engine *e, ns_t now, Measure *m) noexcept nogil:
-    """Attribute the time up to `now` to what was true during it."""
-    cdef int i
-    cdef int at_touch[2]
+cdef struct Standing:
+    int why[2]       # of each side; 0: quoted
+    int at_touch[2]  # 1: an order of ours stands at the touch or better
+    bint at_limit
+
+
+cdef inline void show_standing(const Engine *e, Standing *out) noexcept nogil:
+    """Write what is true of the engine until its next step."""
     cdef const Order *order
-    cdef int why[2]
-    at_touch[0] = at_touch[1] = 0
+    cdef uint64_t live = e.orders.live
+    cdef int i
+    out.at_touch[0] = out.at_touch[1] = 0
     for i in range(2):
         # a side counts as quoted when an order of ours rests there, else by its reason
-        why[i] = e.why[i] if e.why[i] else 63
-    for i in range(ORDERS_CAP):
-        if not e.orders.live >> i & 1:
-            continue
-        order = &e.orders.slot[i]
+        out.why[i] = e.why[i] if e.why[i] else 63
+    while live:
+        order = &e.orders.slot[__builtin_ctzll(live)]
+        live &= live - 1
         if order.acked_ns == 0:
             continue
-        why[order.side] = 0
+        out.why[order.side] = 0
         if order.side == BID:
-            at_touch[0] |= order.px >= e.book.bid and e.book.bid > 0
+            out.at_touch[0] |= order.px >= e.book.bid and e.book.bid > 0
         else:
-            at_touch[1] |= order.px <= e.book.ask
+            out.at_touch[1] |= order.px <= e.book.ask
+    out.at_limit = e.position.pos >= e.params.max_pos or e.position.pos <= -e.params.max_pos
+
+
+cdef inline void show_time(const Standing *was, ns_t now, Measure *m) noexcept nogil:
+    """Attribute the time up to `now` to what was true during it."""
     measure_time(
-        m, now, why[0], why[1], at_touch[0], at_touch[1],
-        e.position.pos >= e.params.max_pos or e.position.pos <= -e.params.max_pos,
+        m, now, was.why[0], was.why[1], was.at_touch[0], was.at_touch[1], was.at_limit
     )
+
+
+cdef extern from *:
+    int __builtin_ctzll(unsigned long long bits) nogil

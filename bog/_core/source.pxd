@@ -21,7 +21,9 @@ cdef class Source:
     cdef Row *frame_rows
     cdef const Row *batch  # of one frame, or of one moment of l3
     cdef long long batch_n, batch_at
-    cdef ns_t seen_ns
+    cdef int looped    # behind the last row comes the first one
+    cdef ns_t shift_ns  # what the passes before this one took
+    cdef ns_t seen_ns   # time of the last row taken, less shift_ns
     cdef FrameParser *parser
     cdef const char *frame_what
     cdef int frame_error
@@ -34,6 +36,7 @@ cdef class Source:
     cdef ns_t peek(self) noexcept nogil
     cdef void start(self) noexcept nogil
     cdef int load(self) noexcept nogil
+    cdef int fetch(self) noexcept nogil
     cdef int load_tape(self) noexcept nogil
     cdef int fill_frames(self) noexcept nogil
     cdef int fill_orders(self) noexcept nogil

@@ -26,7 +26,7 @@ from bog._core.recording cimport (
     line_next, tape_seal,
 )
 from bog._core.recording_file import check_number, sidecar, unpack
-from bog._core.types cimport NEVER, Row, ns_t
+from bog._core.types cimport F_SNAPSHOT, NEVER, ROW_RESET, Row, ns_t
 
 cdef enum:
     ROWS = 1
@@ -35,10 +35,15 @@ cdef enum:
     TAPE = 4
 
 cdef enum:
+    LOOP_GAP = 1000000000  # from the last row of a pass to the first of the next one, ns
+
+cdef enum:
     UNREAD = 2  # no row is ready; else 1 ready, 0 the end, -1 damaged
 
 FORMATS = {ROWS: "rows", ORDERS: "orders", FRAMES: "frames", TAPE: "tape"}
 HEAD = sizeof(TapeHead)
+
+LOOP_GAP_NS = LOOP_GAP
 
 crc_start()
 
@@ -95,7 +100,7 @@ cdef class Source:
         cdef int more = self.load()
         if more > 0:
             out[0] = self.one[0]
-            self.seen_ns = out.recv_ns
+            self.seen_ns = out.recv_ns - self.shift_ns
             self.state = UNREAD
         return more
 
@@ -106,7 +111,9 @@ cdef class Source:
         learns of it.
         """
         cdef int more = self.load()
-        return self.one.recv_ns if more == 1 else NEVER if more == 0 else self.seen_ns
+        if more < 0:
+            return self.seen_ns + self.shift_ns
+        return self.one.recv_ns if more else NEVER
 
     cdef void start(self) noexcept nogil:
         """Go to the first row."""
@@ -137,6 +144,24 @@ cdef class Source:
         """Have the next row ready in `one`; return 1, 0 or -1 as `next` does."""
         if self.state != UNREAD:
             return self.state
+        if self.fetch() == 0 and self.looped:
+            self.shift_ns += self.last_recv_ns - self.first_recv_ns + LOOP_GAP
+            self.start()
+            # not every recording begins with a reset: the book of its end must not outlive it
+            memset(self.one, 0, sizeof(Row))
+            self.one.kind = ROW_RESET
+            self.one.recv_ns = self.first_recv_ns
+            self.one.eom = 1
+            self.one.flags = F_SNAPSHOT
+            self.state = 1
+        if self.state == 1 and self.shift_ns:
+            self.one.recv_ns += self.shift_ns
+            if self.one.exch_ns > 0:
+                self.one.exch_ns += self.shift_ns
+        return self.state
+
+    cdef int fetch(self) noexcept nogil:
+        """Have the next row of this pass ready in `one`; return the state."""
         if self.kind == ROWS:
             self.state = csv_read(&self.lines, self.one)
             return self.state
@@ -324,8 +349,17 @@ cdef class Source:
         return f"{place}{what} is {text!r}, must be {right}"
 
     def rewind(self):
-        """Go back to the first row."""
+        """Go back to the first row, and to its own time."""
+        self.shift_ns = 0
         self.start()
+
+    def loop(self):
+        """Never end: behind the last row the first one comes again, LOOP_GAP_NS later.
+
+        An empty book comes between them. Times go on rising, recv_ns and exch_ns alike; the ids of
+        trades and updates come again.
+        """
+        self.looped = 1
 
     def next_row(self):
         """Return the next row as a MarketRow, None at the end; raise ValueError on damage."""

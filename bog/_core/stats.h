@@ -88,6 +88,7 @@ typedef struct bog_stats {
     uint64_t denied[BOG_VERDICTS];
     uint64_t rejected[16];          /* by enum bog_reject */
     uint64_t progress, progress_of; /* bytes of a recording */
+    bog_ns_t turned_ns; /* CLOCK_MONOTONIC when the last book message was done, commands stored */
 
     bog_hist_t turn;              /* a book message, seen to done */
     bog_hist_t order_turn;        /* a book message that led to commands, seen to commands stored */

@@ -102,6 +102,7 @@ cdef extern from "stats.h" nogil:
         uint64_t rejected[16]
         uint64_t progress
         uint64_t progress_of
+        ns_t turned_ns
         Hist turn
         Hist order_turn
         Hist stage[5]

@@ -18,6 +18,7 @@ class Stage(IntEnum):
 STAGE_NAMES: tuple[str, ...]
 
 def name_process(name: str) -> None: ...
+def lock_memory(later: bool = False) -> bool: ...
 
 @final
 class StatsPage:

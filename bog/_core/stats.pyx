@@ -11,7 +11,8 @@ from libc.string cimport memcpy
 
 from bog._core.hist cimport HIST_BUCKETS, Hist, hist_floor, hist_index, hist_quantile
 from bog._core.level cimport (
-    level_ask_clear, level_get, level_install, level_raise, level_resume, level_toggle, process_name,
+    level_ask_clear, level_get, level_install, level_lock_memory, level_raise, level_resume,
+    level_toggle, process_name,
 )
 from bog._core.measure cimport HORIZONS, REASONS, WHYS, measure_horizon
 from bog._core.stats cimport (
@@ -27,6 +28,14 @@ def name_process(str name):
     """Name this process as ps and pkill see it; at most 15 characters count."""
     if process_name(name.encode()):
         raise OSError(f"cannot name this process {name!r}")
+
+
+def lock_memory(bint later=False):
+    """Keep this process's pages in memory; return whether the host allows it.
+
+    Those that are mapped `later`, too: at a limit such a mapping fails.
+    """
+    return level_lock_memory(later) == 0
 
 
 @cython.final
@@ -269,7 +278,7 @@ cdef dict stats_dict(Stats *stats):
         ("journal_seq", stats.journal_seq), ("journal_durable", stats.journal_durable),
         ("journal_waits", stats.journal_waits), ("no_prints", stats.no_prints),
         ("pessimistic", stats.pessimistic), ("progress", stats.progress),
-        ("progress_of", stats.progress_of),
+        ("progress_of", stats.progress_of), ("turned_ns", stats.turned_ns),
     ):
         out[name] = value
     measure = &stats.measure

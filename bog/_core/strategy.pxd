@@ -4,8 +4,10 @@ Rates are at most 1e6 ppm in size and max_pos is below QTY_MAX; then nothing her
 """
 
 from libc.stdint cimport int64_t, uint8_t
+from libc.string cimport memset
 
-from bog._core.fixed cimport ceil_div, floor_div, i128, product_below, product_past
+from bog._core.apart cimport apart_px, apart_void
+from bog._core.fixed cimport ceil_div, floor_div, i128, product_below, product_past, sure
 from bog._core.quota cimport Quota, quota_widen
 from bog._core.record cimport level_count, level_px, level_qty
 from bog._core.types cimport (
@@ -112,14 +114,20 @@ cdef inline void strategy_side(
 ) noexcept nogil:
     """Write one side of the quote, cut to the `room` the position leaves, or why there is none."""
     cdef qty_t qty = params.order_qty if params.order_qty < room else room
-    if qty <= 0 or qty < params.min_order:
-        why[0] = QUIET_INVENTORY
-    elif px <= 0 or px >= PX_MAX:
-        why[0] = QUIET_PRICE_RANGE
-    else:
-        why[0] = QUIET_NONE
-        out_px[0] = px
-        out_qty[0] = qty
+    if qty <= 0 or qty < params.min_order or px <= 0 or px >= PX_MAX:
+        strategy_no_side(params, qty, out_px, out_qty, why)
+        return
+    why[0] = QUIET_NONE
+    out_px[0] = px
+    out_qty[0] = qty
+
+
+cdef inline apart_void strategy_no_side(
+    const StrategyParams *params, qty_t qty, px_t *out_px, qty_t *out_qty, uint8_t *why
+) noexcept nogil:
+    """Write that a side is not quoted: for want of room, or of a price."""
+    why[0] = QUIET_INVENTORY if qty <= 0 or qty < params.min_order else QUIET_PRICE_RANGE
+    out_px[0] = out_qty[0] = 0
 
 
 cdef inline int strategy_look(
@@ -128,13 +136,12 @@ cdef inline int strategy_look(
 ) noexcept nogil:
     """Look at the market without us; return why no side may be quoted (enum Quiet), QUIET_NONE if any.
 
-    Empties `out`. When a side may be quoted, its fair price is the mid and its fee floor is set.
-    Own size is taken out of the book first, when the book contains it. On a one-sided book the side
-    that is there is quoted around its own touch, which is further from the market than any mid, and
-    the spread limits have nothing to judge.
+    Empties `out`, then does what strategy_judge does. Own size is taken out of the book first, when
+    the book contains it. On a one-sided book the side that is there is quoted around its own touch,
+    which is further from the market than any mid.
     """
     cdef int own = n if params.own_in_book else 0
-    cdef px_t bid = 0, ask = 0, mid2
+    cdef px_t bid = 0, ask = 0
     cdef qty_t bid_qty = 0, ask_qty = 0
     out.bid_px = out.ask_px = 0
     out.bid_qty = out.ask_qty = 0
@@ -149,7 +156,20 @@ cdef inline int strategy_look(
             bid = ask
         if ask_qty == 0:
             ask = bid
-    mid2 = bid + ask
+    look.bid, look.bid_qty, look.ask, look.ask_qty = bid, bid_qty, ask, ask_qty
+    return strategy_judge(params, look, out)
+
+
+cdef inline int strategy_judge(
+    const StrategyParams *params, Look *look, Quote *out
+) noexcept nogil:
+    """Return why nothing may be quoted at what a look has seen (enum Quiet), QUIET_NONE if a side may.
+
+    Then the fair price is the mid, and the fee floor is set. The spread limits have nothing to judge
+    on a one-sided book.
+    """
+    cdef px_t bid = look.bid, ask = look.ask, mid2 = bid + ask
+    cdef qty_t bid_qty = look.bid_qty, ask_qty = look.ask_qty
     if bid < params.min_valid_px or ask > params.max_valid_px or bid <= 0 or ask >= PX_MAX:
         return QUIET_PRICE_RANGE
     if bid_qty > 0 and ask_qty > 0:
@@ -159,13 +179,12 @@ cdef inline int strategy_look(
         # prices are below 2^40, so that only the rate's product may pass 63 bits
         if bid >= ask:
             return QUIET_CROSSED
-        if product_past(params.min_spread_ppm, mid2, (ask - bid) * 2000000):
+        if params.min_spread_ppm > 0 and product_past(params.min_spread_ppm, mid2, (ask - bid) * 2000000):
             return QUIET_SPREAD_MIN
         if product_below(params.max_spread_ppm, mid2, (ask - bid) * 2000000):
             return QUIET_SPREAD_MAX
     elif 0 < bid_qty < params.min_touch_qty or 0 < ask_qty < params.min_touch_qty:
         return QUIET_THIN
-    look.bid, look.bid_qty, look.ask, look.ask_qty = bid, bid_qty, ask, ask_qty
     look.mid2 = out.fair2 = mid2
     out.floor_ticks = ceil_div(mid2 * (<px_t> params.maker_ppm + params.edge_ppm), 2000000)
     return QUIET_NONE
@@ -189,7 +208,40 @@ cdef inline void strategy_quote(
     const StrategyParams *params, const Record *record, const Order *orders, int n, qty_t pos,
     Quote *out,
 ) noexcept nogil:
-    """Write the quote that simple_spread wants at this book and position into `out`.
+    """Write the quote that simple_spread wants at this book and position into `out`."""
+    cdef Look look
+    cdef int why = strategy_look(params, record, orders, n, out, &look)
+    if why != QUIET_NONE:
+        out.why[0] = out.why[1] = <uint8_t> why
+    else:
+        strategy_spread(params, &look, pos, out)
+
+
+cdef inline void strategy_quote_touch(
+    const StrategyParams *params, const Record *record, qty_t pos, Quote *out
+) noexcept nogil:
+    """Write what strategy_quote does, of a sound book that is not crossed and none of which is ours."""
+    cdef Look look
+    cdef int why
+    look.bid, look.bid_qty = record.bid, record.bid_qty
+    look.ask, look.ask_qty = record.ask, record.ask_qty
+    sure(look.bid > 0)
+    sure(look.bid < look.ask)
+    sure(look.ask < PX_MAX)
+    sure(look.bid_qty > 0)
+    sure(look.ask_qty > 0)
+    why = strategy_judge(params, &look, out)
+    if why != QUIET_NONE:
+        memset(out, 0, sizeof(Quote))
+        out.why[0] = out.why[1] = <uint8_t> why
+    else:
+        strategy_spread(params, &look, pos, out)
+
+
+cdef inline void strategy_spread(
+    const StrategyParams *params, const Look *look, qty_t pos, Quote *out
+) noexcept nogil:
+    """Write the quote of simple_spread around what a look has seen.
 
     Around r = mid * (1 - skew * pos / max_pos), skew full at max_pos, both sides stand half a
     spread out: half = max(mid * half_ppm, fee floor), the bid rounded down, the ask up, in one exact
@@ -199,11 +251,6 @@ cdef inline void strategy_quote(
     cdef qty_t full = params.max_pos, held = pos
     cdef px_t half_ppm_mid2, new_bid, new_ask
     cdef i128 whole, centre, half
-    cdef Look look
-    cdef int why = strategy_look(params, record, orders, n, out, &look)
-    if why != QUIET_NONE:
-        out.why[0] = out.why[1] = <uint8_t> why
-        return
     half_ppm_mid2 = look.mid2 * params.half_ppm
     out.half_ticks = ceil_div(half_ppm_mid2, 2000000)
     if out.half_ticks <= out.floor_ticks:
@@ -212,7 +259,7 @@ cdef inline void strategy_quote(
     if held == 0 or params.skew_ppm == 0:
         # no shift: max_pos cancels, and what is left divides by a constant
         new_bid = floor_div(look.mid2 * 1000000 - half_ppm_mid2, 2000000)
-        new_ask = ceil_div(look.mid2 * 1000000 + half_ppm_mid2, 2000000)
+        new_ask = look.mid2 - new_bid  # as far from the mid, so that it is rounded up
     else:
         # in ticks x whole
         if full <= 0:
@@ -234,7 +281,7 @@ cdef inline void strategy_quote(
         new_bid = look.ask - 1
     if look.bid_qty > 0 and new_ask <= look.bid:
         new_ask = look.bid + 1
-    strategy_set(params, &look, new_bid, new_ask, pos, out)
+    strategy_set(params, look, new_bid, new_ask, pos, out)
 
 
 cdef inline px_t strategy_threshold(
@@ -249,7 +296,45 @@ cdef inline px_t strategy_threshold(
         ticks = quote.half_ticks // 4
         if ticks < 2:
             ticks = 2
-    return quota_widen(quota, params, ticks) if params.quota_start > 0 else ticks
+    return strategy_widen(params, quota, ticks) if params.quota_start > 0 else ticks
+
+
+cdef inline apart_px strategy_widen(
+    const StrategyParams *params, const Quota *quota, px_t ticks
+) noexcept nogil:
+    """Return the threshold on a tier with a quota."""
+    return quota_widen(quota, params, ticks)
+
+
+cdef inline int strategy_price_moves(
+    const Quote *quote, int side, px_t px, px_t threshold
+) noexcept nogil:
+    """Return MOVE_WRONG_SIDE or MOVE_PRICE when a wanted side moves an order at `px`, else MOVE_KEEP."""
+    cdef px_t off = px - (quote.bid_px if side == BID else quote.ask_px)
+    if side == BID:
+        if off > 0 and 2 * (px + quote.floor_ticks) > quote.fair2:
+            return MOVE_WRONG_SIDE
+    elif off < 0 and 2 * (px - quote.floor_ticks) < quote.fair2:
+        return MOVE_WRONG_SIDE
+    if (off if off > 0 else -off) >= threshold:
+        return MOVE_PRICE
+    return MOVE_KEEP
+
+
+cdef inline int strategy_size_moves(
+    const StrategyParams *params, const Order *order, qty_t want_qty, ns_t now
+) noexcept nogil:
+    """Return MOVE_RESIZE or MOVE_RENEW when an order cannot stay for its size or age, else MOVE_KEEP."""
+    cdef qty_t rest = order.qty - order.filled, off = rest - want_qty
+    if rest < params.min_order:
+        return MOVE_RESIZE
+    if off != 0 and (
+        <i128> (off if off > 0 else -off) * 1000000 > <i128> want_qty * params.size_off_ppm
+    ):
+        return MOVE_RESIZE
+    if order.expiry_ns - now < params.expiry_margin_ns and order.expiry_ns != NEVER:
+        return MOVE_RENEW
+    return MOVE_KEEP
 
 
 cdef inline int strategy_moves(
@@ -264,31 +349,12 @@ cdef inline int strategy_moves(
     no reason. PULL and WRONG_SIDE act at once, if need be as a cancel; the others wait until
     strategy_paced allows a change.
     """
-    cdef px_t px = order.px, want_px = quote.bid_px, off
-    cdef qty_t rest = order.qty - order.filled, want_qty = quote.bid_qty
-    if side == ASK:
-        want_px = quote.ask_px
-        want_qty = quote.ask_qty
+    cdef qty_t want_qty = quote.bid_qty if side == BID else quote.ask_qty
+    cdef int move
     if want_qty <= 0:
         return MOVE_PULL
-    off = px - want_px
-    if side == BID:
-        if off > 0 and 2 * (px + quote.floor_ticks) > quote.fair2:
-            return MOVE_WRONG_SIDE
-    elif off < 0 and 2 * (px - quote.floor_ticks) < quote.fair2:
-        return MOVE_WRONG_SIDE
-    if (off if off > 0 else -off) >= strategy_threshold(params, quota, quote):
-        return MOVE_PRICE
-    if rest < params.min_order:
-        return MOVE_RESIZE
-    off = rest - want_qty
-    if off != 0 and (
-        <i128> (off if off > 0 else -off) * 1000000 > <i128> want_qty * params.size_off_ppm
-    ):
-        return MOVE_RESIZE
-    if order.expiry_ns - now < params.expiry_margin_ns and order.expiry_ns != NEVER:
-        return MOVE_RENEW
-    return MOVE_KEEP
+    move = strategy_price_moves(quote, side, order.px, strategy_threshold(params, quota, quote))
+    return move if move != MOVE_KEEP else strategy_size_moves(params, order, want_qty, now)
 
 
 cdef inline int strategy_paced(const StrategyParams *params, ns_t last_ns, ns_t now) noexcept nogil:

@@ -19,8 +19,8 @@ OPTIONS = [
                  help="Raw market id, 0 to 999999; 1 is BTC. Repeat it for several markets."),
     click.option("--source", default="sim", show_default=True, metavar="SOURCE",
                  help="sim: the built-in market. replay:FILE: a recording (format 1 or 2, Lighter "
-                      "frames, a tape of bog; packed by gzip or not). lighter: the venue's public "
-                      "stream."),
+                      "frames, a tape of bog; packed by gzip or not). loop:FILE: the same over and "
+                      "over, 1 s apart. lighter: the venue's public stream."),
     click.option("--url", metavar="URL",
                  help="Of the venue's stream, wss://... (ws:// to this machine only). Default: "
                       "feed.lighter.url."),

@@ -53,7 +53,8 @@ DECIDING = [
     click.option("--config", metavar="FILE", help="TOML over the defaults; a bare name is one "
                  "that ships: development, production, binance."),
     click.option("--strategy", metavar="NAME", help="simple_spread or inventory."),
-    click.option("--feed", metavar="SOURCE", help="sim, huginn, lighter, or replay:FILE."),
+    click.option("--feed", metavar="SOURCE", help="sim, huginn, lighter, replay:FILE, or "
+                 "loop:FILE: a recording over and over."),
     click.option("--tier", help="Account tier: standard, plus, premium, premium_500k."),
     click.option("--journal", metavar="DIR", help="Where position and PnL survive a restart."),
     click.option("--feed-dir", metavar="DIR", help="Where shared memory is."),
@@ -64,7 +65,10 @@ OTHERS = [
     click.option("--preset", help="Built-in market: quiet, active or toxic."),
     click.option("--script", type=click.Path(exists=True, dir_okay=False),
                  help="Built-in market: a file of incidents."),
-    click.option("--cpu", type=click.IntRange(0), help="Pin the engine here and let it spin."),
+    click.option("--cpu", type=click.IntRange(0), help="Pin the engine here and let it spin; all "
+                 "else of ours stays off this core."),
+    click.option("--realtime", is_flag=True,
+                 help="Run the engine's hot thread before all that is not real time."),
     click.option("--duration", metavar="TIME", help="Stop after so much market time: 120s, 2h."),
     click.option("--speed", metavar="N", help="Times real time, or max."),
     click.option("--seed", type=click.IntRange(0), help="Of the built-in market."),

@@ -867,3 +867,69 @@ def test_the_documented_tables_are_those_of_the_code() -> None:
         (row,) = re.findall(rf"^\| {int(kind)} \| {kind_name(kind)} \| (.*) \|$", section, re.M)
         named = re.findall(r"`(\w+)` (\w+)", row)
         assert named == [(field, name) for field, name, _ in fields], kind
+
+
+# the thread that brings them to disk
+
+PINNED = """
+import os, sys, time
+from pathlib import Path
+from bog._core.journal import JournalFile
+
+cores = sorted(os.sched_getaffinity(0))
+os.sched_setaffinity(0, {cores[-1]})
+before = set(os.listdir("/proc/self/task"))
+journals = [
+    JournalFile(sys.argv[1], market=market, run=1, price_decimals=1, size_decimals=5,
+                segments=sys.argv[2], capacity=64)
+    for market in range(40)
+]
+(thread,) = set(os.listdir("/proc/self/task")) - before
+until = time.monotonic() + 30
+while os.sched_getaffinity(int(thread)) == {cores[-1]} != set(cores) and time.monotonic() < until:
+    time.sleep(0.001)
+print(sorted(os.sched_getaffinity(int(thread))), cores)
+for journal in journals:
+    journal.append(1)
+assert [journal.close() for journal in journals] == [True] * 40
+assert set(os.listdir("/proc/self/task")) == before
+"""
+
+
+def test_one_thread_serves_all_journals_and_keeps_off_a_pinned_core(
+    tmp_path: Path, shm: Path
+) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", PINNED, tmp_path / "journal", shm], capture_output=True, text=True,
+        check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    mine, cores = (json.loads(part) for part in re.findall(r"\[[^]]*\]", done.stdout))
+    assert mine == (cores[:-1] or cores)
+
+
+def test_a_journal_that_fails_leaves_the_others_their_disk(
+    make: Make, tmp_path: Path, shm: Path
+) -> None:
+    sick, sound = make(market=1), make(market=2)
+    size = os.path.getsize(sick.path)
+    begin(sick)
+    begin(sound)
+    wait_for(lambda: sick.durable == sick.written and sound.durable == sound.written)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    before = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    try:
+        # only the file that has grown beyond this fails
+        for _ in range(200):
+            sick.append(JournalKind.J_READY)
+        wait_for(lambda: sick.durable == sick.written)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (os.path.getsize(sick.path), hard))
+        sick.append(JournalKind.J_READY)
+        wait_for(lambda: sick.failed != 0)
+        sound.append(JournalKind.J_READY)
+        wait_for(lambda: sound.durable == sound.written)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        signal.signal(signal.SIGXFSZ, before)
+    assert sound.failed == 0 and size < os.path.getsize(sick.path)
+    assert (sick.close(), sound.close()) == (False, True)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from bog._core.frames import MarketRow
 from bog._core.recorder import CsvWriter, dump_csv
-from bog._core.source import open_source
+from bog._core.source import LOOP_GAP_NS, open_source
 
 HEADER = "recv_ns,exch_ns,kind,side,price,size,id,eom\n"
 ORDERS = "recv_ns,exch_ns,kind,side,price,size,order_id,taker_id\n"
@@ -49,6 +49,29 @@ def message(path, **given_):
     assert "\n" not in str(caught.value)
     assert str(path) in str(caught.value)
     return str(caught.value).removeprefix(f"{path}: ")
+
+
+@pytest.mark.parametrize(
+    "content", [HEADER + ROWS, FRAMES, ORDERS + "5,4,A,b,10,3,1,0\n9,4,A,a,11,3,2,0\n"]
+)
+def test_a_looped_recording_begins_again_a_gap_behind_its_end(put, content):
+    given = {} if content[0] == "r" else {"market": 1, "price_decimals": 1, "size_decimals": 0}
+    path = put(content)
+    once = list(open_source(path, **given))
+    source = open_source(path, **given)
+    source.loop()
+    shift = once[-1].recv_ns - once[0].recv_ns + LOOP_GAP_NS
+    for turn in range(3):
+        moved = turn * shift
+        if turn:
+            empty = MarketRow(once[0].recv_ns + moved, 0, "R", 0, 0, 0, 0, 1, 1)
+            assert source.next_row() == empty
+        for row in once:
+            assert source.next_recv_ns() == row.recv_ns + moved
+            exch_ns = row.exch_ns and row.exch_ns + moved
+            assert source.next_row() == row._replace(recv_ns=row.recv_ns + moved, exch_ns=exch_ns)
+    source.rewind()
+    assert source.next_row() == once[0]
 
 
 def test_rows_pass_through_with_every_column(put):

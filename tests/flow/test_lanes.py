@@ -2,6 +2,8 @@
 
 import json
 import signal
+import threading
+import time
 from collections.abc import Callable, Iterator
 from decimal import Decimal
 from pathlib import Path
@@ -15,6 +17,7 @@ from bog._core.lane import Lane
 from bog._core.loop import Session
 from bog._core.market import Market
 from bog._core.publisher import Publisher
+from bog._core.reader import Reader
 from bog._core.source import open_source
 from bog._core.stats import StatsPage
 from bog._core.types import Halt, Level, Verdict
@@ -365,3 +368,66 @@ def test_what_a_market_has_of_its_own_is_shown_and_checked(tmp_path: Path) -> No
         with pytest.raises(config.ConfigError, match=words):
             config.load(str(own), environ={})
     assert json.dumps(sorted(chosen.markets)) == '["0", "1"]'
+
+
+# feeds in shared memory, watched by their words
+
+
+def publish(publisher: Publisher, bid: int, now: int) -> None:
+    """Publish a book of two levels a side around `bid`, one tick wide, instead of the one before."""
+    publisher.heartbeat(now)
+    rows = [(side, bid + 1 - 2 * side + (i if side else -i)) for side in (0, 1) for i in (0, 1)]
+    publisher.put(ord("R"), recv_ns=now, exch_ns=time.time_ns(), eom=0)
+    for i, (side, px) in enumerate(rows):
+        publisher.put(
+            ord("L"), side, px, 1000, recv_ns=now, exch_ns=time.time_ns(), eom=int(i == 3)
+        )
+
+
+@pytest.mark.parametrize(("n", "spin"), [(1, True), (3, True), (20, True), (3, False)])
+def test_every_feed_is_seen_until_it_ends(tmp_path: Path, n: int, spin: bool) -> None:
+    shm = tmp_path / "shm"
+    shm.mkdir(mode=0o700)
+    scale = {"price_decimals": 1, "size_decimals": 5}
+    feeds = [Publisher(market, directory=shm, **scale) for market in range(n)]
+    chosen = config.load(flags={**FLAGS, "feed": {"source": "huginn"}}, environ={})
+    made, journals = [], []
+    for market in range(n):
+        raw = 1_000_000 + market
+        spec = {
+            "market": raw, "run": 1,
+            "limits": chosen.limits(1) | {"unix_offset_ns": time.time_ns() - time.monotonic_ns()},
+            "strategy": chosen.strategy_params(1), "venue": chosen.venue_params(1), **scale,
+            "speed_ppm": 1_000_000, "duration_ns": 0, "mode": 0,
+        }  # fmt: skip
+        page = StatsPage.create(str(tmp_path / f"page{market}"), raw)
+        journals.append(JournalFile(tmp_path, market=raw, run=1, segments=tmp_path, **scale))
+        lane = Lane(spec, page, journals[-1], reader=Reader(market, directory=shm))
+        lane.start(None)
+        made.append((lane, page))
+    session = Session([lane for lane, _ in made], 1_000_000, spin)
+    thread = threading.Thread(target=session.run)
+    thread.start()
+    try:
+        for turn in range(1, 6):
+            for market, feed in enumerate(feeds):
+                publish(feed, 1_000_000 + 1000 * market + turn, time.monotonic_ns())
+            for market, (_, page) in enumerate(made):
+                # shown by the loop itself: nothing else happens in this market
+                wait_for(
+                    lambda p=page, bid=1_000_001 + 1000 * market + turn: p.snapshot()["bid"] == bid
+                )
+        # one that ends takes its lane along; the others go on
+        feeds[-1].close()
+        wait_for(lambda: session.codes()[-1] == 0)
+        for market, feed in enumerate(feeds[:-1]):
+            publish(feed, 1_500_000, time.monotonic_ns())
+            wait_for(lambda p=made[market][1]: p.snapshot()["bid"] == 1_500_001)
+    finally:
+        made[0][1].raise_level(Level.LEVEL_DRAIN)
+        thread.join(60)
+    assert not thread.is_alive() and session.codes() == [0] * n
+    for journal in journals:
+        journal.close()
+    for feed in feeds[:-1]:
+        feed.close()

@@ -266,7 +266,7 @@ def allocations(counter: Path, where: Path, source: str, seconds: int) -> dict[s
     """Return what one session of so much market time counted, in a process of its own."""
     shm = where / f"shm{seconds}"
     shm.mkdir(mode=0o700, parents=True)
-    names = ("script", "cpu", "clear_halt")
+    names = ("script", "cpu", "realtime", "clear_halt")
     values = dict.fromkeys(names) | {
         "market": 1, "duration": f"{seconds}s", "no_publish": True,
         "tree": {"feed": {"source": source, "speed": "max", "directory": str(shm)},

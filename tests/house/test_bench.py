@@ -6,7 +6,8 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
@@ -18,12 +19,17 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture
-def blocks() -> Iterator[ModuleType]:
+def benchmark_of() -> Iterator[Callable[[str], ModuleType]]:
     sys.path.insert(0, str(ROOT / "benchmarks"))
     try:
-        yield importlib.import_module("blocks")
+        yield importlib.import_module
     finally:
         sys.path.pop(0)
+
+
+@pytest.fixture
+def blocks(benchmark_of: Callable[[str], ModuleType]) -> ModuleType:
+    return benchmark_of("blocks")
 
 
 def case(blocks: ModuleType, name: str) -> Any:
@@ -105,6 +111,156 @@ def test_a_skipped_check_is_caught(tmp_path: Path) -> None:
     )  # fmt: skip
     assert caught.returncode == 1
     assert caught.stderr.startswith("bench: DENY_COLLAR was not the answer to 2 commands past it")
+
+
+# two processes
+
+
+@pytest.fixture
+def crossing(benchmark_of: Callable[[str], ModuleType]) -> ModuleType:
+    return benchmark_of("crossing")
+
+
+@contextmanager
+def pair(crossing: ModuleType) -> Iterator[Any]:
+    """Give a feed and an engine on two cores, with a few round trips only."""
+    assert len(os.sched_getaffinity(0)) > 1, "these benchmarks take two cores"
+    with crossing.pair_of_cores(2.5, pings=20) as made:
+        made.patience_s = 3.0
+        yield made
+
+
+def test_a_tick_crosses_to_the_loop_and_its_commands_come_back(crossing: ModuleType) -> None:
+    with pair(crossing) as made:
+        found = {
+            one.name: crossing.measure(made, one, windows=2, messages=60, warm=10)
+            for one in crossing.CASES
+        }
+    assert list(found) == ["requote both", "hold", "requote both, ten rows"]
+    for one in found.values():
+        assert one["messages"] == 120
+        assert 0 < one["stored"]["p50"] <= one["stored"]["p99"]
+        assert one["stored"]["p50 trips"] == one["stored"]["p50"] / one["round trip"]["p50"]
+    both = found["requote both"]
+    assert both["published"]["p50"] < both["seen"]["p50"] and "seen" not in found["hold"]
+    # a turn in 128 is looked at, and two commands a turn
+    assert sum(both["samples"]["order_turn"].values()) >= 2 * 70
+    assert all(both["samples"][stage] for stage in crossing.STAGES)
+
+
+def test_messages_that_give_fewer_commands_are_caught(crossing: ModuleType) -> None:
+    requote, hold, _ = crossing.CASES
+    with pair(crossing) as made:
+        idle = replace(requote, even=hold.even, odd=hold.odd)
+        with pytest.raises(
+            crossing.Cheat,
+            match=r"^bench: requote both: message 0 was answered by 0 commands, not 2$",
+        ):
+            made.window(idle, 20, 0)
+        # more than it says are caught, too: an amend that nobody takes is counted
+        with pytest.raises(crossing.Cheat, match=r"^bench: hold: \d+ amends, not 0"):
+            made.window(replace(hold, even=requote.even, odd=requote.odd), 20, 0)
+
+
+def test_a_message_that_repeats_the_one_before_is_caught(crossing: ModuleType) -> None:
+    hold = crossing.CASES[1]
+    with pair(crossing) as made, pytest.raises(
+        crossing.Cheat, match=r"^bench: hold: \d+ books for 20 messages, \d+ with the same touch$"
+    ):  # fmt: skip
+        made.window(replace(hold, odd=hold.even), 20, 0)
+
+
+def test_quotes_that_the_gate_refuses_do_not_cross(crossing: ModuleType) -> None:
+    with pair(crossing) as made, pytest.raises(
+        crossing.Cheat, match=r"^bench: requote both: no quotes, refused .* for DENY_POSITION"
+    ):  # fmt: skip
+        made.window(replace(crossing.CASES[0], limits={"max_long": 5, "max_short": 5}), 20, 0)
+
+
+def test_round_trips_that_are_slow_or_change_are_taken_anew(crossing: ModuleType) -> None:
+    class Far:
+        """A pair whose cores are apart in the first window, then near."""
+
+        number = 1
+
+        def __init__(self) -> None:
+            self.trips = iter([110.0, 460.0, 110.0, 112.0, 111.0])
+
+        def round_trips(self) -> Any:
+            return crossing.np.full(3, next(self.trips))
+
+        def window(self, case: Any, messages: int, warm: int) -> dict[str, Any]:
+            samples = {stage: {100: 1} for stage in crossing.STAGES}
+            return {"ns": crossing.np.full((messages, 3), 165), "samples": samples}
+
+    found = crossing.measure(Far(), crossing.CASES[0], windows=2, messages=5)
+    assert (found["far"], found["near"], found["messages"]) == (2, True, 10)
+    assert found["round trip"]["p50"] == 111.5 and found["stored"]["p50 trips"] == 165 / 111.5
+
+
+# one thread, many markets
+
+
+def test_many_markets_each_do_what_the_case_says(
+    benchmark_of: Callable[[str], ModuleType],
+) -> None:
+    markets = benchmark_of("markets")
+    found = markets.collect(rounds=1, counts=(1, 3), messages=markets.LEAST)
+    assert list(found) == ["requote both", "hold"]
+    assert all(list(by_count) == ["1", "3"] for by_count in found.values())
+
+
+def test_a_market_that_does_less_than_the_case_says_is_caught(
+    benchmark_of: Callable[[str], ModuleType], tmp_path: Path
+) -> None:
+    markets = benchmark_of("markets")
+    requote, hold = markets.CASES
+    for number, (cheap, words) in enumerate((
+        (replace(requote, even=hold.even, odd=hold.odd), r"0 amends, not \d+$"),
+        (replace(requote, limits={"max_long": 5}), "quotes were refused .* for DENY_POSITION"),
+        (replace(hold, odd=hold.even), r"\d+ books for 40 messages, \d+ unchanged$"),
+    )):  # fmt: skip
+        markets.record(tmp_path / f"{number}.tape", cheap, 40)
+        with pytest.raises(markets.Cheat, match=f"^bench: {cheap.name}, market 0: {words}"):
+            markets.run(tmp_path / str(number), tmp_path / f"{number}.tape", cheap, 2, 40)
+
+
+# from a socket, and from the start
+
+
+def test_a_frame_on_a_socket_becomes_commands(
+    benchmark_of: Callable[[str], ModuleType],
+) -> None:
+    wire = benchmark_of("wire")
+    found = wire.measure(messages=20, warm=2)
+    assert 0 < found["p50"] <= found["p99"]
+    with pytest.raises(wire.Cheat, match=r"^bench: requote both: 2 commands for a frame, not 1$"):
+        wire.measure(replace(wire.CASES[0], commands=1), messages=2, warm=0)
+
+
+def test_bog_live_quotes_on_a_feed_and_its_memory_is_counted(
+    benchmark_of: Callable[[str], ModuleType],
+) -> None:
+    found = benchmark_of("start").measure(rounds=1)
+    assert 0 < found["feed to first order"] < found["start to first order"]
+    assert 5 < found["engine resident"] < 200
+
+
+def test_the_operations_guide_finds_its_names(
+    benchmark_of: Callable[[str], ModuleType], capsys: pytest.CaptureFixture[str]
+) -> None:
+    bench = benchmark_of("tick_to_trade")
+    samples = {stage: {16: 98, 64: 2} for stage in bench.crossing.STAGES}
+    report: dict[str, Any] = {"crossing": {"requote both": {"samples": samples}}}
+    bench.say_guide(None, report)
+    said = capsys.readouterr().out
+    for name in ("Huginn read", "Strategy calc", "Risk validation", "Orderbook sync",
+                 "Tick-to-trade", "OrderBook (L2)", "Position", "Signal",
+                 "Total working set"):  # fmt: skip
+        assert f"\n{name} " in said
+    assert report["guide"]["latency_ns"]["Tick-to-trade"] == {"p50": 16, "p99": 64}
+    assert report["guide"]["bytes"]["Position"] > 0
+    assert report["guide"]["bytes"]["Total working set"] < 10_000_000
 
 
 def test_a_ratio_a_tenth_above_its_baseline_is_named(blocks: ModuleType) -> None:

@@ -13,20 +13,26 @@ from types import ModuleType
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-# a stage, and where it begins: a line of its file after which 5 % of a requote's instructions are planted
+# a stage, its header, and where it begins: a line of a file after which 5 % of a requote's instructions
+# are planted
 STAGES = {
-    "book": ("book.h", "static inline int bog_book_full(const bog_record_t *record)\n{\n"),
+    "book": ("book.h", "book.h", "static inline int bog_book_full(const bog_record_t *record)\n{\n"),
+    "strategy": ("fixed.h", "fixed.h", "static inline int64_t bog_ceil_div(int64_t a, int64_t b)\n{\n"),
     "risk": (
-        "risk.h",
-        "static inline int bog_past_collar(bog_px_t px, bog_px_t mid2, bog_ppm_t ppm)\n{\n",
+        "risk.h", "risk.pxd",
+        '    """Take a token that was seen in this same turn, by whoever allowed the request."""\n',
     ),
-    "strategy": ("fixed.h", "static inline int64_t bog_ceil_div(int64_t a, int64_t b)\n{\n"),
-    "orders": ("orders.h", "static inline int bog_count_bits(uint32_t bits)\n{\n"),
+    "orders": (
+        "orders.h", "orders.pxd",
+        '    """Do what orders_amend does to an order that the venue took, where there is something to'
+        ' amend."""\n',
+    ),
     "journal": (
-        "journal.h",
-        "static inline void bog_journal_store(bog_journal_t *journal, bog_journal_rec_t *rec)\n{\n",
+        "journal.h", "journal.h",
+        "static inline uint32_t bog_journal_sealed(const bog_journal_t *journal, uint32_t crc,\n"
+        "                                          const bog_journal_rec_t *rec)\n{\n",
     ),
-}
+}  # fmt: skip
 PLANTED = """
 #include <stdlib.h>
 static int planted;
@@ -89,13 +95,18 @@ def test_a_planted_slowdown_of_five_percent_in_any_stage_is_caught(tmp_path: Pat
         shutil.copy(ROOT / name, tree / name)
     core = tree / "bog" / "_core"
     (core / "planted.h").write_text(f"#ifndef PLANTED_H\n#define PLANTED_H\n{PLANTED}\n#endif\n")
-    for number, (name, start) in enumerate(STAGES.values(), start=1):
+    for number, (header, name, start) in enumerate(STAGES.values(), start=1):
+        text = (core / header).read_text()
+        (core / header).write_text(
+            re.sub(r"(#define BOG_\w+_H\n)", r'\1#include "planted.h"\n', text)
+        )
         text = (core / name).read_text()
         assert text.count(start) == 1, name
         text = text.replace(start, f"{start}    slow({number});\n")
-        (core / name).write_text(
-            re.sub(r"(#define BOG_\w+_H\n)", r'\1#include "planted.h"\n', text)
-        )
+        if name != header:
+            extern = f'cdef extern from "{header}" nogil:\n'
+            text = text.replace(extern, f"{extern}    void slow(int stage)\n")
+        (core / name).write_text(text)
     subject = count(tree)
     subject.build()
 

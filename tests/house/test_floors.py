@@ -27,7 +27,10 @@ STRATEGY = ["quota", "lifecycle", "volatility", "signals", "strategy", "grid", "
 # the paper venue is four rooms, each on top of those before it; `paper` is its plug
 PAPER = ["paper_state", "paper_fills", "paper_orders", "paper"]
 # the step: what it remembers, what it watches, the act on a side, and the turn itself
-STEP = {"engine", "engine_grid", "engine_side", "engine_state", "engine_strategy", "engine_watch"}
+STEP = {
+    "engine", "engine_box", "engine_calm", "engine_grid", "engine_side", "engine_state",
+    "engine_strategy", "engine_watch",
+}  # fmt: skip
 # the built-in market is one house of its own behind the plug `market`
 MARKET = {
     "market", "market_flow", "market_match", "market_out", "market_send", "market_step",
@@ -75,7 +78,7 @@ MAY_REACH = {
         for at, name in enumerate(LOOP)
     },
     **dict.fromkeys(DRIVERS, NOUNS | ROOMS | set(STRATEGY) | {"paper", "paper_state", "source"}),
-    "bench": NOUNS | STEP | WORLD,
+    "bench": NOUNS | STEP | WORLD | {"strategy"},
 }
 # each with its reason
 EXCEPTIONS = {

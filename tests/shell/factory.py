@@ -4,6 +4,7 @@ from typing import Any
 
 from bog._core.types import FillReason, Verdict
 from bog.facts import About, Fill, Latency, Measure, Order, Page, Position
+from bog.host import Granted
 
 
 def about(**changed: Any) -> About:
@@ -16,6 +17,14 @@ def about(**changed: Any) -> About:
         "seed": 1, "config_hash": "ab" * 32, "version": "0.1.0",
     }  # fmt: skip
     return About(**(base | changed))  # type: ignore[typeddict-item]
+
+
+def granted(**changed: Any) -> Granted:
+    base: dict[str, Any] = {
+        "cpus": [1], "policy": "other", "realtime_us": [950_000, 1_000_000], "locked_bytes": 0,
+        "page_faults": 0, "idle": "spin",
+    }  # fmt: skip
+    return Granted(**(base | changed))  # type: ignore[typeddict-item]
 
 
 def fill(**changed: int) -> Fill:
@@ -96,6 +105,6 @@ def page(**changed: Any) -> Page:
         "rejects": 3, "fills": 2,
         "expired": 0, "unknown": 0, "violations": 0, "no_prints": 0, "pessimistic": 0,
         "journal_seq": 90, "journal_durable": 88, "journal_waits": 0,
-        "progress": 0, "progress_of": 0,
+        "progress": 0, "progress_of": 0, "turned_ns": 0,
     }  # fmt: skip
     return Page(**(base | changed))  # type: ignore[typeddict-item]

@@ -22,6 +22,7 @@ def result(
         "about": factory.about(**(about or {})), "page": factory.page(**(page or {})),
         "ended": "duration", "exit_code": 0, "open_orders": 0, "wall_sec": 1.5,
         "journal": "var/journal/m1.bog",
+        "host": factory.granted(), "refused": [],
     }  # fmt: skip
     return report.RunResult(**(base | changed))  # type: ignore[typeddict-item]
 
