@@ -290,7 +290,8 @@ class Fates:
         if order.create is not None and order.filled > order.top_qty:
             self._fault(f"order {order.id} of {order.top_qty} lots has filled {order.filled}")
         limit = [order.px, order.amend.px] if order.amend is not None else [order.px]
-        if view.px > max(limit) if view.side == Side.BID else view.px < min(limit):
+        past = view.px > max(limit) if view.side == Side.BID else view.px < min(limit)
+        if past and order.create is not None:  # of one taken over, an amend may have been run
             self._fault(f"trade {view.id} of order {order.id} is at {view.px}, past {limit[0]}")
         self.reports.append(Report(
             order.market, ReportKind.REP_FILL, order.id, order.side, view.px, view.qty,

@@ -301,6 +301,16 @@ def test_an_adopted_order_ends_after_its_trades_were_asked_for() -> None:
     assert rig.fates.faults == []
 
 
+def test_an_adopted_order_that_was_told_of_counts_from_there_and_may_have_been_amended() -> None:
+    rig = Rig(place=False)
+    rig.fates.adopt(7, M, Side.BID, PX, rig.now, 20_000, filled=10)
+    rig.trade(3, 15, px=PX + 5)  # an amend that nobody had answered was run
+    rig.saw("canceled", 25, px=PX + 5)
+    rig.fates.swept(rig.now, rig.now)
+    assert rig.told() == [("ACK", 0), ("FILL", 15), ("CANCELED", 0)]
+    assert rig.fates.faults == []
+
+
 def test_an_adopted_order_that_is_nowhere_is_dead() -> None:
     rig = Rig(place=False)
     rig.fates.adopt(7, M, Side.BID, PX, rig.now, 20_000)
