@@ -34,7 +34,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 SAMPLE = 50
 FULL = 200  # of a row that states no count
-BUDGET_S = 720  # of a sample of every row, all processes of the test run together
+BUDGET_S = 1000  # of a sample of every row, all processes of the test run together
 KEY = "fault row"
 
 

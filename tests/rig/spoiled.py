@@ -16,7 +16,7 @@ from tests.rig.live import wait_for
 from tests.rig.rehearsal import children, configuration, live
 
 MOST_LOTS = 50_000  # risk.max_position of rehearsal.toml
-CALM_S = 60.0  # to quote again after a fault, on a crowded machine
+CALM_S = 100.0  # to quote again after a fault, on a crowded machine
 
 
 class Stage:
