@@ -18,7 +18,7 @@ from tests.rig.spoiled import Spoil, Stage, pause_s
 SAMPLE = 6
 PRIVATE = ("account_all_orders", "account_all_trades", "account_tx", "account_all_positions")
 READS = ("nextNonce", "accountOrders", "accountActiveOrders", "account", "trades", "tx")
-REFUSED = [21701, 21702, 21703, 21706, 21711, 21729, 21733, 21739, 21601, 23000, 30009, 29500]
+REFUSED = [21701, 21702, 21703, 21706, 21711, 21729, 21733, 21739, 21717, 23000, 30009, 29500]
 ROWS: list[tuple[int, str, Spoil]] = []
 
 
