@@ -39,6 +39,8 @@ HOT = {"engine", "lane", "bench"}
 WHOLE = [
     # joins neighboring fields to vectors, only to take them apart again
     "-fno-tree-slp-vectorize",
+    # some distributions build every extension with guards of the stack
+    "-fno-stack-protector",
     "--param=max-inline-insns-single=1000",
     "--param=max-inline-insns-auto=200",
     "--param=large-function-growth=2000",
