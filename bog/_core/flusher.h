@@ -245,8 +245,11 @@ static void bog_flusher_cores(void)
     sched_getaffinity(0, sizeof bog_flushers.allowed, &bog_flushers.allowed);
 }
 
-/* Move the thread off the cores that its maker was pinned to, when others are allowed. */
-static void bog_flusher_move(void)
+/*
+ * Keep a thread that is about to be made off the cores that its maker is pinned to, when others are
+ * allowed. The maker says so: whoever moves the thread later is not undone when it first runs.
+ */
+static void bog_flusher_place(pthread_attr_t *attr)
 {
     cpu_set_t mine, others;
     if (sched_getaffinity(0, sizeof mine, &mine))
@@ -254,14 +257,13 @@ static void bog_flusher_move(void)
     CPU_XOR(&others, &bog_flushers.allowed, &mine);
     CPU_AND(&others, &others, &bog_flushers.allowed);
     if (CPU_COUNT(&others))
-        sched_setaffinity(0, sizeof others, &others);
+        pthread_attr_setaffinity_np(attr, sizeof others, &others);
 }
 
 static void *bog_flusher_run(void *arg)
 {
     const struct timespec pause = { 0, 1000000 };
     (void)arg;
-    bog_flusher_move();
     pthread_mutex_lock(&bog_flushers.lock);
     while (bog_flushers.first) {
         for (bog_flusher_t *one = bog_flushers.first; one; one = one->after)
@@ -285,8 +287,12 @@ static int bog_flusher_start(bog_flusher_t *flusher)
     flusher->after = bog_flushers.first;
     bog_flushers.first = flusher;
     if (!flusher->after) {
+        pthread_attr_t attr;
+        pthread_attr_init(&attr);
+        bog_flusher_place(&attr);
         pthread_sigmask(SIG_SETMASK, &all, &before);
-        error = pthread_create(&bog_flushers.thread, NULL, bog_flusher_run, NULL);
+        error = pthread_create(&bog_flushers.thread, &attr, bog_flusher_run, NULL);
+        pthread_attr_destroy(&attr);
         pthread_sigmask(SIG_SETMASK, &before, NULL);
         if (error)
             bog_flushers.first = NULL;
