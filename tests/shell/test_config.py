@@ -581,7 +581,7 @@ GRID = merged(tree("strategy.name", "inventory"), tree(INVENTORY + "model", "gri
         (tree("markets.1000000.symbol", "X"), "want a market id from 0 to 999999"),
         (tree("markets.3.symbol", "X"), "markets.3.price_decimals is missing"),
         (tree("markets.1.size_decimals", 4), "want 6 decimals of price and size together"),
-        ({"feed": {"source": "replay:"}}, "want sim, huginn, lighter or replay:FILE"),
+        ({"feed": {"source": "replay:"}}, "want sim, huginn, lighter, replay:FILE or loop:FILE"),
         ({"risk": 5}, "risk = 5 (flag): want a table of keys"),
     ],
 )  # fmt: skip
