@@ -183,7 +183,7 @@ def test_premium_fee_of_every_fill_is_rounded_up_to_the_quantum(
         (["--market", "1", "--feed", "replay:/nowhere.csv"], 1, ["/nowhere.csv", "No such file"]),
         (["--market", "1", "--feed", "huginn"], 1, ["no feed of market 1", "bog-feed --market 1"]),
         (["--market", "1", "--config", "/nowhere.toml"], 78, ["/nowhere.toml", "No such file"]),
-        (["--market", "1", "--mode", "live"], 78, ["execution.mode", "live", "lacks what joins"]),
+        (["--market", "1", "--mode", "live"], 78, ["execution.mode", "live", "want --arm TOKEN"]),
         (["--market", "1", "--cpu", "99"], 78, ["--cpu 99", "want one of 0"]),
         (["--market", "1", "--duration", "2x"], 2, ["--duration", "'2x'", "120s"]),
         (["--market", "1", "--duration", "0"], 2, ["--duration", "'0'", "120s"]),
@@ -237,7 +237,7 @@ def test_bad_variable_is_one_line_that_names_it(
 
 
 @pytest.mark.parametrize("dry_run", ["false", "true"])
-def test_live_is_refused_for_what_this_build_lacks_before_anything_else(
+def test_live_without_a_token_is_refused_before_anything_else(
     tmp_path: Path, dry_run: str
 ) -> None:
     done = subprocess.run(
@@ -247,7 +247,7 @@ def test_live_is_refused_for_what_this_build_lacks_before_anything_else(
     )  # fmt: skip
     assert done.returncode == 78 and done.stdout == ""
     line = one_error(done.stderr)
-    assert "execution.mode" in line and "lacks what joins" in line and "bog-arm" in line
+    assert "execution.mode" in line and "want --arm TOKEN" in line and "bog-arm" in line
 
 
 def test_show_config_gives_origins_and_keeps_secrets(tmp_path: Path) -> None:
