@@ -237,9 +237,7 @@ def test_bad_variable_is_one_line_that_names_it(
 
 
 @pytest.mark.parametrize("dry_run", ["false", "true"])
-def test_live_without_a_token_is_refused_before_anything_else(
-    tmp_path: Path, dry_run: str
-) -> None:
+def test_live_without_a_token_is_refused_before_anything_else(tmp_path: Path, dry_run: str) -> None:
     done = subprocess.run(
         command("--market", 1, "--config", "production", "--mode", "live", "--feed-dir", "."),
         cwd=tmp_path, env=environment(BOG_EXECUTION__DRY_RUN=dry_run), capture_output=True,
