@@ -14,7 +14,8 @@ import resource
 from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict
 
-from bog._core.stats import lock_memory
+from bog._core import stats
+from bog._core.stats import lock_memory, lock_range
 from bog.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ POLICIES = {
 REALTIME = ("fifo", "rr")
 PRIORITY = 1  # before all that is not real time, behind the kernel's own threads
 GUARD_US = 500_000
+CORE = f"{Path(stats.__file__).parent}/"  # where the compiled core lies
 KERNEL = Path("/proc/sys/kernel")
 LOST = f"real time was lost: no rest within {GUARD_US // 1000} ms; it is a usual thread now"
 IDLE = {"spin": "spins", "rest": "spins and rests", "nap": "naps"}
@@ -82,7 +84,8 @@ class Host:
         stand_back(self.cpu if self.pinned else -1, self.mask, hot=os.getpid())
         soft, _ = resource.getrlimit(resource.RLIMIT_MEMLOCK)
         # a process beyond its limit is not held to it: no later mapping fails for that
-        lock_memory(soft == resource.RLIM_INFINITY or locked_bytes(os.getpid()) > soft)
+        if lock_memory(soft == resource.RLIM_INFINITY or locked_bytes(os.getpid()) > soft):
+            _fetch()
         if self.realtime and not self.given:
             _schedule(os.getpid(), os.SCHED_FIFO, PRIORITY)
         self.faults_before = page_faults(os.getpid())
@@ -138,6 +141,18 @@ class Host:
             return False
         _schedule(0, os.SCHED_OTHER)
         return True
+
+
+def _fetch() -> None:
+    """Fetch what a turn may touch and has not: the core's own code, and what is shared with others.
+
+    Memory of the core was written once when it was made.
+    """
+    for row in Path("/proc/self/maps").read_text().splitlines():
+        span, rights, *_, path = [*row.split(maxsplit=5), ""][:6]
+        if rights[0] == "r" and (rights[3] == "s" or CORE in path or path == "[stack]"):
+            start, end = (int(each, 16) for each in span.split("-"))
+            lock_range(start, end)
 
 
 def stand_back(cpu: int, mask: set[int], hot: int = 0) -> None:

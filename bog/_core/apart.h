@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #define BOG_APART_VOID __attribute__((noinline)) void
+#define BOG_APART_NS __attribute__((noinline)) int64_t
 #define BOG_APART_PX __attribute__((noinline)) int64_t
 #define BOG_APART_INT __attribute__((noinline)) int
 

@@ -10,7 +10,7 @@ from libc.stdlib cimport free
 from libc.string cimport memcmp, memcpy, memset
 
 from bog._core.atomic cimport load_acquire, store_release
-from bog._core.clock cimport mono_ns
+from bog._core.clock cimport Clock, clock_done, mono_ns
 from bog._core.crc32c cimport crc32c_pick
 from bog._core.engine cimport engine_step
 from bog._core.engine_state cimport EVENT_RECORD, EVENT_REPORT, Engine, Event, Out
@@ -385,6 +385,7 @@ def cross(
     cdef int count[2]
     cdef uint64_t dice = 1, turned
     cdef const uint64_t *stamp = <const uint64_t *> &page.stats.turned_ns
+    cdef Clock clock
     cdef Py_ssize_t i = 0, n = out.shape[0]
     cdef int k, which, came = commands
     cdef bint there = True
@@ -392,6 +393,7 @@ def cross(
     if not 0 <= commands <= 4:
         raise ValueError(f"{commands} commands a message: want 0 to 4")
     memset(rows, 0, sizeof(rows))
+    memset(&clock, 0, sizeof(Clock))
     for which, message in enumerate((even, odd)):
         count[which] = len(message)
         if not 1 <= len(message) <= MESSAGE:
@@ -412,13 +414,13 @@ def cross(
             for k in range(count[which] - 1):
                 publisher.row(&rows[which][k])
             turned = load_acquire(stamp)
-            while mono_ns() < due:
+            while clock_done(&clock) < due:
                 pass
-            begun = mono_ns()
+            begun = clock_done(&clock)
             publisher.row(&rows[which][count[which] - 1])
-            given = mono_ns()
+            given = clock_done(&clock)
             came = taken(link, command, commands, patience_ns)
-            seen = mono_ns()
+            seen = clock_done(&clock)
             for k in range(came):
                 if command[k].kind != CMD_AMEND:
                     came = k  # quotes that are pulled are no answer

@@ -18,6 +18,8 @@ cdef extern from "depth.h" nogil:
         px_t px[2][32768]
         qty_t qty[2][32768]
 
+    int depth_ten "bog_depth_ten"(const Depth *depth, Record *record)
+
 
 cdef inline void depth_reset(Depth *depth) noexcept nogil:
     """Forget every level of both sides."""
@@ -94,9 +96,10 @@ cdef inline qty_t depth_set(Depth *depth, int side, px_t px, qty_t qty) noexcept
         if qty > 0:
             sizes[at] = qty
             return old
-        memmove(levels + at, levels + at + 1, <size_t>(n - at - 1) * sizeof(px_t))
-        memmove(sizes + at, sizes + at + 1, <size_t>(n - at - 1) * sizeof(qty_t))
         depth.n[side] = n - 1
+        if at < n - 1:
+            memmove(levels + at, levels + at + 1, <size_t>(n - at - 1) * sizeof(px_t))
+            memmove(sizes + at, sizes + at + 1, <size_t>(n - at - 1) * sizeof(qty_t))
         return old
     if qty <= 0:
         return 0
@@ -111,8 +114,9 @@ cdef inline qty_t depth_set(Depth *depth, int side, px_t px, qty_t qty) noexcept
         levels[at - 1] = px
         sizes[at - 1] = qty
         return 0
-    memmove(levels + at + 1, levels + at, <size_t>(n - at) * sizeof(px_t))
-    memmove(sizes + at + 1, sizes + at, <size_t>(n - at) * sizeof(qty_t))
+    if at < n:
+        memmove(levels + at + 1, levels + at, <size_t>(n - at) * sizeof(px_t))
+        memmove(sizes + at + 1, sizes + at, <size_t>(n - at) * sizeof(qty_t))
     levels[at] = px
     sizes[at] = qty
     depth.n[side] = n + 1
@@ -193,6 +197,11 @@ cdef inline uint8_t top_side(const Depth *depth, int side, px_t *px, qty_t *qty,
 cdef inline void depth_top(const Depth *depth, Record *record) noexcept nogil:
     """Write the touch, ten levels and their counts into `record`; missing levels are 0 x 0."""
     record.kind = REC_BOOK
+    if depth.dropped:
+        record.flags |= F_PARTIAL
+    if depth_ten(depth, record):
+        record.n_bids = record.n_asks = DEPTH
+        return
     record.n_bids = top_side(depth, 0, record.bids_px, record.bids_qty, record.bids_px_tail,
                              record.bids_qty_tail)
     record.n_asks = top_side(depth, 1, record.asks_px, record.asks_qty, record.asks_px_tail,
@@ -201,5 +210,3 @@ cdef inline void depth_top(const Depth *depth, Record *record) noexcept nogil:
     record.bid_qty = record.bids_qty[0]
     record.ask = record.asks_px[0]
     record.ask_qty = record.asks_qty[0]
-    if depth.dropped:
-        record.flags |= F_PARTIAL

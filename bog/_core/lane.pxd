@@ -3,6 +3,7 @@
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 
 from bog._core.calibrate cimport Calibration
+from bog._core.clock cimport Clock
 from bog._core.depth cimport Depth
 from bog._core.engine_state cimport Engine, Event, Out
 from bog._core.journal cimport Journal, JournalFile
@@ -59,6 +60,7 @@ cdef class Lane:
     cdef Journal *journal
     cdef Portfolio *portfolio    # of all lanes; NULL: none
     cdef LinkObject *wire        # to the gateway; NULL on paper
+    cdef Clock *clock            # of the loop
     cdef const Control *control  # the level that operators ask of the whole process
     cdef Market market
     cdef Source source
@@ -82,6 +84,8 @@ cdef class Lane:
     cdef ns_t timer_ns, report_due_ns, row_due_ns, next_ns  # the last is the first of the others
     cdef int64_t speed_ppm
     cdef uint64_t turns, seen_failed, seen_done  # the last two: attempts of the gateway that were told
+    cdef uint64_t taken  # commands that the gateway had taken when we last looked
+    cdef ns_t watched_ns  # when we last looked whether it lives
 
     # the plugs
     cdef ns_t peek(self) noexcept nogil
@@ -98,6 +102,7 @@ cdef class Lane:
     cdef bint attach(self) noexcept nogil
 
     # one event
+    cdef ns_t alive(self) noexcept nogil
     cdef void step(self, Event *event) noexcept nogil
     cdef void wait_for_disk(self) noexcept nogil
     cdef void emit(self) noexcept nogil
@@ -114,7 +119,7 @@ cdef class Lane:
 
     # what the loop asks of it
     cdef void begin(
-        self, const Control *control, Portfolio *portfolio, int64_t unit, ns_t now
+        self, const Control *control, Portfolio *portfolio, int64_t unit, Clock *clock, ns_t now
     ) noexcept nogil
     cdef void hold(self) noexcept nogil
     cdef const uint64_t *feed_word(self) noexcept nogil

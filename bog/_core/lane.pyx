@@ -21,7 +21,7 @@ from bog._core.atomic cimport (
     load_acquire, load_relaxed, pause as spin_pause, prefetch, prefetch_read, store_release,
 )
 from bog._core.calibrate cimport calibrate_print
-from bog._core.clock cimport mono_ns, nap
+from bog._core.clock cimport Clock, clock_done, clock_now, mono_ns, nap
 from bog._core.coefficients cimport coefficients_due
 from bog._core.connection cimport (
     ATTEMPT_DONE, ATTEMPT_FAILED, ATTEMPT_FOUND, ATTEMPT_LOST,
@@ -47,7 +47,7 @@ from bog._core.journal cimport (
 from bog._core.level cimport Control, level_get, level_take_clear
 from bog._core.link cimport (
     LINK_BROKEN, LINK_COMMANDS, LINK_TAKEN, Link, link_beat, link_next_report,
-    link_push_command, link_take_report, link_up,
+    link_push_command, link_take_report, link_up, link_waiting,
 )
 from bog._core.market cimport Market
 from bog._core.measure cimport MIDS, measure_end, measure_fill, measure_mid
@@ -81,6 +81,8 @@ from bog._core.types cimport (
 
 cdef ns_t TIMER_NS = 100_000_000LL    # event time between two timer events
 cdef ns_t LATE_NS = 20_000_000LL      # an older book is decided on only when it is the newest
+cdef ns_t ALIVE_NS = 1_000_000LL      # a row that was received within this is a sign of life
+cdef ns_t WATCH_NS = 50_000LL         # between two looks at whether the gateway lives
 cdef ns_t REST_NS = 5_000_000LL       # the rest of a message is there within this, or never
 cdef ns_t SKEW_NS = 1_000_000LL       # a row from further in the future is of no clock of ours
 cdef ns_t DRAIN_NS = 30_000_000_000LL  # proof of the last cancel comes within this, or exit code 3
@@ -339,10 +341,6 @@ cdef class Lane:
             begun = mono_ns()
         got = self.reader.next_row(self.row)
         if got == READ_ROW:
-            # lines that the feed and the gateway have written, and that this turn will read
-            prefetch_read(&self.reader.page.header.heartbeat_ns)
-            if self.wire != NULL:
-                prefetch_read(&self.wire.command_tail)
             if begun:
                 stages_add(self.stats, STAGE_READ, begun)
             self.have_row = True
@@ -398,11 +396,12 @@ cdef class Lane:
 
     cdef int wire_command(self, const Command *command) noexcept nogil:
         """Hand a command to the gateway; nonzero when it does not take any more."""
-        cdef uint64_t waiting = self.wire.engine.commands - load_acquire(&self.wire.command_tail.value)
-        if command.kind == CMD_CANCEL and waiting >= LINK_COMMANDS // 2:
+        if command.kind == CMD_CANCEL and (
+            link_waiting(self.wire, &self.taken) >= LINK_COMMANDS // 2
+        ):
             # nobody takes them: the order room asks again after two seconds
             return 0
-        return link_push_command(self.wire, command) != LINK_TAKEN
+        return link_push_command(self.wire, command, &self.taken) != LINK_TAKEN
 
     cdef bint watch(self, ns_t now) noexcept nogil:
         """Beat, and tell the engine what became of the gateway; return whether that was news."""
@@ -410,6 +409,7 @@ cdef class Lane:
         cdef uint64_t failed = load_acquire(&self.wire.gateway.failed)
         cdef uint64_t done = load_acquire(&self.wire.gateway.done)
         cdef uint64_t _
+        self.watched_ns = now
         link_beat(self.wire, now, self.stats.state)
         if self.link.lost:
             self.failure = FAILED_EXECUTOR
@@ -496,12 +496,22 @@ cdef class Lane:
 
     # one event
 
+    cdef ns_t alive(self) noexcept nogil:
+        """Return the last sign of life of a live feed's writer.
+
+        A row that was just received is one: then its heartbeat, a line that it writes with each
+        message, is left where it is.
+        """
+        if self.now_ns - self.row_ns < ALIVE_NS:
+            return self.row_ns
+        return self.reader.heartbeat()
+
     cdef void step(self, Event *event) noexcept nogil:
         """Let the engine take one event, then journal, then act."""
         cdef ns_t begun = 0
         self.stepped = True
         if self.live:
-            event.alive_ns = self.reader.heartbeat()
+            event.alive_ns = self.alive()
         elif self.market is not None:
             event.alive_ns = self.row_ns
         elif not self.ended:
@@ -688,7 +698,7 @@ cdef class Lane:
         """
         cdef Row row
         cdef Event event
-        cdef ns_t begun = clock if self.live else mono_ns()
+        cdef ns_t begun = clock if self.live else clock_now(self.clock)
         cdef int got
         memset(&event, 0, sizeof(Event))
         while True:
@@ -800,7 +810,7 @@ cdef class Lane:
         event.time_ns = self.now_ns
         event.record = self.record
         self.step(&event)
-        ended = mono_ns()
+        ended = clock_done(self.clock)
         store_release(<uint64_t *> &self.stats.turned_ns, <uint64_t> ended)
         # what a report would say of money and time waits until the commands are out
         if self.record.bid > 0 and self.record.ask > self.record.bid:
@@ -808,7 +818,7 @@ cdef class Lane:
                 &self.stats.measure, &self.memory.measure, self.now_ns,
                 self.record.bid + self.record.ask,
             )
-        took = ended - begun
+        took = ended - begun if ended > begun else 0
         hist_add(&self.stats.turn, took)
         if self.out.n_commands > 0:
             hist_add(&self.stats.order_turn, took)
@@ -818,14 +828,15 @@ cdef class Lane:
     # what the loop asks
 
     cdef void begin(
-        self, const Control *control, Portfolio *portfolio, int64_t unit, ns_t now
+        self, const Control *control, Portfolio *portfolio, int64_t unit, Clock *clock, ns_t now
     ) noexcept nogil:
-        """Enter the loop at `now` of the host's clock.
+        """Enter the loop, whose `clock` it uses, at `now` of the host's clock.
 
         `control` has the level of the process, `portfolio` the limit over all lanes (NULL: none),
         in which a quantum of this lane is `unit` units.
         """
         self.control = control
+        self.clock = clock
         self.portfolio = portfolio
         self.memory.share.unit = unit
         if portfolio != NULL:
@@ -927,7 +938,8 @@ cdef class Lane:
         """
         if self.first_ns == 0:
             return 0
-        if self.wire != NULL and self.watch(clock):
+        # not at each look: the gateway writes its line all the time, and reading takes it away
+        if self.wire != NULL and clock - self.watched_ns >= WATCH_NS and self.watch(clock):
             return LANE_LOOK
         if (
             self.live and self.have_row and self.row.recv_ns > clock + SKEW_NS

@@ -162,13 +162,24 @@ static inline int bog_process_name(const char *name)
     return prctl(PR_SET_NAME, name) ? errno : 0;
 }
 
+#ifndef MCL_ONFAULT
+#define MCL_ONFAULT 4
+#endif
+
 /*
- * Keep what is mapped now in memory, so that no turn waits for a page, and what is mapped `later`.
+ * Keep every page in memory that is there now or will be touched, and with `later` of what is mapped
+ * later, too. Libraries are mapped whole and used in parts: what nobody touched is not fetched.
  * Return 0, or errno.
  */
 static inline int bog_lock_memory(int later)
 {
-    return mlockall(MCL_CURRENT | (later ? MCL_FUTURE : 0)) ? errno : 0;
+    return mlockall(MCL_CURRENT | MCL_ONFAULT | (later ? MCL_FUTURE : 0)) ? errno : 0;
+}
+
+/* Fetch a range of pages and keep it, so that no turn waits for one. Return 0, or errno. */
+static inline int bog_lock_range(uint64_t from, uint64_t to)
+{
+    return mlock((const void *)(uintptr_t)from, to - from) ? errno : 0;
 }
 
 #endif

@@ -19,3 +19,4 @@ cdef extern from "level.h" nogil:
     int level_follow_parent "bog_level_follow_parent"()
     int process_name "bog_process_name"(const char *name)
     int level_lock_memory "bog_lock_memory"(int later)
+    int level_lock_range "bog_lock_range"(uint64_t start, uint64_t end)

@@ -131,11 +131,23 @@ enum bog_link_answer {
     BOG_LINK_TAKEN = 1,   /* one was taken, or stored */
 };
 
-/* The engine stores a command; its seq is the link's own count. */
-static inline int bog_link_push_command(bog_link_t *link, const bog_command_t *command)
+/*
+ * The commands that nobody took yet, or a few more: the gateway's count is looked at when half of the
+ * ring seems to wait, because each look takes its line away. `taken` is what it was at the last look.
+ */
+static inline uint64_t bog_link_waiting(const bog_link_t *link, uint64_t *taken)
+{
+    if (link->engine.commands - *taken >= BOG_LINK_COMMANDS / 2)
+        *taken = bog_load_acquire(&link->command_tail.value);
+    return link->engine.commands - *taken;
+}
+
+/* The engine stores a command; its seq is the link's own count. `taken`: see bog_link_waiting. */
+static inline int bog_link_push_command(bog_link_t *link, const bog_command_t *command,
+                                        uint64_t *taken)
 {
     uint64_t n = link->engine.commands;
-    uint64_t waiting = n - bog_load_acquire(&link->command_tail.value);
+    uint64_t waiting = bog_link_waiting(link, taken);
     if (waiting > BOG_LINK_COMMANDS)
         return BOG_LINK_BROKEN;
     if (waiting == BOG_LINK_COMMANDS)
@@ -155,8 +167,11 @@ static inline int bog_link_take_command(bog_link_t *link, bog_command_t *out)
     uint64_t n = link->command_tail.value;
     const bog_command_t *slot = &link->command[n % BOG_LINK_COMMANDS];
     uint64_t seq = bog_load_acquire(&slot->seq);
-    if (seq != n + 1)
+    if (seq != n + 1) {
+        /* two commands often come together: their lines shall, too */
+        bog_prefetch_read(&link->command[(n + 1) % BOG_LINK_COMMANDS]);
         return seq > n + 1 ? BOG_LINK_BROKEN : BOG_LINK_NOTHING;
+    }
     *out = *slot;
     bog_store_release(&link->command_tail.value, n + 1);
     return BOG_LINK_TAKEN;

@@ -66,7 +66,10 @@ cdef extern from "link.h" nogil:
     void link_beat "bog_link_beat"(LinkObject *link, ns_t now, uint64_t state)
     int link_up "bog_link_up"(const LinkObject *link, ns_t now)
     uint64_t link_first_id "bog_link_first_id"(uint64_t market, uint64_t next)
-    int link_push_command "bog_link_push_command"(LinkObject *link, const Command *command)
+    uint64_t link_waiting "bog_link_waiting"(const LinkObject *link, uint64_t *taken)
+    int link_push_command "bog_link_push_command"(
+        LinkObject *link, const Command *command, uint64_t *taken
+    )
     int link_take_command "bog_link_take_command"(LinkObject *link, Command *out)
     int link_push_report "bog_link_push_report"(LinkObject *link, const Report *report)
     const Report *link_next_report "bog_link_next_report"(const LinkObject *link)

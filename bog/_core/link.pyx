@@ -353,6 +353,7 @@ cdef class Link:
     ):
         """As the engine, store a command; return False when the ring is full."""
         cdef Command command
+        cdef uint64_t taken = load_acquire(&self.link.command_tail.value)
         memset(&command, 0, sizeof(Command))
         command.kind = kind
         command.order_id = order_id
@@ -364,7 +365,7 @@ cdef class Link:
         command.tick_ns = tick_ns
         command.expiry_ns = expiry_ns
         command.market = self.link.market
-        return self.said(link_push_command(self.link, &command))
+        return self.said(link_push_command(self.link, &command, &taken))
 
     def commands(self, int at_most=LINK_COMMANDS):
         """As the gateway, take the waiting commands, oldest first, as a list of LinkCommand."""

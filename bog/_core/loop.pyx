@@ -14,7 +14,7 @@ from libc.stdint cimport int64_t, uint32_t, uint64_t
 from libc.stdlib cimport free
 
 from bog._core.atomic cimport load_relaxed, pause as spin_pause
-from bog._core.clock cimport mono_ns, nap
+from bog._core.clock cimport Clock, clock_now, mono_ns, nap
 from bog._core.lane cimport LANE_LOOK, Lane
 from bog._core.level cimport Control, level_follow_parent, level_get
 from bog._core.memory cimport lines
@@ -83,6 +83,7 @@ cdef class Session:
     cdef int *code    # of each lane: its exit code, -1 while it runs
     cdef int64_t *unit  # of each lane: units of the portfolio in its quantum
     cdef Portfolio portfolio
+    cdef Clock clock
     cdef int n, leaves, resting, turns
     cdef bint spin, breaks, live
     cdef int64_t speed_ppm
@@ -179,7 +180,7 @@ cdef class Session:
         for i in range(self.n):
             (<Lane> self.lane[i]).begin(
                 self.control, &self.portfolio if self.portfolio.limit else NULL, self.unit[i],
-                self.wall_ns,
+                &self.clock, self.wall_ns,
             )
         for i in range(self.n):
             self.look(i)
@@ -265,7 +266,7 @@ cdef class Session:
         cdef ns_t passed
         if self.speed_ppm == 0 and not self.live:
             return NEVER - 1
-        self.clock_ns = mono_ns()
+        self.clock_ns = clock_now(&self.clock)
         passed = self.clock_ns - self.wall_ns
         if self.live:
             return passed

@@ -1,4 +1,4 @@
-"""How long the parts of a turn take: one turn in 128 is looked at, and the others do not know it.
+"""How long the parts of a turn take: one turn in 512 is looked at, and the others do not know it.
 
 The step reads no clock, so its two inner parts, strategy and gate, are timed after the turn: the
 same verbs run once more on the state that they just left, and nothing of it is kept. Their figures
@@ -24,12 +24,12 @@ from bog._core.types cimport ALLOW, ASK, BID, STRATEGY_INVENTORY, ns_t, px_t
 
 cdef inline bint stages_due(uint64_t turn) noexcept nogil:
     """Return whether this turn is looked at; never one that shows the page."""
-    return (turn & 127) == 31
+    return (turn & 511) == 31
 
 
 cdef inline bint stages_commands_due(uint64_t commands, int64_t sent) noexcept nogil:
-    """Return whether the turn that gave the last `sent` of `commands` is: one command in 16."""
-    return <int64_t>(commands & 15) < sent
+    """Return whether the turn that gave the last `sent` of `commands` is: one command in 256."""
+    return <int64_t>(commands & 255) < sent
 
 
 cdef inline ns_t stages_clock() noexcept nogil:

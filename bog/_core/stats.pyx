@@ -7,12 +7,13 @@ import stat
 
 cimport cython
 from cpython.ref cimport Py_INCREF
+from libc.stdint cimport uint64_t
 from libc.string cimport memcpy
 
 from bog._core.hist cimport HIST_BUCKETS, Hist, hist_floor, hist_index, hist_quantile
 from bog._core.level cimport (
-    level_ask_clear, level_get, level_install, level_lock_memory, level_raise, level_resume,
-    level_toggle, process_name,
+    level_ask_clear, level_get, level_install, level_lock_memory, level_lock_range, level_raise,
+    level_resume, level_toggle, process_name,
 )
 from bog._core.measure cimport HORIZONS, REASONS, WHYS, measure_horizon
 from bog._core.stats cimport (
@@ -31,11 +32,16 @@ def name_process(str name):
 
 
 def lock_memory(bint later=False):
-    """Keep this process's pages in memory; return whether the host allows it.
+    """Keep this process's pages in memory once they are there; return whether the host allows it.
 
     Those that are mapped `later`, too: at a limit such a mapping fails.
     """
     return level_lock_memory(later) == 0
+
+
+def lock_range(uint64_t start, uint64_t end):
+    """Fetch the pages from address `start` to `end` and keep them; return whether the host allows it."""
+    return level_lock_range(start, end) == 0
 
 
 @cython.final

@@ -133,18 +133,18 @@ def pair(crossing: ModuleType) -> Iterator[Any]:
 def test_a_tick_crosses_to_the_loop_and_its_commands_come_back(crossing: ModuleType) -> None:
     with pair(crossing) as made:
         found = {
-            one.name: crossing.measure(made, one, windows=2, messages=60, warm=10)
+            one.name: crossing.measure(made, one, windows=2, messages=1200, warm=10)
             for one in crossing.CASES
         }
     assert list(found) == ["requote both", "hold", "requote both, ten rows"]
     for one in found.values():
-        assert one["messages"] == 120
+        assert one["messages"] == 2400
         assert 0 < one["stored"]["p50"] <= one["stored"]["p99"]
         assert one["stored"]["p50 trips"] == one["stored"]["p50"] / one["round trip"]["p50"]
     both = found["requote both"]
     assert both["published"]["p50"] < both["seen"]["p50"] and "seen" not in found["hold"]
-    # a turn in 128 is looked at, and two commands a turn
-    assert sum(both["samples"]["order_turn"].values()) >= 2 * 70
+    # a turn in 512 is looked at, and a command in 256
+    assert sum(both["samples"]["order_turn"].values()) >= 2 * 1210
     assert all(both["samples"][stage] for stage in crossing.STAGES)
 
 
