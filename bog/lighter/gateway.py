@@ -22,7 +22,7 @@ from typing import Any
 from picows import WSMsgType
 
 from bog import signed
-from bog._core.link import GatewayState, Link
+from bog._core.link import GatewayState, Link, first_order_id
 from bog._core.signer import Signer, harden
 from bog._core.stats import name_process
 from bog.errors import BogError, ConfigError, DataError
@@ -143,6 +143,8 @@ class Gateway:
         gone_ms += self.rules.expired_ms + self.rules.skew_ms
         for raw, market in zip(self.links, self.spec["markets"], strict=True):
             self.books.begin(raw, market["position"])
+            ids = range(first_order_id(market["market"], 0), market["first"])
+            self.desk.fates.before[raw] = ids
             for o in market["orders"]:
                 self.desk.fates.adopt(o["id"], raw, o["side"], o["px"], now, gone_ms, o["filled"])
 
@@ -328,6 +330,8 @@ class Gateway:
         row = self.asks.accounts
         if row is None or self.books.is_open:
             return False
+        if any(order.stray for order in self.desk.fates.live.values()):
+            return False  # no engine counts it
         if not self.agreed:
             self.agreed = True
             emit("ready", **self.comparison(row), pid=os.getpid())
