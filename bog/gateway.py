@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 from bog import credentials, log, signed
 from bog._core.link import GatewayState, Link, first_order_id
 from bog._core.types import StateWord
+from bog.build import number
 from bog.errors import BogError, ConfigError
 from bog.recovery import Resting, recover, resting_of
 from bog.settings import Settings
@@ -88,9 +89,10 @@ def spec_of(settings: Settings, markets: list[int], build: str) -> GatewaySpec:
         "signed": "",
         "dry_run": settings.execution.dry_run,
         "compare_only": False,
+        "takes_over": False,
         "nap_us": live.poll_us,
         "parent": os.getpid(),
-        "build": int(build.rpartition(" ")[2], 16),
+        "build": number(build),
     }
 
 
@@ -115,6 +117,7 @@ class Gateway:
         """Start a gateway that knows what the engine holds by now."""
         first = self.starts == 0
         self.spec["markets"] = [market_of(lane, first) for lane in self.lanes]
+        self.spec["takes_over"] = not first
         self.spec["signed"] = str(signed.beside(Path(self.lanes[0].ready["journal"])))
         self.unread, self.facts = b"", {}
         self.starts += 1

@@ -65,10 +65,11 @@ class GatewaySpec(TypedDict):
     switch_ms: int  # the venue's timer is set so far ahead; 0: it is not used
     signed: str  # file of what the trading key signs; the guardian's stands beside it
     dry_run: bool
+    takes_over: bool  # from a gateway before it, whose orders may rest
     compare_only: bool  # ask what is true, say it, and end: nothing is sent
     nap_us: int  # between two looks at the commands; 0: none
     parent: int  # process that must live: without it the gateway cancels and ends
-    build: int
+    build: int  # of bog-live
 
 
 def spec_of(text: bytes) -> GatewaySpec:

@@ -29,13 +29,14 @@ class Stage:
         (where / "bot" / "shm").mkdir(mode=0o700, parents=True)
         self.exchange = Exchange(where / "exchange", "--flow", "sim")
         self.keys = {"live__tx_expiry_sec": 5, **keys}
+        self.environ: dict[str, str] = {}  # beside the settings
         self.bot: Any = None
         self.pids: dict[str, int] = {}
 
     def start(self, *options: object) -> "Stage":
         """Start a bot."""
         keys = configuration(self.where, self.exchange, **self.keys)
-        self.bot = live(self.where / "bot", keys, *options)
+        self.bot = live(self.where / "bot", keys | self.environ, *options)
         return self
 
     def begin(self, *options: object) -> "Stage":
