@@ -22,6 +22,6 @@ def build_id() -> str:
     return f"bog-mm {release} {digest.hexdigest()[:12]}"
 
 
-def number(build: str) -> int:
+def digest_of(build: str) -> int:
     """Return the digest in a build's name as a number."""
     return int(build.rpartition(" ")[2], 16)

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 from bog import credentials, log, signed
 from bog._core.link import GatewayState, Link, first_order_id
 from bog._core.types import StateWord
-from bog.build import number
+from bog.build import digest_of
 from bog.errors import BogError, ConfigError
 from bog.recovery import Resting, recover, resting_of
 from bog.settings import Settings
@@ -92,7 +92,7 @@ def spec_of(settings: Settings, markets: list[int], build: str) -> GatewaySpec:
         "takes_over": False,
         "nap_us": live.poll_us,
         "parent": os.getpid(),
-        "build": number(build),
+        "build": digest_of(build),
     }
 
 

@@ -75,9 +75,7 @@ def session(values: dict[str, Any], flags: config.Tree, name: str, child: Child)
         settings.market(market)
     if mode == "live":
         gateway.refuse_missing(settings)
-        arming.consume(
-            values["arm"], settings, list(values["market"]), build_id(), time.time_ns()
-        )
+        arming.consume(values["arm"], settings, list(values["market"]), build_id(), time.time_ns())
     # the engine's process is there already, the feed is not: it stays off the hot core, too
     host.stand_back(-1 if values["cpu"] is None else values["cpu"], os.sched_getaffinity(0))
     with child_feed.embedded(settings, values["market"]):

@@ -25,7 +25,7 @@ from bog import signed
 from bog._core.link import GatewayState, Link, first_order_id
 from bog._core.signer import Signer, harden
 from bog._core.stats import name_process
-from bog.build import build_id, number
+from bog.build import build_id, digest_of
 from bog.errors import BogError, ConfigError, DataError
 from bog.lighter import codec, codes, hello, rows
 from bog.lighter.asks import Asks
@@ -73,7 +73,9 @@ class Gateway:
     def __init__(self, spec: GatewaySpec) -> None:
         self.spec = spec
         mine = build_id()
-        other = "" if number(mine) == spec["build"] else f"the gateway is of {mine}, bog-live is not"
+        other = (
+            "" if digest_of(mine) == spec["build"] else f"the gateway is of {mine}, bog-live is not"
+        )
         if other and not spec["takes_over"]:
             raise ConfigError(f"{other}: want one build, start anew")
         self.links: dict[int, Link] = {}
@@ -83,7 +85,7 @@ class Gateway:
                 raise ConfigError(
                     f"{market['link']} is of chain {link.chain}, account {link.account}"
                 )
-            link.gateway_pid, link.gateway_build = os.getpid(), number(mine)
+            link.gateway_pid, link.gateway_build = os.getpid(), digest_of(mine)
             link.gateway_state = GatewayState.GATEWAY_STARTING
             self.links[link.market] = link
         self.counted = {m: (link.failed, link.done) for m, link in self.links.items()}

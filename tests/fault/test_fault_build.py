@@ -54,7 +54,9 @@ def build(tmp_path: Path) -> Callable[[], Path]:
         nonlocal made
         made += 1
         path = tmp_path / f"build-{made}"
-        shutil.copytree(ROOT / "bog", path / "bog", ignore=shutil.ignore_patterns("__pycache__", "*.h"))
+        shutil.copytree(
+            ROOT / "bog", path / "bog", ignore=shutil.ignore_patterns("__pycache__", "*.h")
+        )
         return path
 
     return copy

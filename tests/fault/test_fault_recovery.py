@@ -9,7 +9,6 @@ from collections.abc import Callable
 from pathlib import Path
 from random import Random
 
-
 from bog._core.journal import PAGE, segment_name
 from bog._core.types import Halt
 from bog.recovery import RECORD, Recovered, recover
@@ -106,7 +105,9 @@ def test_fault_58_what_the_journal_lost_with_the_power_is_found_at_the_venue(
         left = {order["client"] for order in on.god()["orders"]}
         strays += len(left - known)
         on.start().bot.ready()
-        wait_for(lambda on=on, left=left: not left & {o["client"] for o in on.god()["orders"]}, CALM_S)
+        wait_for(
+            lambda on=on, left=left: not left & {o["client"] for o in on.god()["orders"]}, CALM_S
+        )
         on.bounded()
         # fills that the journal had lost are booked, and a person has to look at them
         wait_for(lambda on=on: on.is_quoting() or on.bot.page()["halt"] or on.halted(), CALM_S)

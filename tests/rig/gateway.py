@@ -15,7 +15,7 @@ from typing import Any
 from bog._core.link import GatewayState, Link, LinkReport
 from bog._core.signer import Signer
 from bog._core.types import CommandKind, ReportKind, Side, Tif
-from bog.build import build_id, number
+from bog.build import build_id, digest_of
 
 ACCOUNT, CHAIN, M = 1000, 300, 1_000_001
 READY_S = 60.0
@@ -119,7 +119,7 @@ class Rig:
             "post_only": True, "age_ms": 1000, "expired_ms": 15_000, "skew_ms": 2000, "silent_ms": 5000,
             "switch_ms": 360_000, "signed": str(folder / "m1000001-r1.signed"),
             "dry_run": False, "compare_only": False, "nap_us": 100, "parent": os.getpid(),
-            "takes_over": False, "build": number(build_id()), **spec,
+            "takes_over": False, "build": digest_of(build_id()), **spec,
         }  # fmt: skip
         self.start()
 
