@@ -18,9 +18,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bog import credentials, log, signed
-from bog._core.link import GatewayState, Link
+from bog._core.link import GatewayState, Link, first_order_id
 from bog._core.types import StateWord
-from bog.errors import BogError
+from bog.build import digest_of
+from bog.errors import BogError, ConfigError
 from bog.recovery import Resting, recover, resting_of
 from bog.settings import Settings
 from bog.spec import MARKETS, Spec, journal_of, link_path, raw_market
@@ -88,9 +89,10 @@ def spec_of(settings: Settings, markets: list[int], build: str) -> GatewaySpec:
         "signed": "",
         "dry_run": settings.execution.dry_run,
         "compare_only": False,
+        "takes_over": False,
         "nap_us": live.poll_us,
         "parent": os.getpid(),
-        "build": int(build.rpartition(" ")[2], 16),
+        "build": digest_of(build),
     }
 
 
@@ -115,6 +117,7 @@ class Gateway:
         """Start a gateway that knows what the engine holds by now."""
         first = self.starts == 0
         self.spec["markets"] = [market_of(lane, first) for lane in self.lanes]
+        self.spec["takes_over"] = not first
         self.spec["signed"] = str(signed.beside(Path(self.lanes[0].ready["journal"])))
         self.unread, self.facts = b"", {}
         self.starts += 1
@@ -295,8 +298,9 @@ def market_of(lane: Lane, first: bool) -> MarketSpec:
         position, trade = page["position"]["pos"], page["position"]["trade"]
         orders = orders_of(lane)
     return market_spec(
-        spec["market"], spec["link"], scale_of(spec), limits, position, trade, orders
-    )
+        spec["market"], spec["link"], scale_of(spec), limits, position, trade, orders,
+        lane.ready["first"],
+    )  # fmt: skip
 
 
 def scale_of(spec: Spec) -> tuple[int, int]:
@@ -305,7 +309,7 @@ def scale_of(spec: Spec) -> tuple[int, int]:
 
 def market_spec(
     market: int, link: str, scale: tuple[int, int], limits: dict[str, int], position: int,
-    trade: int, orders: list[Resting],
+    trade: int, orders: list[Resting], first: int,
 ) -> MarketSpec:  # fmt: skip
     return {
         "market": market,
@@ -317,8 +321,17 @@ def market_spec(
         "max_px": limits["max_px"],
         "position": position,
         "trade": trade,
+        "first": first,
         "orders": orders,
     }
+
+
+def first_of(market: int, next_id: int) -> int:
+    """Return the first order id of a run after one whose journal says `next_id`."""
+    try:
+        return int(first_order_id(market, next_id))
+    except ValueError as error:
+        raise ConfigError(str(error)) from None
 
 
 def compare(settings: Settings, markets: list[int], build: str) -> dict[str, Any]:
@@ -343,6 +356,7 @@ def compare(settings: Settings, markets: list[int], build: str) -> dict[str, Any
             spec["markets"].append(market_spec(
                 market, link, (scale.price_decimals, scale.size_decimals), own.limits(market),
                 found.words[StateWord.W_POS], found.words[StateWord.W_TRADE], resting_of(found),
+                first_of(market, found.words[StateWord.W_NEXT_ORDER_ID]),
             ))  # fmt: skip
         spec["signed"] = str(Path(folder) / "none.signed")  # nothing is signed but a token
         done = subprocess.run(

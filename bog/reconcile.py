@@ -6,7 +6,8 @@ from typing import Any
 
 import click
 
-from bog import config, gateway, supervise
+from bog import config, gateway
+from bog.build import build_id
 from bog.errors import UsageError
 
 
@@ -18,7 +19,7 @@ def show(values: dict[str, Any], flags: config.Tree) -> int:
     gateway.refuse_missing(settings)
     for market in values["market"]:
         settings.market(market)
-    compared = gateway.compare(settings, list(values["market"]), supervise.build_id())
+    compared = gateway.compare(settings, list(values["market"]), build_id())
     click.echo(gateway.table(compared, settings))
     equal = all(ours == theirs for ours, theirs in compared["positions"].values())
     return 0 if equal and not compared["fills"] else 1

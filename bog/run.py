@@ -224,6 +224,7 @@ def serve(process: ProcessSpec, say: Any) -> int:
                 "orders": resting_of(recovered) if one["link"] else [],
                 "position": recovered.words[StateWord.W_POS],
                 "trade": recovered.words[StateWord.W_TRADE],
+                "first": words[StateWord.W_NEXT_ORDER_ID],
                 "halt": words[StateWord.W_HALT],
                 "halt_id": words[StateWord.W_HALT_ID],
                 "silent": _silence(feed, one) if isinstance(feed, Reader) else "",

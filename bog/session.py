@@ -11,6 +11,7 @@ from typing import Any
 
 from bog import arming, child_feed, config, control, gateway, host, log, report, supervise
 from bog._core.types import Level
+from bog.build import build_id
 from bog.endpoint import Endpoint
 from bog.errors import BogError, ConfigError, OrdersOpenError, UsageError
 from bog.facts import About
@@ -49,7 +50,7 @@ def refuse_report(path: str) -> None:
 
 def process_spec(settings: Settings, values: dict[str, Any]) -> ProcessSpec:
     """Return what the engine process is told: a spec for each market, in their order."""
-    markets, build, now_ns = values["market"], supervise.build_id(), time.time_ns()
+    markets, build, now_ns = values["market"], build_id(), time.time_ns()
     if len(set(markets)) < len(markets):
         raise UsageError(f"--market {markets[-1]}: want each market once")
     if values["clear_halt"] and len(markets) > 1:
@@ -74,9 +75,7 @@ def session(values: dict[str, Any], flags: config.Tree, name: str, child: Child)
         settings.market(market)
     if mode == "live":
         gateway.refuse_missing(settings)
-        arming.consume(
-            values["arm"], settings, list(values["market"]), supervise.build_id(), time.time_ns()
-        )
+        arming.consume(values["arm"], settings, list(values["market"]), build_id(), time.time_ns())
     # the engine's process is there already, the feed is not: it stays off the hot core, too
     host.stand_back(-1 if values["cpu"] is None else values["cpu"], os.sched_getaffinity(0))
     with child_feed.embedded(settings, values["market"]):

@@ -7,18 +7,15 @@ stats page and the journal's file. A Ctrl-C lands in C handlers that raise one s
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
 import os
 import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import IO, Any
 
-import bog
 from bog import facts, host, log, out
 from bog._core.journal import file_name
 from bog._core.link import Link
@@ -38,19 +35,6 @@ START_SEC = 30.0  # an engine that is not ready by then is stuck
 DRAIN_SEC = 40.0  # the engine gives up draining after 30 s of its clock
 PAGE = 4096  # bytes of a journal before its first record
 ERRORS = {e.exit_code: e for e in (BogError, DataError, UsageError, JournalDamaged, ConfigError)}
-
-
-def build_id() -> str:
-    """Return the version and a digest of the compiled core: two builds that differ, differ here."""
-    digest = hashlib.sha256()
-    for path in sorted((Path(bog.__file__).parent / "_core").glob("*.so")):
-        digest.update(path.name.encode())
-        digest.update(path.read_bytes())
-    try:
-        release = version("bog-mm")
-    except PackageNotFoundError:
-        release = "0"
-    return f"bog-mm {release} {digest.hexdigest()[:12]}"
 
 
 def page_path(directory: str, market: int) -> str:

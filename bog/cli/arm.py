@@ -7,7 +7,8 @@ from typing import Any
 
 import click
 
-from bog import arming, config, errors, gateway, supervise
+from bog import arming, config, errors, gateway
+from bog.build import build_id
 from bog.cli.live import deciding, flags_of
 from bog.errors import ConfigError
 
@@ -46,8 +47,8 @@ def command(**values: Any) -> None:
         settings.market(market)
         settings.of(market).strategy_params(market)
     gateway.refuse_missing(settings)
-    refuse_foreign(gateway.compare(settings, values["market"], supervise.build_id()))
-    facts = arming.facts_of(settings, values["market"], supervise.build_id())
+    refuse_foreign(gateway.compare(settings, values["market"], build_id()))
+    facts = arming.facts_of(settings, values["market"], build_id())
     click.echo(table(facts))
     account = facts["account"]
     typed = click.prompt(f"Type {len(account)} digits, the account's number, to arm", default="",

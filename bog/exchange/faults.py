@@ -27,7 +27,7 @@ from bog.exchange.codec import NAMES
 Json = dict[str, Any]
 KINDS = {
     "http": {"status", "html", "empty", "hang", "reset", "close", "delay", "slow", "huge", "bomb",
-             "deep", "utf8", "number", "twice", "types", "redirect", "half", "swap"},
+             "deep", "utf8", "number", "twice", "types", "redirect", "half", "swap", "set"},
     "ws": {"error", "anonymous", "silent", "reset", "close", "delay", "swap"},
     "frame": {"drop", "repeat", "delay", "hold", "set", "cut", "inject"},
 }  # fmt: skip
@@ -58,8 +58,9 @@ def read(entry: Json) -> Fault:
         raise UsageError(f"fault type {entry['type']!r}: want one of {', '.join(NAMES)}")
     if entry.get("when", "before") not in ("before", "after"):
         raise UsageError(f"fault when {entry['when']!r}: want before or after")
-    return Fault(at, do, entry, int(entry.get("count", 1)), int(entry.get("skip", 0)),
-                 after=entry.get("when") == "after")  # fmt: skip
+    # an answer is changed once there is one
+    after = entry.get("when") == "after" or (at, do) == ("http", "set")
+    return Fault(at, do, entry, int(entry.get("count", 1)), int(entry.get("skip", 0)), after=after)
 
 
 class Faults:
@@ -139,14 +140,19 @@ class Faults:
             fault.held.append((reader, copy.deepcopy(frame)))
             return []
         if fault.do == "set":
-            changed = copy.deepcopy(frame)
-            for path, value in what.get("values", {}).items():
-                put(changed, path.split("."), value)
-            return [changed]
+            return [changed(frame, what.get("values", {}))]
         if fault.do == "cut":
             text = json.dumps(frame, separators=(",", ":"))
             return [text[: len(text) // 2]]
         return [frame, what.get("frame", {})]  # inject
+
+
+def changed(body: Json, values: Json) -> Json:
+    """Return a copy of a frame or an answer in which other values stand, each by its path."""
+    other = copy.deepcopy(body)
+    for path, value in values.items():
+        put(other, path.split("."), value)
+    return other
 
 
 def put(tree: Any, path: list[str], value: Any) -> None:

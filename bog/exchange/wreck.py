@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
-from bog.exchange.faults import Fault
+from bog.exchange.faults import Fault, changed
 from bog.exchange.refusal import MESSAGES
 
 if TYPE_CHECKING:
@@ -79,6 +79,8 @@ def simple_answer(do: str, status: int, what: Json, body: Json | None) -> web.Re
                             headers={"Location": what.get("to", "http://127.0.0.1:1/")})  # fmt: skip
     if do == "swap":
         return web.json_response({**(body or {}), "tx_hash": OTHER_HASH})
+    if do == "set":
+        return web.json_response(changed(body or {}, what.get("values", {})))
     if do == "bomb":
         packed = gzip.compress(bytes(int(what.get("mib", 64)) << 20))
         return web.Response(body=packed, headers={"Content-Encoding": "gzip"},

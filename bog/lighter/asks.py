@@ -292,13 +292,15 @@ class Asks:
             if low:
                 self.marks[raw] = max(0, newest - (newest - low) % LOW)
             else:
-                ours = [row.trade_id for row in page if self._is_ours(row, scale)]
+                ours = [row.trade_id for row in page if self._is_ours(row, raw, scale)]
                 self.marks[raw] = min(ours, default=newest + 1) - 1
         self.desk.fates.once.mark = min(self.marks.values())
 
-    def _is_ours(self, row: TradeRow, scale: rows.Scale) -> bool:
+    def _is_ours(self, row: TradeRow, raw: int, scale: rows.Scale) -> bool:
+        """Whether a trade is of an order of this run, or of one before it that its journal lost."""
+        before = self.desk.fates.before.get(raw, ())
         return row.market_id == scale.market and any(
-            view.client in self.desk.fates.orders
+            view.client in self.desk.fates.orders or view.client in before
             for view in rows.trade_views(row, self.account, scale)
         )
 

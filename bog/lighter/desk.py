@@ -412,11 +412,20 @@ class Desk:
         for order in self.fates.revenants:
             self._cancel_one(order.id, order.market)
         self.fates.revenants.clear()
+        self._cancel_strays()
         for id, c in list(self.waiting.items()):
             target = self.fates.orders.get(id)
             if target is None or target.ended or self._cancel_one(id, c.market):
                 del self.waiting[id]
         self._send()
+
+    def _cancel_strays(self) -> None:
+        """Cancel what a run before this one left and its journal has lost, until it is proven dead."""
+        strays = [order for order in self.fates.live.values() if order.stray]
+        under_way = {tx.order_id for tx in self.fates.txs.values()} if strays else set()
+        for order in strays:
+            if order.id not in under_way and self._cancel_one(order.id, order.market):
+                self.said.append(f"order {order.id} is of a run before this one: canceled")
 
     def halt(self, why: str) -> None:
         """Stop everything but cancels, for a person to look."""

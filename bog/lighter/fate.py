@@ -88,6 +88,7 @@ class Order:
     swept: bool = True  # its trades before this gateway were asked for
     counted: bool = True  # `filled` is all that was told of it, also by gateways before this one
     gone_ms: int = 0  # of an adopted one: from then on no create of it can be run
+    stray: bool = False  # of a run before this one, whose journal has lost it: to be canceled
 
 
 class Fates:
@@ -102,6 +103,7 @@ class Fates:
         self.foreign: dict[int, OrderView] = {}  # live orders that are not ours, by index
         self.reports: list[Report] = []
         self.faults: list[str] = []
+        self.before: dict[int, range] = {}  # by market: ids of the runs before this one
         self.revenants: list[Order] = []  # proven dead, and seen alive: to be canceled
         self.duplicates = 0
         self.foreign_fills = 0
@@ -236,6 +238,9 @@ class Fates:
         """The venue said how an order stands, on a stream or when it was asked."""
         order = self.orders.get(view.client)
         end = end_of(view.status)
+        if order is None and end is None and view.client in self.before.get(view.market, ()):
+            order = self.adopt(view.client, view.market, view.side, view.px, now, 0)
+            order.stray = True
         if order is None:
             if end is None:
                 self.foreign[view.order_index] = view

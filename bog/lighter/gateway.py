@@ -22,9 +22,10 @@ from typing import Any
 from picows import WSMsgType
 
 from bog import signed
-from bog._core.link import GatewayState, Link
+from bog._core.link import GatewayState, Link, first_order_id
 from bog._core.signer import Signer, harden
 from bog._core.stats import name_process
+from bog.build import build_id, digest_of
 from bog.errors import BogError, ConfigError, DataError
 from bog.lighter import codec, codes, hello, rows
 from bog.lighter.asks import Asks
@@ -71,6 +72,12 @@ class Gateway:
 
     def __init__(self, spec: GatewaySpec) -> None:
         self.spec = spec
+        mine = build_id()
+        other = (
+            "" if digest_of(mine) == spec["build"] else f"the gateway is of {mine}, bog-live is not"
+        )
+        if other and not spec["takes_over"]:
+            raise ConfigError(f"{other}: want one build, start anew")
         self.links: dict[int, Link] = {}
         for market in spec["markets"]:
             link = Link.open(market["link"])
@@ -78,7 +85,7 @@ class Gateway:
                 raise ConfigError(
                     f"{market['link']} is of chain {link.chain}, account {link.account}"
                 )
-            link.gateway_pid, link.gateway_build = os.getpid(), spec["build"]
+            link.gateway_pid, link.gateway_build = os.getpid(), digest_of(mine)
             link.gateway_state = GatewayState.GATEWAY_STARTING
             self.links[link.market] = link
         self.counted = {m: (link.failed, link.done) for m, link in self.links.items()}
@@ -101,6 +108,8 @@ class Gateway:
             Fates(Once(), self.rules.verdict_ns),
         )  # fmt: skip
         booked = {raw: m["trade"] for raw, m in zip(self.links, spec["markets"], strict=True)}
+        if other:  # the code was changed under a running bot: its orders can still be canceled
+            self.desk.halt(f"{other}: start anew")
         self.asks = Asks(self.desk, spec["account"], booked)
         self.books = Books()
         self.begin()
@@ -143,6 +152,8 @@ class Gateway:
         gone_ms += self.rules.expired_ms + self.rules.skew_ms
         for raw, market in zip(self.links, self.spec["markets"], strict=True):
             self.books.begin(raw, market["position"])
+            ids = range(first_order_id(market["market"], 0), market["first"])
+            self.desk.fates.before[raw] = ids
             for o in market["orders"]:
                 self.desk.fates.adopt(o["id"], raw, o["side"], o["px"], now, gone_ms, o["filled"])
 
@@ -328,6 +339,8 @@ class Gateway:
         row = self.asks.accounts
         if row is None or self.books.is_open:
             return False
+        if any(order.stray for order in self.desk.fates.live.values()):
+            return False  # no engine counts it
         if not self.agreed:
             self.agreed = True
             emit("ready", **self.comparison(row), pid=os.getpid())

@@ -30,6 +30,9 @@ class MarketSpec(TypedDict):
     max_px: int
     position: int  # lots; the venue has to say the same before anything is quoted
     trade: int  # low 32 bits of the newest trade that the engine has booked; 0: none
+    first: (
+        int  # id of this run's first order: an order below it that nobody knows is of a run before
+    )
     orders: list[Resting]  # each is unknown until the venue says what became of it
 
 
@@ -64,10 +67,11 @@ class GatewaySpec(TypedDict):
     switch_ms: int  # the venue's timer is set so far ahead; 0: it is not used
     signed: str  # file of what the trading key signs; the guardian's stands beside it
     dry_run: bool
+    takes_over: bool  # from a gateway before it, whose orders may rest
     compare_only: bool  # ask what is true, say it, and end: nothing is sent
     nap_us: int  # between two looks at the commands; 0: none
     parent: int  # process that must live: without it the gateway cancels and ends
-    build: int
+    build: int  # of bog-live
 
 
 def spec_of(text: bytes) -> GatewaySpec:

@@ -1,7 +1,8 @@
 """Ours against the venue's: position, open orders, cash. What differs is said, with both numbers.
 
 Pure. A difference counts only when it outlasts what may be under way, and an answer that was asked
-for after it began shows it, too: a fill and the position it makes come on two channels in any order.
+for after it began shows the same one again: a fill and the position it makes come on two channels in
+any order, and one word may be wrong.
 """
 
 from __future__ import annotations
@@ -39,6 +40,8 @@ class Held:
     theirs: int
     since_ns: int = 0  # since when they differ
     rest_ns: int = 0  # when the last answer about it was asked for
+    apart: int = 0  # by how much the last word differed from ours
+    again: bool = False  # the last answer differed by as much as the word before it
     told: bool = False
 
 
@@ -65,8 +68,11 @@ class Books:
     def shown(self, market: int, pos: int, asked_ns: int = 0) -> None:
         """The venue says what a position is, of itself or because it was asked."""
         if market in self.held:
-            self.held[market].theirs = pos
-            self.held[market].rest_ns = max(self.held[market].rest_ns, asked_ns)
+            held = self.held[market]
+            apart, held.apart, held.theirs = held.apart, pos - held.pos, pos
+            if asked_ns:
+                held.rest_ns = max(held.rest_ns, asked_ns)
+                held.again = held.apart == apart
 
     def compare(self, now: int) -> list[Difference]:
         """Return the differences that have just outlasted what may be under way, each once."""
@@ -76,7 +82,7 @@ class Books:
                 held.since_ns, held.told = 0, False
                 continue
             held.since_ns = held.since_ns or now
-            asked = held.rest_ns > held.since_ns
+            asked = held.rest_ns > held.since_ns and held.again
             if now - held.since_ns >= LAST_NS and asked and not held.told:
                 held.told = True
                 self.differences += 1

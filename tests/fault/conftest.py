@@ -13,6 +13,7 @@ from tests.rig.canary import Canary
 from tests.rig.fault import KEY, Repeats
 from tests.rig.live import Bot, environment, wait_for
 from tests.rig.shim import Shim
+from tests.rig.spoiled import Stage
 
 
 @pytest.fixture
@@ -52,6 +53,20 @@ def place(tmp_path: Path) -> Callable[[], Path]:
         return path
 
     return new
+
+
+@pytest.fixture
+def stage(place: Callable[[], Path]) -> Iterator[Callable[..., Stage]]:
+    """Start live bots that quote, each on an exchange of its own, `stage(setting=value)`."""
+    made: list[Stage] = []
+
+    def new(**keys: object) -> Stage:
+        made.append(Stage(place(), **keys))
+        return made[-1].begin()
+
+    yield new
+    for one in made:
+        one.close()
 
 
 @pytest.fixture

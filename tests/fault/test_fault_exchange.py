@@ -6,8 +6,7 @@ time; at the end nothing rests, and position, cash, fees and every fill are equa
 """
 
 import random
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 
 import pytest
 
@@ -20,19 +19,6 @@ PRIVATE = ("account_all_orders", "account_all_trades", "account_tx", "account_al
 READS = ("nextNonce", "accountOrders", "accountActiveOrders", "account", "trades", "tx")
 REFUSED = [21701, 21702, 21703, 21706, 21711, 21729, 21733, 21739, 21717, 23000, 30009, 29500]
 ROWS: list[tuple[int, str, Spoil]] = []
-
-
-@pytest.fixture
-def stage(place: Callable[[], Path]) -> Iterator[Callable[..., Stage]]:
-    made: list[Stage] = []
-
-    def new(**keys: object) -> Stage:
-        made.append(Stage(place(), **keys))
-        return made[-1].begin()
-
-    yield new
-    for one in made:
-        one.close()
 
 
 def row(number: int) -> Callable[[Spoil], Spoil]:

@@ -15,6 +15,7 @@ from typing import Any
 from bog._core.link import GatewayState, Link, LinkReport
 from bog._core.signer import Signer
 from bog._core.types import CommandKind, ReportKind, Side, Tif
+from bog.build import build_id, digest_of
 
 ACCOUNT, CHAIN, M = 1000, 300, 1_000_001
 READY_S = 60.0
@@ -111,14 +112,14 @@ class Rig:
             "markets": [{
                 "market": 1, "link": str(self.path), "price_decimals": 1, "size_decimals": 5,
                 "max_order": 10**6, "min_px": 1, "max_px": 2**31, "position": 0, "trade": 0,
-                "orders": [],
+                "first": 0, "orders": [],
             }],
             "daily_notional": 2**60, "sends_per_min": 4000,
             "reads_per_min": 24_000, "shared_bucket": False, "quota": -1, "quota_reserve": 0,
             "post_only": True, "age_ms": 1000, "expired_ms": 15_000, "skew_ms": 2000, "silent_ms": 5000,
             "switch_ms": 360_000, "signed": str(folder / "m1000001-r1.signed"),
             "dry_run": False, "compare_only": False, "nap_us": 100, "parent": os.getpid(),
-            "build": 1, **spec,
+            "takes_over": False, "build": digest_of(build_id()), **spec,
         }  # fmt: skip
         self.start()
 

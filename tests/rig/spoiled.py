@@ -1,5 +1,6 @@
 """A live bot on an exchange that a script of faults spoils, and what has to hold whatever it does."""
 
+import contextlib
 import os
 import random
 import signal
@@ -28,14 +29,19 @@ class Stage:
         (where / "bot" / "shm").mkdir(mode=0o700, parents=True)
         self.exchange = Exchange(where / "exchange", "--flow", "sim")
         self.keys = {"live__tx_expiry_sec": 5, **keys}
+        self.environ: dict[str, str] = {}  # beside the settings
         self.bot: Any = None
         self.pids: dict[str, int] = {}
 
-    def begin(self) -> "Stage":
-        """Start a bot, and wait until it quotes."""
+    def start(self, *options: object) -> "Stage":
+        """Start a bot."""
         keys = configuration(self.where, self.exchange, **self.keys)
-        self.bot = live(self.where / "bot", keys)
-        self.bot.ready()
+        self.bot = live(self.where / "bot", keys | self.environ, *options)
+        return self
+
+    def begin(self, *options: object) -> "Stage":
+        """Start a bot, and wait until it quotes."""
+        self.start(*options).bot.ready()
         self.quoting()
         return self
 
@@ -110,7 +116,15 @@ class Stage:
         for name in names:
             os.kill(self.pids[name], signal.SIGKILL)
 
-    def gone(self) -> None:
+    def kill_all(self) -> None:
+        """Kill every process of the bot at once: nobody is left to cancel anything."""
+        self.pids = children(self.bot) | {"bog-live": self.bot.pid}
+        for pid in self.pids.values():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        self.over()
+
+    def over(self) -> None:
         """Wait until none of the processes is left that there were at the kill."""
 
         def is_over() -> bool:
@@ -118,6 +132,10 @@ class Stage:
             return not any(Path(f"/proc/{pid}").exists() for pid in self.pids.values())
 
         wait_for(is_over, CALM_S)
+
+    def gone(self) -> None:
+        """Wait until the processes are gone, and what rested with them."""
+        self.over()
         wait_for(lambda: not self.god()["orders"], CALM_S)
 
     def close(self) -> None:

@@ -242,6 +242,25 @@ def test_a_cancel_of_an_unknown_order_adopts_it() -> None:
     assert other.told() == [(7, "CANCELED")] and other.venue.live() == []
 
 
+@pytest.mark.parametrize("seed", range(20))
+def test_an_order_of_a_run_whose_journal_was_lost_is_canceled_until_it_is_dead(seed: int) -> None:
+    rig = Rig()
+    rig.do(rig.command(CREATE, 7), rig.command(CREATE, 12), rig.command(CREATE, 300))
+    rig.settle(100)
+    other = Rig(Odds(request_lost=0.3, frames_lost=0.3, rest_error=0.2), seed)
+    other.venue.orders, other.venue.nonces = rig.venue.orders, rig.venue.nonces
+    other.venue.count = rig.venue.count
+    for key in other.desk.keys:
+        key.nonces.lost()
+    other.desk.fates.before = {M: range(10, 100)}
+    other.desk.open = False  # nothing is quoted meanwhile
+    other.asks.begin_round()
+    other.settle(60_000)
+    assert [o.client for o in other.venue.live()] == [7, 300], "neither is of a run of ours"
+    assert not other.desk.fates.live and len(other.desk.fates.foreign) == 2
+    assert other.told()[-1] == (12, "CANCELED")
+
+
 def test_a_wrong_hash_in_an_answer_moves_nothing() -> None:
     rig = Rig(Odds(answer_lost=1, frames_lost=1))
     rig.do(rig.command(CREATE, 7))

@@ -77,3 +77,26 @@ def test_a_frame_that_came_before_its_fill_is_no_difference() -> None:
     books.compare(now)
     books.told(fill(Side.BID, 4))
     assert books.compare(now + 9 * LAST_NS) == [] and books.differences == 0
+
+
+def test_one_wrong_answer_about_a_difference_that_passes_halts_nothing() -> None:
+    books, now = Books(), 100 * SECOND
+    books.begin(M, 0)
+    books.told(fill(Side.ASK, 8))
+    assert books.compare(now) == [] and books.is_open  # its frame was lost with the socket
+    books.shown(M, 0, now + LAST_NS)
+    books.shown(M, 3, now + LAST_NS + SECOND)
+    assert books.compare(now + LAST_NS + SECOND) == [], "only one answer has said so"
+    books.shown(M, -8, now + LAST_NS + 2 * SECOND)
+    assert books.compare(now + 9 * LAST_NS) == [] and not books.is_open
+
+
+def test_a_difference_that_lasts_counts_while_fills_go_on() -> None:
+    books, now = Books(), 100 * SECOND
+    books.begin(M, 0)
+    books.shown(M, 4, now)
+    assert books.compare(now) == []
+    books.told(fill(Side.BID, 10))
+    books.shown(M, 14, now + LAST_NS)
+    (found,) = books.compare(now + LAST_NS)
+    assert (found.ours, found.theirs) == (10, 14)
