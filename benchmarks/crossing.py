@@ -41,7 +41,7 @@ from bog._core.loop import Session
 from bog._core.publisher import Publisher
 from bog._core.reader import Reader
 from bog._core.stats import StatsPage, lock_memory
-from bog._core.types import CommandKind, Level, ReportKind, Verdict
+from bog._core.types import CommandKind, Level, ReportKind, StateWord, Verdict
 
 WINDOWS = 12
 MESSAGES = 5_000  # of a window
@@ -80,6 +80,8 @@ class Case:
     odd: list[Row]
     commands: int
     limits: dict[str, int] = field(default_factory=dict)
+    strategy: dict[str, int] = field(default_factory=dict)
+    pos: int = 0  # lots held from the start
 
 
 CASES = [
@@ -136,7 +138,20 @@ def engine(pipe: Connection, folder: str, core: int) -> None:
     pipe.close()
 
 
-def trade(pipe: Connection, folder: str, name: str, limits: dict[str, int]) -> dict[str, Any]:
+class Held:
+    """What a lane starts from: a position, and no order."""
+
+    open_orders = ()
+
+    def __init__(self, pos: int) -> None:
+        paid = pos * BASE[0][1]
+        known = {StateWord.W_POS: pos, StateWord.W_COST: paid, StateWord.W_CASH: -paid}
+        self.words = [known.get(StateWord(i), 0) for i in range(StateWord.STATE_WORDS)]
+
+
+def trade(
+    pipe: Connection, folder: str, name: str, case: Case, patience_s: float
+) -> dict[str, Any]:
     """Run the product's loop over one lane until its level says drain; return what its page says."""
     chosen = config.load(flags={"feed": {"source": "huginn"}}, environ={})
     reader = Reader(MARKET, directory=folder)
@@ -146,16 +161,17 @@ def trade(pipe: Connection, folder: str, name: str, limits: dict[str, int]) -> d
         "limits": HONEST
         | PATIENT
         | {"unix_offset_ns": reader.header()["unix_offset_ns"]}
-        | limits,
-        "strategy": chosen.strategy_params(MARKET) | STRATEGY, "venue": chosen.venue_params(MARKET),
-        **scale, "speed_ppm": 1_000_000, "duration_ns": PATIENCE_S * 10**9, "mode": 0,
+        | case.limits,
+        "strategy": chosen.strategy_params(MARKET) | STRATEGY | case.strategy,
+        "venue": chosen.venue_params(MARKET),
+        **scale, "speed_ppm": 1_000_000, "duration_ns": int(patience_s * 10**9), "mode": 0,
     }  # fmt: skip
     page = StatsPage.create(f"{folder}/page-{name}", raw)
     own = Path(folder, name)
     own.mkdir(mode=0o700)
     journal = JournalFile(own, market=raw, run=1, segments=folder, **scale)
     lane = Lane(spec, page, journal, reader=reader, link=Link.open(f"{folder}/link-{name}"))
-    lane.start(None)
+    lane.start(Held(case.pos) if case.pos else None)
     lock_memory()  # as bog.run does
     pipe.send("ready")
     try:
@@ -222,14 +238,16 @@ class Peer:
         assert self.process.pid is not None
         return self.process.pid
 
-    def trade(self, case: Case) -> tuple[Link, StatsPage]:
+    def trade(
+        self, case: Case, patience_s: float = PATIENCE_S, **owner: int
+    ) -> tuple[Link, StatsPage]:
         """Let the engine begin to trade; return its link, whose gateway we are, and its page."""
         self.number += 1
         name = str(self.number)
-        link = Link.create(f"{self.folder}/link-{name}", 1_000_000 + MARKET)
+        link = Link.create(f"{self.folder}/link-{name}", 1_000_000 + MARKET, **owner)
         link.gateway_pid, link.gateway_state = os.getpid(), GatewayState.GATEWAY_UP
         link.gateway_beat_ns = time.monotonic_ns()
-        self.ask("trade", name, case.limits)
+        self.ask("trade", name, case, patience_s)
         return link, StatsPage.open(f"{self.folder}/page-{name}", writable=True)
 
     def quotes(

@@ -23,6 +23,7 @@ import host
 import markets
 import start
 import wire
+import wire_to_wire
 
 from bog._core.bench import SIZES
 
@@ -200,6 +201,33 @@ def say_wire(_given: argparse.Namespace, report: dict[str, Any]) -> int:
     return 0
 
 
+def say_wire_to_wire(_given: argparse.Namespace, report: dict[str, Any]) -> int:
+    """From a socket to a signed order on another, beside the official SDK."""
+    if len(os.sched_getaffinity(0)) < 2:
+        print("\nOne core: a feed, a gateway and an engine that spins do not fit on it")
+        return 0
+    report["wire to wire"] = found = wire_to_wire.measure()
+    whole = found["whole"]
+    print(
+        "\nFrom a frame given to a local socket to the signed order on another: bog-feed, ring,"
+        f" engine, gateway; latency, us\n{'':24}{'p50':>9}{'p99':>9}\n"
+        f"{'bog':24}{whole['p50'] / 1e3:9.1f}{whole['p99'] / 1e3:9.1f}"
+        f"  {found['frames']} frames, each with one order that is verified; target 60"
+    )
+    for name, one in found["stages"].items():
+        share = one["p50"] / found["stamped"]["p50"]
+        print(f"  {name:22}{one['p50'] / 1e3:9.1f}{one['p99'] / 1e3:9.1f}  {share:5.0%}")
+    others = {name: one for name, one in found.items() if name.startswith("official")}
+    for name, one in others.items():
+        print(
+            f"{name:24}{one['p50'] / 1e3:9.1f}{one['p99'] / 1e3:9.1f}  {one['times']:.1f} times bog's"
+            f" p50, target {wire_to_wire.TIMES}"
+        )
+    if not others:
+        print("lighter-sdk is not installed: no official path in this run")
+    return 0
+
+
 def say_start(_given: argparse.Namespace, report: dict[str, Any]) -> int:
     """How soon bog-live quotes, and what it holds."""
     report["start"] = found = start.measure()
@@ -212,7 +240,7 @@ def say_start(_given: argparse.Namespace, report: dict[str, Any]) -> int:
 
 SECTIONS: dict[str, Section] = {
     "blocks": say_blocks, "crossing": say_crossing, "guide": say_guide, "markets": say_markets,
-    "wire": say_wire, "start": say_start, "rooms": say_rooms,
+    "wire": say_wire, "wire-to-wire": say_wire_to_wire, "start": say_start, "rooms": say_rooms,
 }  # fmt: skip
 
 

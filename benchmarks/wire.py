@@ -20,8 +20,9 @@ import sys
 import tempfile
 import threading
 import time
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from blocks import Cheat
@@ -32,6 +33,7 @@ from bog._core.stats import StatsPage
 
 ROOT = Path(__file__).resolve().parents[1]
 GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
+SO_TIMESTAMPNS = 35  # Python has no name for it
 MESSAGES = 1_000
 SPACING_S = 0.002
 DETAILS = {
@@ -65,6 +67,42 @@ def book(rows: list[Row], nonce: int) -> bytes:
     }, separators=(",", ":")).encode())  # fmt: skip
 
 
+def unmasked(data: bytes) -> tuple[list[bytes], bytes]:
+    """Return the payloads of a client's whole frames, and what is left."""
+    found = []
+    while len(data) >= 6:
+        length, at = data[1] & 127, 2
+        if length >= 126:
+            at += 2 if length == 126 else 8
+            length = int.from_bytes(data[2:at], "big")
+        if len(data) < at + 4 + length:
+            break
+        mask, body = data[at : at + 4], data[at + 4 : at + 4 + length]
+        whole = int.from_bytes(body, "big") ^ int.from_bytes(
+            (mask * (length // 4 + 1))[:length], "big"
+        )
+        found.append(whole.to_bytes(length, "big"))
+        data = data[at + 4 + length :]
+    return found, data
+
+
+def arrived(peer: socket.socket) -> tuple[bytes, int]:
+    """Return what came, and CLOCK_MONOTONIC of when the kernel had the last of it in this socket.
+
+    Its stamp is Unix time, of the same oscillator: the offset is read beside it.
+    """
+    data, extra, _, _ = peer.recvmsg(65536, 64)
+    took = 10_000
+    while took > 5_000:  # nobody was in between
+        before, unix = time.monotonic_ns(), time.time_ns()
+        took = time.monotonic_ns() - before
+    for _, kind, stamp in extra:
+        if kind == SO_TIMESTAMPNS:
+            seconds, ns = struct.unpack("qq", stamp)
+            return data, seconds * 10**9 + ns - (unix - before - took // 2)
+    return data, before
+
+
 class Server:
     """The venue's side of one connection; the description of the market for whoever asks."""
 
@@ -89,60 +127,72 @@ class Server:
             except OSError:
                 return
             peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            peer.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
             threading.Thread(target=self.serve, args=(peer,), daemon=True).start()
 
     def serve(self, peer: socket.socket) -> None:
-        head = b""
-        while b"\r\n\r\n" not in head:
-            head += peer.recv(65536)
-        keys = [
-            line.split(b":", 1)[1].strip().decode()
-            for line in head.split(b"\r\n") if line.lower().startswith(b"sec-websocket-key")
-        ]  # fmt: skip
-        if not keys:
-            body = json.dumps({"code": 200, "order_book_details": [DETAILS]}).encode()
-            peer.sendall(
-                b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\n"
-                b"Content-Length: %d\r\n\r\n%s" % (len(body), body)
-            )
-            peer.close()
-            return
-        accept = base64.b64encode(hashlib.sha1((keys[0] + GUID).encode()).digest()).decode()
+        """Answer requests until one of them becomes a WebSocket, then what is said over that."""
+        data = b""
+        with peer, suppress(OSError):
+            while True:
+                while b"\r\n\r\n" not in data:
+                    piece, now = arrived(peer)
+                    if not piece:
+                        return
+                    data += piece
+                head, data = data.split(b"\r\n\r\n", 1)
+                request, *rows = head.decode().split("\r\n")
+                fields = {n.lower(): v.strip() for n, _, v in (row.partition(":") for row in rows)}
+                if "sec-websocket-key" in fields:
+                    self.talk(peer, fields["sec-websocket-key"], data)
+                    return
+                size = int(fields.get("content-length", 0))
+                while len(data) < size:
+                    piece, now = arrived(peer)
+                    data += piece
+                said, data = data[:size], data[size:]
+                body = json.dumps(self.rest(request.split()[1], said, now)).encode()
+                peer.sendall(
+                    b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
+                    b"Content-Length: %d\r\n\r\n%s" % (len(body), body)
+                )
+
+    def rest(self, _path: str, _said: bytes, _now: int) -> dict[str, Any]:
+        """Return the answer to a request: its path, its body, and when it was whole."""
+        return {"code": 200, "order_book_details": [DETAILS]}
+
+    def talk(self, peer: socket.socket, key: str, data: bytes) -> None:
+        """Speak over a WebSocket until it is closed."""
+        accept = base64.b64encode(hashlib.sha1((key + GUID).encode()).digest()).decode()
         peer.sendall(
             f"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
             f"Sec-WebSocket-Accept: {accept}\r\n\r\n".encode()
             + frame(b'{"session_id":"1","type":"connected"}')
         )
-        self.peer = peer
-        data = b""
-        try:
-            while piece := peer.recv(65536):
-                data = self.heard(peer, data + piece)
-        except OSError:
-            return
+        piece, now = arrived(peer)
+        while piece:
+            messages, data = unmasked(data + piece)
+            for message in messages:
+                with suppress(ValueError):  # a frame of the protocol itself
+                    self.said(peer, json.loads(message), now)
+            piece, now = arrived(peer)
 
-    def heard(self, peer: socket.socket, data: bytes) -> bytes:
-        """Answer what the client has said; return what is left of it. Its frames are short and masked."""
-        while len(data) >= 6 and len(data) >= 6 + (length := data[1] & 127):
-            mask, body, data = data[2:6], data[6 : 6 + length], data[6 + length :]
-            try:
-                said = json.loads(bytes(c ^ mask[i % 4] for i, c in enumerate(body)))
-            except ValueError:
-                continue  # a frame of the protocol itself
-            channel = str(said.get("channel", "")).replace("/", ":")
-            if said.get("type") == "ping":
-                peer.sendall(frame(b'{"type":"pong"}'))
-            elif channel.startswith("order_book"):
-                peer.sendall(book(BASE, 0))
-                self.nonce = 1
-                self.subscribed.set()
-            elif said.get("type") == "subscribe":
-                family = channel.partition(":")[0]
-                content = {"trades": []} if family == "trade" else {family: {}}
-                peer.sendall(frame(json.dumps(
-                    {"channel": channel, "type": f"subscribed/{family}"} | content
-                ).encode()))  # fmt: skip
-        return data
+    def said(self, peer: socket.socket, said: dict[str, Any], _now: int) -> None:
+        """Answer what a client has said."""
+        channel = str(said.get("channel", "")).replace("/", ":")
+        if said.get("type") == "ping":
+            peer.sendall(frame(b'{"type":"pong"}'))
+        elif channel.startswith("order_book"):
+            self.peer = peer
+            peer.sendall(book(BASE, 0))
+            self.nonce = 1
+            self.subscribed.set()
+        elif said.get("type") == "subscribe":
+            family = channel.partition(":")[0]
+            content = {"trades": []} if family == "trade" else {family: {}}
+            peer.sendall(frame(json.dumps(
+                {"channel": channel, "type": f"subscribed/{family}"} | content
+            ).encode()))  # fmt: skip
 
     def send(self, rows: list[Row]) -> int:
         """Send one change of the book; return CLOCK_MONOTONIC of the moment before."""

@@ -238,6 +238,51 @@ def test_a_frame_on_a_socket_becomes_commands(
         wire.measure(replace(wire.CASES[0], commands=1), messages=2, warm=0)
 
 
+def test_a_frame_on_a_socket_becomes_a_signed_order_on_another(
+    benchmark_of: Callable[[str], ModuleType],
+) -> None:
+    path = benchmark_of("wire_to_wire")
+    found = path.measure(messages=20, warm=2, sdk_messages=5)
+    assert 0 < found["whole"]["p50"] <= found["whole"]["p99"]
+    assert list(found["stages"]) == list(path.STAGES)
+    assert sum(one["p50"] for one in found["stages"].values()) < 4 * found["stamped"]["p99"]
+    assert found["official, http"]["times"] > 0 and found["official, socket"]["times"] > 0
+
+
+def test_frames_that_give_no_order_or_two_are_caught(
+    benchmark_of: Callable[[str], ModuleType],
+) -> None:
+    path = benchmark_of("wire_to_wire")
+    hold = path.CASES[1]
+    idle = replace(path.CASE, even=hold.even, odd=hold.odd)
+    with pytest.raises(path.Cheat, match=r"^bench: one order: a frame was answered by no signed"):
+        path.ours(idle, messages=4, warm=0)
+    both = replace(path.CASE, strategy={}, pos=0)
+    with pytest.raises(path.Cheat, match=r"^bench: one order: a frame was answered by two orders"):
+        path.ours(both, messages=4, warm=0)
+
+
+def test_an_order_that_is_not_well_signed_is_caught(
+    benchmark_of: Callable[[str], ModuleType],
+) -> None:
+    path = benchmark_of("wire_to_wire")
+    signer = path.signer_of(path.KEYS["trade"])
+    orders = []
+    for nonce, px in enumerate((9_995, 10_000, 9_995)):
+        signed = signer.modify_order(nonce, 1_800_000_000_000, 1, 5, 10, px)
+        orders.append(path.Order(0, signed.type, signed.text.decode()))
+    path.check("x", orders, path.KEYS["trade"])
+    first, second, third = orders
+    forged = second._replace(info=second.info.replace("10000", "10001"))
+    for cheat, words in (
+        ([first, forged, third], "order 1 is not signed by the key"),
+        ([first, third], "order 1 has nonce 2 after 0"),
+        ([first, first], "order 1 has nonce 0 after 0"),
+    ):
+        with pytest.raises(path.Cheat, match=f"^bench: x: {words}$"):
+            path.check("x", cheat, path.KEYS["trade"])
+
+
 def test_bog_live_quotes_on_a_feed_and_its_memory_is_counted(
     benchmark_of: Callable[[str], ModuleType],
 ) -> None:
