@@ -353,19 +353,21 @@ def follow(
             sent = venue.send(case.odd if number & 1 else case.even)
             order = venue.order(case.name)
         time.sleep(SPACING_S * (1 + number % 7 / 7))
+        if not venue.orders.empty():
+            raise Cheat(f"{case.name}: a frame was answered by two orders")
         told = time.monotonic() + PATIENCE_S
         while (now := page.snapshot())["amended"] - before["amended"] <= number:
             if time.monotonic() > told:
                 raise Cheat(f"{case.name}: the engine was not told of order {number}")
             time.sleep(SPACING_S)
-        if not venue.orders.empty():
-            raise Cheat(f"{case.name}: a frame was answered by two orders")
         if why := refusals(now, before):
             raise Cheat(f"{case.name}: quotes were{why[1:]}")
         record: dict[str, Any] = {}
         while (one := reader.record()) is not None:
             record = one
         found.append(Sample(sent, int(record["recv_ns"]), now["turned_ns"], order))
+    if not venue.orders.empty():
+        raise Cheat(f"{case.name}: the last frame was answered by two orders")
     return found
 
 
