@@ -45,23 +45,17 @@ static inline uint64_t bog_time_stamp(int done)
     return done ? __builtin_ia32_rdtscp(&cpu) : __builtin_ia32_rdtsc();
 }
 
-/* Measure the rate, when it is time to. */
+/* Measure the rate, when it is time to, and forget one that has led astray. */
 static inline void bog_clock_measure(bog_clock_t *clock, uint64_t ticks, bog_ns_t ns)
 {
-    bog_ns_t off = clock->ns + (bog_ns_t)((ticks - clock->ticks) * clock->rate >> 32) - ns;
-    bog_ns_t span = ns - clock->base_ns;
-    if (clock->rate && ticks - clock->ticks < 2 * clock->far &&
-        (off > BOG_CLOCK_OFF_NS || off < -BOG_CLOCK_OFF_NS)) {
+    uint64_t gap = ticks - clock->ticks, passed = gap * clock->rate >> 32;
+    bog_ns_t off = clock->ns + (bog_ns_t)passed - ns, span = ns - clock->base_ns;
+    /* for each anchor that was left out as much again; after some seconds nothing is known */
+    bog_ns_t most = BOG_CLOCK_OFF_NS + (bog_ns_t)passed * BOG_CLOCK_OFF_NS / BOG_CLOCK_ANCHOR_NS;
+    if (clock->base_ticks == 0 || gap >> 32 || (clock->rate && (off > most || off < -most))) {
         clock->rate = 0;
-        span = 0;
         clock->base_ticks = ticks;
         clock->base_ns = ns;
-    }
-    if (clock->base_ticks == 0 || span > 10 * BOG_CLOCK_RATE_NS) {
-        /* the first anchor, or one so long ago that the host may have slept since */
-        clock->base_ticks = ticks;
-        clock->base_ns = ns;
-        clock->rate = 0;
     } else if (span >= (clock->rate ? BOG_CLOCK_RATE_NS : BOG_CLOCK_ANCHOR_NS)) {
         clock->rate = ((uint64_t)span << 32) / (ticks - clock->base_ticks + 1);
         if (span >= BOG_CLOCK_RATE_NS) {

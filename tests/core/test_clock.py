@@ -52,6 +52,19 @@ def test_a_rate_that_is_wrong_is_measured_anew(wrong: float) -> None:
     assert max(looks(probe, 0.5)) <= OFF_NS
 
 
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="elsewhere it is the host's clock")
+def test_a_wrong_rate_is_found_though_looks_are_far_apart() -> None:
+    probe, worst = ClockProbe(), 0
+    for _ in range(5):  # a rate is measured anew each 0.1 s anyway
+        until = time.monotonic() + 5
+        while not probe.rate and time.monotonic() < until:
+            probe.look()
+        probe.plant(probe.rate * 1.02)
+        time.sleep(0.02)  # longer than from one anchor to the next
+        worst = max(worst, *(off(probe.look()) for _ in range(5_000)))
+    assert worst <= OFF_NS
+
+
 def test_a_clock_that_has_only_begun_is_the_hosts() -> None:
     probe = ClockProbe()
     assert off(probe.look()) == 0 and off(probe.look()) == 0
