@@ -276,10 +276,9 @@ class Gateway:
             if now >= next_ns:
                 next_ns = now + TICK_NS
                 self.tick(now)
-            await asyncio.sleep(0)
             if not worked and nap_s:
-                # shorter than a timer of the loop can be; what came meanwhile is looked at next
-                time.sleep(nap_s)
+                time.sleep(nap_s)  # shorter than a timer of the loop can be
+            await asyncio.sleep(0)
 
     def tick(self, now: int) -> None:
         """Look at the clocks."""
@@ -560,15 +559,8 @@ class Gateway:
             signer.close()
 
 
-def nap_exactly() -> None:
-    """Have a nap end when it is over: the kernel may add 50 us to that of a usual process."""
-    with contextlib.suppress(OSError):
-        Path("/proc/self/timerslack_ns").write_text("1000")
-
-
 def main() -> int:
     """Run a gateway as its standard input says; return the exit code."""
-    nap_exactly()
     harden()
     name_process("bog-gateway")
     for number in (signal.SIGINT, signal.SIGUSR1, signal.SIGUSR2):
