@@ -47,6 +47,8 @@ from bog._core.shm import object_path
 from bog._core.signer import transaction_hash, verify_transaction
 from bog._core.stats import StatsPage
 from bog._core.types import Level
+from bog.build import build_id, digest_of
+from bog.lighter.hello import GatewaySpec
 from tests.rig import sdk
 from tests.rig.signing import CHAIN, key_of, public_of, signer_of
 
@@ -201,7 +203,7 @@ class Engine(Peer):
         return found
 
 
-def spec(folder: Path, venue: Venue, link: Link, nap_us: int) -> dict[str, Any]:
+def spec(folder: Path, venue: Venue, link: Link, nap_us: int) -> GatewaySpec:
     """Return what the gateway is told."""
     url = f"127.0.0.1:{venue.port}"
     keys = {}
@@ -215,18 +217,19 @@ def spec(folder: Path, venue: Venue, link: Link, nap_us: int) -> dict[str, Any]:
         "markets": [{
             "market": MARKET, "link": link.path, "price_decimals": 1, "size_decimals": 5,
             "max_order": 10**6, "min_px": 1, "max_px": 2**31, "position": venue.pos, "trade": 0,
-            "orders": [],
+            "first": 0, "orders": [],
         }],
         **keys, "daily_notional": 2**60, "sends_per_min": 10**6, "reads_per_min": 10**6,
         "shared_bucket": False, "quota": -1, "quota_reserve": 0, "post_only": True,
         "age_ms": 60_000, "expired_ms": 15_000, "skew_ms": 2000, "silent_ms": 60_000,
         "switch_ms": 0, "signed": str(folder / "wire.signed"), "dry_run": False,
-        "compare_only": False, "nap_us": nap_us, "parent": os.getpid(), "build": 1,
+        "takes_over": False, "compare_only": False, "nap_us": nap_us, "parent": os.getpid(),
+        "build": digest_of(build_id()),
     }  # fmt: skip
 
 
 @contextmanager
-def gateway(folder: Path, told: dict[str, Any], stamps: Path | None) -> Iterator[Any]:
+def gateway(folder: Path, told: GatewaySpec, stamps: Path | None) -> Iterator[Any]:
     """Run the gateway's process, or the one that writes down when it did what."""
     line = [sys.executable, "-m", "bog.lighter.gateway"]
     if stamps is not None:

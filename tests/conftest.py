@@ -2,7 +2,7 @@
 
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -10,6 +10,7 @@ from hypothesis import settings
 
 import bog.cli  # noqa: F401  # before any test module does
 from tests.rig.fault import pytest_runtest_logreport, pytest_terminal_summary
+from tests.rig.gateway import Exchange
 
 __all__ = ["pytest_runtest_logreport", "pytest_terminal_summary"]  # the table of the fault rows
 
@@ -45,3 +46,13 @@ def shm(tmp_path: Path) -> Path:
     path = tmp_path / "shm"
     path.mkdir(mode=0o700)
     return path
+
+
+@pytest.fixture
+def exchange(tmp_path: Path) -> Iterator[Exchange]:
+    """Start an exchange on which the built-in market's participants trade, too."""
+    folder = tmp_path / "exchange"
+    folder.mkdir()
+    found = Exchange(folder, "--flow", "sim")
+    yield found
+    found.close()

@@ -7,7 +7,7 @@ has armed the other does not start, and a gateway of the other signs nothing tha
 import os
 import shutil
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from random import Random
 
@@ -20,15 +20,6 @@ from tests.rig.rehearsal import arm, children, configuration
 from tests.rig.spoiled import CALM_S, Stage, pause_s
 
 SAMPLE = 2
-
-
-@pytest.fixture
-def exchange(tmp_path: Path) -> Iterator[Exchange]:
-    folder = tmp_path / "exchange"
-    folder.mkdir()
-    found = Exchange(folder, "--flow", "sim")
-    yield found
-    found.close()
 
 
 def change(build: Path, rng: Random) -> None:

@@ -3,6 +3,8 @@
 The impostor takes what comes after the handshake, and what comes without one: nothing may.
 """
 
+import os
+import shutil
 import socket
 import ssl
 import subprocess
@@ -33,6 +35,9 @@ def openssl(where: Path, *words: object) -> None:
 @pytest.fixture
 def certificates(tmp_path: Path) -> Path:
     """Return a folder with an authority, ca.pem, and a certificate of it for each kind of venue."""
+    if not shutil.which("openssl"):
+        message = "openssl is not installed (tools/packages.sh)"
+        pytest.fail(message) if os.environ.get("CI") else pytest.skip(message)
     folder = tmp_path / "certificates"
     folder.mkdir()
     new = (
@@ -104,15 +109,6 @@ def impostors() -> Iterator[Callable[..., Impostor]]:
     yield new
     for one in made:
         one.close()
-
-
-@pytest.fixture
-def exchange(tmp_path: Path) -> Iterator[Exchange]:
-    folder = tmp_path / "exchange"
-    folder.mkdir()
-    found = Exchange(folder, "--flow", "sim")
-    yield found
-    found.close()
 
 
 def room(where: Path) -> Path:

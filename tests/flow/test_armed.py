@@ -20,15 +20,6 @@ from tests.rig.rehearsal import children, configuration, live
 
 
 @pytest.fixture
-def exchange(tmp_path: Path) -> Iterator[Exchange]:
-    folder = tmp_path / "exchange"
-    folder.mkdir()
-    found = Exchange(folder, "--flow", "sim")
-    yield found
-    found.close()
-
-
-@pytest.fixture
 def place(tmp_path: Path) -> Path:
     where = tmp_path / "bot"
     (where / "shm").mkdir(mode=0o700, parents=True)
