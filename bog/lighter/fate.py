@@ -446,7 +446,10 @@ class Fates:
         if order.status == "canceled-expired":
             self._end(order, ReportKind.REP_EXPIRED, reason)
         elif order.status == "filled" and order.filled >= order.qty:
-            self._close(order)  # its last fill said it
+            # its last fill said it, but for an engine that waits for the answer to a change
+            if order.amend is not None:
+                self._fail(order.amend, Reject.REJ_NOT_FOUND)
+            self._close(order)
         elif not order.acked and not order.filled and reason:
             self._end(order, ReportKind.REP_REJECT, reason)
         else:

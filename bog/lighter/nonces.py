@@ -90,17 +90,15 @@ class Nonces:
         below = [p for p in self.payloads.values() if p.nonce < mine.nonce]
         changed = []
         for p in below:
-            if mine.skip:
-                if p.state is State.OPEN:
-                    p.state = State.OVERTAKEN
-                    changed.append(p)
-                elif p.state is State.REFUSED:
-                    changed.append(self._settle(p, State.DEAD))
-            elif p.state is State.REFUSED:
-                # one number below was used by somebody, and the venue had refused our payload
-                self._fault(f"nonce {p.nonce} was refused, and {mine.nonce} after it was taken")
+            if p.state is State.REFUSED:
+                # used, perhaps by the refusal itself, and not executed: as in resync
                 changed.append(self._settle(p, State.DEAD))
-            elif p.state is State.OPEN:
+            elif p.state is not State.OPEN:
+                continue
+            elif mine.skip:
+                p.state = State.OVERTAKEN
+                changed.append(p)
+            else:
                 changed.append(self._settle(p, State.USED))
         changed.append(self._settle(mine, State.USED))
         return changed

@@ -341,13 +341,19 @@ def engine_of(rig: Rig) -> OrdersProbe:
     engine = OrdersProbe(7, M, linger_ns=S)
     _, slot = engine.place(Side.BID, PX, QTY)
     assert engine.sent(slot)
-    for r in rig.fates.reports:
+    hear(engine, rig)
+    return engine
+
+
+def hear(engine: OrdersProbe, rig: Rig) -> None:
+    """Give the engine's order room every report since the last time."""
+    reports, rig.fates.reports = rig.fates.reports, []
+    for r in reports:
         effect = engine.report(
             r.kind, r.order_id, px=r.px, qty=r.qty, venue_id=r.venue_id, side=r.side,
             reason=r.reason, fee=r.fee, market=r.market, time_ns=5,
         )  # fmt: skip
         assert effect["fault"] == 0, (r, effect)
-    return engine
 
 
 @pytest.mark.parametrize("doubled", [False, True])
@@ -379,6 +385,28 @@ def test_law_a_filled_order_ends_by_its_fills(words: list[str], data: st.DataObj
     (order,) = engine_of(rig).orders().values()
     assert order["state"] == OrderState.ORDER_FILLED
     assert rig.fates.orders[7].ended and rig.fates.faults == []
+
+
+@given(st.permutations(["fill 60", "fill 40", "filled 100"]))
+def test_an_order_that_filled_before_its_change_is_told_that_there_is_no_change(
+    words: list[str],
+) -> None:
+    rig, engine = Rig(), OrdersProbe(7, M, linger_ns=S)
+    _, slot = engine.place(Side.BID, PX, QTY)
+    assert engine.sent(slot)
+    rig.saw()
+    hear(engine, rig)
+    assert engine.amend(slot, PX - 8, QTY + 30)
+    rig.fates.amend(7, PX - 8, QTY + 30, "amend", 15_000, rig.now)
+    for word in words:
+        if word == "filled 100":
+            rig.saw("filled", 100, us=4)
+        else:
+            tell(rig, word)
+    hear(engine, rig)
+    assert rig.fates.orders[7].ended and rig.fates.txs == {} and rig.fates.faults == []
+    (order,) = engine.orders().values()
+    assert order["state"] == OrderState.ORDER_FILLED
 
 
 def test_a_taken_fill_has_the_takers_reason() -> None:

@@ -90,6 +90,18 @@ def test_the_next_nonce_tells_the_used_from_the_unused() -> None:
     assert nonces.resync(8, LIFE_MS + SKEW_MS + 1) == [second] and second.state is State.DEAD
 
 
+def test_a_refusal_that_used_its_number_is_no_fault_when_the_next_number_is_taken() -> None:
+    # both left in one turn, and the venue had consumed the number of what it refused
+    nonces = ready()
+    create, cancel = bind(nonces, "create"), bind(nonces, "cancel")
+    assert nonces.refused("create")
+    assert nonces.accepted("cancel") == [create, cancel]
+    assert create.state is State.DEAD and cancel.state is State.USED
+    assert nonces.faults == [] and nonces.waiting == 0
+    nonces.resync(9, 0)
+    assert bind(nonces, "next").nonce == 9 and nonces.faults == []
+
+
 def test_a_refusal_of_a_second_copy_proves_nothing() -> None:
     nonces = ready()
     doubled = bind(nonces, "a")
