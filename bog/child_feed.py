@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import os
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -23,6 +22,7 @@ from bog._core.huginn import FeedState
 from bog._core.reader import Reader
 from bog._core.shm import process_start
 from bog.errors import BogError, ConfigError, DataError, FeedError, UsageError, one_line
+from bog.launch import MODULE
 from bog.settings import Settings
 
 START_S = 30.0  # for the venue's description of the markets and the first data
@@ -71,7 +71,7 @@ class ChildFeed:
                 )
         chosen = [word for market in markets for word in ("--market", str(market))]
         self.command = [
-            *(sys.executable, "-m", "bog.cli.feed", "--source", "lighter", *chosen),
+            *(*MODULE, "bog.cli.feed", "--source", "lighter", *chosen),
             *("--dir", self.directory, "--parent", str(os.getpid())),
         ]
         self.environ = environment(settings)

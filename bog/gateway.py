@@ -11,7 +11,6 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import time
 from importlib.util import find_spec
 from pathlib import Path
@@ -22,6 +21,7 @@ from bog._core.link import GatewayState, Link, first_order_id
 from bog._core.types import StateWord
 from bog.build import digest_of
 from bog.errors import BogError, ConfigError
+from bog.launch import MODULE
 from bog.recovery import Resting, recover, resting_of
 from bog.settings import Settings
 from bog.spec import MARKETS, Spec, journal_of, link_path, raw_market
@@ -123,7 +123,7 @@ class Gateway:
         self.starts += 1
         self.since = time.monotonic()
         self.child = subprocess.Popen(
-            [sys.executable, "-m", self.module],
+            [*MODULE, self.module],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             process_group=0,  # a Ctrl-C in the terminal reaches bog-live only
@@ -360,7 +360,7 @@ def compare(settings: Settings, markets: list[int], build: str) -> dict[str, Any
             ))  # fmt: skip
         spec["signed"] = str(Path(folder) / "none.signed")  # nothing is signed but a token
         done = subprocess.run(
-            [sys.executable, "-m", settings.live.gateway], input=json.dumps(spec).encode(),
+            [*MODULE, settings.live.gateway], input=json.dumps(spec).encode(),
             stdout=subprocess.PIPE, check=False, process_group=0,
         )  # fmt: skip
     finally:

@@ -8,6 +8,8 @@ import sys
 from collections.abc import Iterator
 
 Child = subprocess.Popen[bytes]
+# how a module of ours is started: the folder in which bog was started is no place for its code
+MODULE = (sys.executable, "-P", "-m")
 
 
 @contextlib.contextmanager
@@ -17,7 +19,7 @@ def engine_process() -> Iterator[Child]:
     One that was told nothing ends when its input does.
     """
     child = subprocess.Popen(
-        [sys.executable, "-m", "bog.run"],
+        [*MODULE, "bog.run"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         process_group=0,  # a Ctrl-C in the terminal reaches bog-live only

@@ -14,7 +14,6 @@ import select
 import signal
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -24,6 +23,7 @@ from typing import Any, NamedTuple
 from bog._core.journal import PAGE
 from bog._core.types import JournalKind, Side, StateWord
 from bog.errors import BogError, DataError
+from bog.launch import MODULE
 from bog.recovery import NAMES, RECORD, recover, run_files
 from bog.spec import raw_market
 
@@ -65,7 +65,7 @@ class Exchange:
         self.log = (where / "exchange.err").open("w")
         self.child = subprocess.Popen(
             [
-                sys.executable, "-m", "bog.cli.exchange", "--port", "0", "--market", str(market),
+                *MODULE, "bog.cli.exchange", "--port", "0", "--market", str(market),
                 "--account", str(ACCOUNT), "--keys", str(where / "keys"),
                 "--control", str(self.control), *options,
             ],
@@ -227,7 +227,7 @@ def environment(where: Path, exchange: Exchange) -> dict[str, str]:
 def token(environ: dict[str, str], market: int) -> str:
     """Arm one start, as a person would who types the account's number."""
     done = subprocess.run(
-        [sys.executable, "-m", "bog.cli.arm", "--market", str(market), "--config", "rehearsal"],
+        [*MODULE, "bog.cli.arm", "--market", str(market), "--config", "rehearsal"],
         env=environ, input=f"{ACCOUNT}\n", text=True, capture_output=True, check=False,
     )  # fmt: skip
     if done.returncode:
@@ -262,7 +262,7 @@ def _trade(
     began = time.monotonic()
     with (where / "bot.out").open("w") as out, (where / "bot.err").open("w") as err:
         bot = subprocess.Popen(
-            [sys.executable, "-m", "bog.cli.live", "--market", str(plan.market),
+            [*MODULE, "bog.cli.live", "--market", str(plan.market),
              "--config", "rehearsal", "--mode", "live", "--arm", armed],
             env=environ, stdin=subprocess.DEVNULL, stdout=out, stderr=err,
         )  # fmt: skip

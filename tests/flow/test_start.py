@@ -103,3 +103,19 @@ def test_a_start_imports_only_what_it_uses(module: str, absent: tuple[str, ...])
         check=True,
     )
     assert not set(absent) & set(done.stdout.split())
+
+
+@pytest.mark.parametrize("name", ["bog", "json"])
+def test_what_lies_where_bog_is_started_is_not_run(tmp_path: Path, name: str) -> None:
+    # keys are near: a folder that somebody else may write to must not become our code
+    (tmp_path / name).mkdir()
+    (tmp_path / name / "__init__.py").write_text("raise SystemExit('run: what lies here')")
+    (tmp_path / "shm").mkdir(mode=0o700)
+    done = subprocess.run(
+        [BIN / "bog-live", "--market", "1", "--journal", "journal", "--feed-dir", "shm",
+         "--speed", "max", "--duration", "30s"],
+        cwd=tmp_path, env=environment(), capture_output=True, text=True, timeout=PATIENCE_S,
+        check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "what lies here" not in done.stdout + done.stderr
