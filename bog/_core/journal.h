@@ -134,7 +134,8 @@ static inline uint32_t bog_journal_sealed(const bog_journal_t *journal, uint32_t
 }
 
 /* Number `n` records, seal them and store them where there is room. */
-static inline void bog_journal_store(bog_journal_t *journal, const bog_journal_rec_t *rec, int64_t n)
+static inline void bog_journal_store(bog_journal_t *journal, const bog_journal_rec_t *rec,
+                                     int64_t n)
 {
     bog_journal_rec_t *slots = journal->slots;
     uint64_t mask = journal->capacity - 1, written = journal->written, last = written + (uint64_t)n;
@@ -173,8 +174,8 @@ static inline int bog_journal_append(bog_journal_t *journal, const bog_journal_r
 }
 
 /* What bog_journal_append_all does when there are records. */
-__attribute__((noinline)) static int64_t bog_journal_append_some(bog_journal_t *journal,
-                                                                 const bog_journal_rec_t *rec, int64_t n)
+__attribute__((noinline)) static int64_t
+bog_journal_append_some(bog_journal_t *journal, const bog_journal_rec_t *rec, int64_t n)
 {
     int64_t i = 0;
     if (__builtin_expect(journal->written + (uint64_t)n - journal->durable_seen <=

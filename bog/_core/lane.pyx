@@ -50,7 +50,7 @@ from bog._core.link cimport (
     link_push_command, link_take_report, link_up, link_waiting,
 )
 from bog._core.market cimport Market
-from bog._core.measure cimport MIDS, measure_end, measure_fill, measure_mid
+from bog._core.measure cimport measure_end, measure_fill, measure_mid
 from bog._core.memory cimport lines
 from bog._core.orders cimport (
     ORDERS_CAP, OrderEffect, orders_exposure, orders_find, orders_on_report, orders_restore, orders_size,

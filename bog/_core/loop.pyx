@@ -298,7 +298,7 @@ cdef class Session:
         return -1
 
     cdef void turn_until_one_ends(self) noexcept nogil:
-        cdef int i, first, second, answer
+        cdef int i, first, answer
         cdef ns_t bound, due
         cdef uint32_t level
         while True:
