@@ -468,6 +468,7 @@ class Monitoring(Section):
     log_rotation_mb: Count
     log_retention_files: Count
     alert_webhook_url: Annotated[SecretStr, AfterValidator(_webhook)]
+    alert_file: Text
     alerts: Alerts
 
 

@@ -144,6 +144,7 @@ ARRIVES: dict[str, tuple[object, str, dict[str, object]]] = {
     "monitoring.log_rotation_mb": (5, "get", {"monitoring.log_rotation_mb": 5}),
     "monitoring.log_retention_files": (3, "get", {"monitoring.log_retention_files": 3}),
     "monitoring.alert_webhook_url": ("https://hooks.test/x", "secret", {"": "https://hooks.test/x"}),
+    "monitoring.alert_file": ("a.log", "get", {"monitoring.alert_file": "a.log"}),
     "monitoring.alerts.spread_threshold_bps": (
         "30", "get", {"monitoring.alerts.spread_threshold_bps": 30}),
     "monitoring.alerts.latency_threshold_ns": (
@@ -287,7 +288,8 @@ BAD: dict[str, object] = {
     "long": Decimal("0.05000000000000000000000000000000000001"),
 }
 TEXTS = {
-    "feed.directory", "journal.directory", "monitoring.log_file", LIGHTER + "metadata_directory",
+    "feed.directory", "journal.directory", "monitoring.log_file", "monitoring.alert_file",
+    LIGHTER + "metadata_directory",
     "live.arm_directory",
 }  # fmt: skip
 CREDENTIALS = {f"live.{name}_credential" for name in ("quoting", "taking", "guardian")}
