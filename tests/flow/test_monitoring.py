@@ -1,9 +1,15 @@
 """Alerts end to end: real bots, a real Prometheus and Alertmanager, and each alert by its real cause."""
 
+import contextlib
+import json
 import os
+import re
+import shutil
 import signal
+import socket
 import subprocess
 import sys
+import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -13,10 +19,11 @@ from bog._core.reader import Reader
 from bog._core.types import Side
 from tests.rig.feedsim import SLOTS
 from tests.rig.gateway import ACCOUNT, Exchange, Taker
-from tests.rig.live import Bot, command, environment, position, wait_for
+from tests.rig.live import ROOT, Bot, command, environment, position, wait_for
 from tests.rig.metrics import free_port
-from tests.rig.monitoring import Stack
+from tests.rig.monitoring import Stack, program
 from tests.rig.rehearsal import children, configuration, live
+from tools import dashboard
 
 pytestmark = pytest.mark.xdist_group("monitoring")  # one Prometheus for all of them
 CRITICAL, WARNING = "critical", "warning"
@@ -55,6 +62,55 @@ def script(where: Path, text: str) -> Path:
     file = where / "incidents.txt"
     file.write_text(text)
     return file
+
+
+def with_bool(expression: str) -> str:
+    """Return the expression of an alert with a number, 0 or 1, where it would be empty."""
+    return re.sub(r" (>|<|==) ", r" \1 bool ", expression)
+
+
+def test_every_expression_of_rules_and_panels_has_data(
+    start: Callable[..., tuple[Bot, int]], stack: Stack
+) -> None:
+    # market time passes twenty times as fast, so that minutes of fills come in seconds
+    bot, port = start("--speed", 20)
+    bot.trading(fills=3)
+    asked = {}
+    for group in stack.api("rules")["groups"]:
+        for rule in group["rules"]:
+            asked[rule["name"]] = with_bool(rule["query"])
+    chosen = {"$instance": f"127.0.0.1:{port}", "$market": "1", "$__rate_interval": "5s"}
+    for panel in json.loads(dashboard.FILE.read_text())["panels"]:
+        for target in panel["targets"]:
+            expression = target["expr"]
+            for name, value in chosen.items():
+                expression = expression.replace(name, value)
+            assert "$" not in expression
+            asked[f"{panel['title']} {target['refId']}"] = with_bool(expression)
+    assert len(asked) > 60
+    empty = set(asked)
+
+    def all_have_data() -> bool:
+        for name in list(empty):
+            found = stack.query(asked[name])
+            if found:
+                empty.discard(name)
+        return not empty
+
+    try:
+        wait_for(all_have_data)
+    except AssertionError:
+        raise AssertionError(f"no data: {[(name, asked[name]) for name in empty]}") from None
+    # the two tables are one row a slot: each of their three queries knows the same slots
+    bot.signal(signal.SIGUSR2)
+    wait_for(lambda: not bot.page()["orders"])
+    for part in ("price_quote", "size_base", "age_seconds"):
+        found = stack.query(f"bog_trading_recent_fill_{part}")
+        slots = {series["metric"]["slot"] for series in found}
+        assert {"1", "2", "3"} <= slots, part
+    # a panel of a metric that nobody makes is noticed
+    assert stack.query(with_bool("bog_trading_fills_made_up_total > 0")) == []
+    bot.stop()
 
 
 def test_a_market_that_misbehaves_and_a_strategy_that_asks_too_much(
@@ -166,3 +222,52 @@ def test_a_venue_that_differs_and_a_guardian_that_hangs(
     finally:
         stack.scrape()
         bot.kill()
+
+
+def test_make_monitor_starts_all_of_it_on_loopback_and_ends_it(tmp_path: Path) -> None:
+    program("prometheus")
+    ports = {9091: "/-/ready", 9093: "/-/ready"}
+    for port in (*ports, 9096):
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                pytest.skip(f"port {port} of this host is in use")
+    # what it writes goes below the folder of the project: so a copy of it
+    for name in ("monitoring", "tools"):
+        shutil.copytree(ROOT / name, tmp_path / name)
+    for name in ("bog", ".venv"):
+        (tmp_path / name).symlink_to(ROOT / name)
+    with (tmp_path / "said").open("w") as said:
+        started = subprocess.Popen(
+            ["tools/monitor.sh"], cwd=tmp_path, env=environment(), stdin=subprocess.DEVNULL,
+            stdout=said, stderr=said, start_new_session=True,
+        )  # fmt: skip
+
+    def ready() -> bool:
+        assert started.poll() is None, (tmp_path / "said").read_text()
+        for port, path in ports.items():
+            try:
+                with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=20):
+                    pass
+            except OSError:
+                return False
+        return "port 9096" in (tmp_path / "var/monitoring/alerts.log").read_text()
+
+    try:
+        wait_for(ready)
+        listening = {
+            (line.split()[1].split(":")[0], int(line.split()[1].split(":")[1], 16))
+            for table in ("tcp", "tcp6")
+            for line in Path(f"/proc/net/{table}").read_text().splitlines()[1:]
+            if line.split()[3] == "0A"
+        }
+        for port in (*ports, 9096):
+            assert {where for where, number in listening if number == port} == {"0100007F"}
+        os.killpg(started.pid, signal.SIGINT)  # as the terminal does
+        assert started.wait(60) == 0
+        for port in (*ports, 9096):
+            with socket.socket() as probe:
+                assert probe.connect_ex(("127.0.0.1", port)) != 0, "it is still there"
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(started.pid, signal.SIGKILL)
+        started.wait()
