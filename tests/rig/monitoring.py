@@ -278,14 +278,21 @@ class Stack:
         assert severity == "critical" or not paged(), "a warning wakes nobody up"
 
     def resolved(self, name: str, port: int) -> None:
-        """Wait until it was said that an alert is over."""
+        """Wait until it was said that a critical alert is over: in the file, and to who was woken."""
         bot = f"127.0.0.1:{port}"
-        wait_for(
-            lambda: any(
+
+        def said() -> bool:
+            pages = [
+                page for page in self.receivers.pagerduty
+                if page["payload"]["summary"].startswith(f"{name}: {bot}")
+            ]  # fmt: skip
+            over = {page["dedup_key"] for page in pages if page["event_action"] == "resolve"}
+            return over & {p["dedup_key"] for p in pages if p["event_action"] == "trigger"} and any(
                 (line["status"], line["alert"], line["instance"]) == ("resolved", name, bot)
                 for line in self.lines()
             )
-        )
+
+        wait_for(said)
 
     def close(self) -> None:
         for child in self.children.values():
