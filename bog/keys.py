@@ -446,9 +446,14 @@ class Alerts(Section):
     """[monitoring.alerts]"""
 
     spread_threshold_bps: SpreadBps
+    spread_warning_bps: SpreadBps
     latency_threshold_ns: Ns
     huginn_disconnect_threshold_sec: PeriodSec
+    guardian_silent_threshold_sec: PeriodSec
     daily_loss_alert_threshold: Quote
+    fill_rate_expected: Fraction
+    fill_rate_threshold: Fraction
+    rate_limit_rejections_threshold: Fraction
 
 
 class Monitoring(Section):
@@ -463,6 +468,7 @@ class Monitoring(Section):
     log_rotation_mb: Count
     log_retention_files: Count
     alert_webhook_url: Annotated[SecretStr, AfterValidator(_webhook)]
+    alert_file: Text
     alerts: Alerts
 
 

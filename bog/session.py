@@ -206,6 +206,9 @@ def traded_of(
         page=lane.page, about=about, limits=lane.spec["limits"],
         rates=Rates(float(settings.monitoring.metrics_interval_sec)),
         refused=lambda: len(engine.refused),
+        pinned=lambda: engine.granted is not None and engine.granted["idle"] != "nap",
+        alerts={key: float(n) for key, n in settings.monitoring.alerts.model_dump().items()},
+        link=lane.link,
     )  # fmt: skip
 
 
