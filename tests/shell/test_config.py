@@ -145,6 +145,9 @@ ARRIVES: dict[str, tuple[object, str, dict[str, object]]] = {
     "monitoring.log_retention_files": (3, "get", {"monitoring.log_retention_files": 3}),
     "monitoring.alert_webhook_url": ("https://hooks.test/x", "secret", {"": "https://hooks.test/x"}),
     "monitoring.alert_file": ("a.log", "get", {"monitoring.alert_file": "a.log"}),
+    "monitoring.slack_credential": ("/etc/s", "get", {"monitoring.slack_credential": "/etc/s"}),
+    "monitoring.pagerduty_credential": ("/etc/p", "get", {"monitoring.pagerduty_credential": "/etc/p"}),
+    "monitoring.pagerduty_url": ("https://pd.test/x", "get", {"monitoring.pagerduty_url": "https://pd.test/x"}),
     "monitoring.alerts.spread_threshold_bps": (
         "30", "get", {"monitoring.alerts.spread_threshold_bps": 30}),
     "monitoring.alerts.latency_threshold_ns": (
@@ -292,7 +295,9 @@ TEXTS = {
     LIGHTER + "metadata_directory",
     "live.arm_directory",
 }  # fmt: skip
-CREDENTIALS = {f"live.{name}_credential" for name in ("quoting", "taking", "guardian")}
+CREDENTIALS = {f"live.{name}_credential" for name in ("quoting", "taking", "guardian")} | {
+    "monitoring.slack_credential", "monitoring.pagerduty_credential",
+}  # fmt: skip
 ALERTS = "monitoring.alerts."
 THRESHOLDS = {ALERTS + key for key in keys.Alerts.model_fields if key != "latency_threshold_ns"}
 # what of the table above is a good value of a key, and why it is
