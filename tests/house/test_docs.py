@@ -27,6 +27,7 @@ COMMANDS = {
     "bog-rehearse": "bog.cli.rehearse:command",
     "bog-journal": "bog.cli.journal:cli",
     "bog-ctl": "bog.cli.ctl:cli",
+    "print-orderbook": "bog.cli.book:command",
     "bog-simple-spread-simulated": "bog.cli.live:simulated_command",
     "bog-simple-spread-live": "bog.cli.live:simple_live_command",
 }
