@@ -142,7 +142,7 @@ class Looker:
                 break
             time.sleep(0.0005)
         header = reader.header()
-        offset, now, received = header["unix_offset_ns"], time.time_ns(), top["recv_ns"]
+        offset, now = header["unix_offset_ns"], time.time_ns()
         # a feed whose times are Unix time has no offset
         clock = time.monotonic_ns() if offset else now
         age = clock - header["heartbeat_ns"]
@@ -152,6 +152,7 @@ class Looker:
             raise FeedError(
                 f"feed of market {self.market}: no whole book in {self.path}: {stale or why}"
             )
+        received = top["recv_ns"]
         return Book(
             market=self.market,
             price_decimals=header["price_decimals"],

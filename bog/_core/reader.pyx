@@ -369,23 +369,23 @@ cdef class Reader:
     def top(self, long long levels):
         """Return the book of the newest whole message, cut to so many levels a side, as a dict.
 
-        `bids` and `asks` are (px, qty), best first, `standing` how many levels there are. `seq`, `recv_ns` and `exch_ns` are those of the message, the times
-        0 where it has left the ring. `trade` is the newest print that passed since the last call,
-        (px, qty, side, recv_ns), or None. None: see `code`; a message that is being written takes
-        some microseconds, so ask again.
+        `bids` and `asks` are (px, qty), best first, `standing` how many levels there are. `seq`,
+        `recv_ns` and `exch_ns` are those of the message, the times 0 where it has left the ring.
+        `trade` is the newest print that passed since the last call, (px, qty, side, recv_ns), or
+        None. None: see `code`; a message that is being written takes some microseconds: ask again.
         """
         cdef Row r
         cdef Depth *book = self.scratch
         cdef uint64_t at
         cdef ns_t recv_ns = 0, exch_ns = 0
-        cdef int _try, side, print_side = 0
+        cdef int _try, _row, side, print_side = 0
         cdef long long i, count, print_px = 0, print_qty = 0, print_ns = 0
         with nogil:
             for _try in range(TRIES):
                 self.code = self.snapshot(book)
                 if self.code != READ_ROW:
                     break
-                for count in range(HG_ROWS):
+                for _row in range(HG_ROWS):
                     self.code = self.next_row(&r)
                     if self.code != READ_ROW:
                         break
