@@ -59,10 +59,15 @@ class Book:
         return self.asks[0][0] - self.bids[0][0] if self.mid2 else 0
 
     @property
-    def spread_bps(self) -> str:
-        """The spread in bps of the middle, rounded to the nearest ten-thousandth; "" without one."""
+    def spread_e4(self) -> int:
+        """The spread in ten-thousandths of a bp of the middle, rounded; 0 when a side is empty."""
         mid2 = self.mid2
-        return text((2 * self.spread * 10**8 + mid2 // 2) // mid2, 4) if mid2 else ""
+        return (2 * self.spread * 10**8 + mid2 // 2) // mid2 if mid2 else 0
+
+    @property
+    def spread_bps(self) -> str:
+        """The spread in bps, as text; "" when a side is empty."""
+        return text(self.spread_e4, 4) if self.mid2 else ""
 
     @property
     def total(self) -> tuple[int, int]:
