@@ -30,18 +30,18 @@ KEYS = "q quit  p pause  m metrics  s spread  r reset  1-9 + - depth  ? help"
 HELP = """\
 q, Ctrl-C   quit
 p           pause: the screen stands still; again: go on
-m           metrics panel: latency, requests, refusals of the bot, counts of the feed
+m           metrics: counts of the feed; latency, requests, refusals of the bot
 s           spread chart: a column a second, the widest spread in it
 r           reset the statistics: spread, delay, counts, chart
 1 to 9      levels a side
 + -         one level more, one fewer
 ?           this help; again: back
 
-price, size in the base asset, total: sizes added up from the touch, ours: what rests
-of the bot's orders there. The bar is the size beside the largest one shown.
+size and total are in the base asset, total adds up from the touch, ours is
+what rests of the bot's orders. The bar is the size beside the largest shown.
 imbalance   100 * (bids - asks) / (bids + asks) of the sizes shown
-delay       from the venue's clock to the receipt here, the longest of each second
-feed        time since the feed's last sign of life; STALE: not the market of now"""
+delay       from the venue's clock to the receipt here, longest of each second
+feed        time since the feed's last sign of life; STALE: the past, and why"""
 
 Style = dict[str, str]
 _ROLES = ("bid", "ask", "mid", "own", "dim", "bold", "bad", "base")
@@ -74,18 +74,27 @@ def draw(sight: Sight, history: History, wanted: Wanted, width: int, height: int
     """Return exactly `height` lines of at most `width` columns; the last one names the keys."""
     style = THEMES[wanted.theme]
     if wanted.help:
-        lines = [Text("orderbook-tui", style["bold"]), Text(), *map(Text, HELP.splitlines())]
+        lines = [_words("orderbook-tui", style["bold"]), Text(), *map(Text, HELP.splitlines())]
     elif sight.book is None:
         lines = [_head(sight, wanted, style), Text()]
-        lines += [Text(line, style["bad"]) for line in textwrap.wrap(sight.trouble, width - 1)]
-        lines += [Text(), Text("waiting for one", style["dim"])]
+        lines += [_words(line, style["bad"]) for line in textwrap.wrap(sight.trouble, width - 1)]
+        lines += [Text(), _words("waiting for one", style["dim"])]
     else:
         lines = _market(sight, sight.book, history, wanted, width, height)
-    lines = [*lines[: height - 1], *[Text()] * (height - 1 - len(lines)), Text(KEYS, style["dim"])]
+    lines = [
+        *lines[: height - 1],
+        *[Text()] * (height - 1 - len(lines)),
+        _words(KEYS, style["dim"]),
+    ]
     for line in lines:
         line.no_wrap, line.overflow = True, "crop"
         line.truncate(width)
     return lines[-height:]
+
+
+def _words(words: str, style: str) -> Text:
+    """Return styled text. Not Text(words, style): a renderer may leave out the style of a whole."""
+    return Text().append(words, style)
 
 
 def _market(
@@ -111,8 +120,8 @@ def _market(
 def _head(sight: Sight, wanted: Wanted, style: Style) -> Text:
     book = sight.book
     if book is None:
-        return Text("NO FEED", style["bad"])
-    line = Text(f"market {book.market}  sequence {book.sequence}  ", style["bold"])
+        return _words("NO FEED", style["bad"])
+    line = _words(f"market {book.market}  sequence {book.sequence}  ", style["bold"])
     if book.stale:
         line.append(f"STALE {seconds(book.age_ns)}: {book.stale}", style["bad"])
     else:
@@ -137,11 +146,11 @@ def _ladder(
     most = max((lots for rows in sides for _, lots, _ in rows), default=0)
     fewer = f", {depth} fit" if depth < wanted.depth else ""
     heading = f"    {'price':>13}{'size':>14}{'total':>14}{'ours':>12}  depth {wanted.depth}{fewer}"
-    lines = [Text(heading, style["dim"])]
+    lines = [_words(heading, style["dim"])]
     asks = _rows("ask", sides[1], book, style, most, width)
     lines += [Text()] * (depth - len(asks)) + asks[::-1]
     middle = half_text(book.mid2, px) if book.mid2 else "-"
-    line = Text(f"mid {middle:>13}  {spread_words(book)}", style["mid"])
+    line = _words(f"mid {middle:>13}  {spread_words(book)}", style["mid"])
     if history.trade:
         price, lots, side = history.trade
         line.append(f"   last {text(price, px)} {facts.side_name(side)} {text(lots, qty)}")
@@ -168,7 +177,7 @@ def _rows(
     px, qty, total, lines = book.price_decimals, book.size_decimals, 0, []
     for price, lots, own in rows:
         total += lots
-        line = Text(f"{name} {text(price, px):>13}", style[name])
+        line = _words(f"{name} {text(price, px):>13}", style[name])
         size = text(lots, qty) if lots else "-"  # a price at which we alone stand, on paper
         line.append(f"{size:>14}{text(total, qty):>14}", style["base"])
         line.append(f"{text(own, qty) if own else '':>12}  ", style["own"])
@@ -186,7 +195,7 @@ def _numbers(book: Book, history: History, style: Style) -> list[Text]:
     for name, levels in (("bid", book.bids), ("ask", book.asks)):
         usd = sum(p * q for p, q in levels) // 10 ** (px + qty)
         depth.append(f"{name}s {text(sum(q for _, q in levels), qty)} ({usd} USD)  ", style[name])
-    depth.append(f"of {book.standing[0]}/{book.standing[1]} levels", style["dim"])
+    depth.append(f"of {book.standing[0]}/{book.standing[1]}", style["dim"])
     least, mean, most = (
         text(n, 4) for n in (history.spread_least, history.spread_mean_e4, history.spread_most)
     )
@@ -194,7 +203,7 @@ def _numbers(book: Book, history: History, style: Style) -> list[Text]:
     watched = Text(f"{spread}  in {duration(history.elapsed_sec)}")
     if history.delay_ns is None:
         unknown = f"{'delay':11}not known: no message with a venue's time yet"
-        return [_balance(book, style), depth, watched, Text(unknown, style["dim"])]
+        return [_balance(book, style), depth, watched, _words(unknown, style["dim"])]
     delays = history.delays(SPARKS)
     longest = max((delay for delay in delays if delay is not None), default=0)
     delay = Text(f"{'delay':11}{ns_text(max(0, history.delay_ns)):>8}  ")
@@ -227,13 +236,15 @@ def _chart(history: History, style: Style, width: int, height: int) -> list[Text
     """Return the widest spread of each second as columns over a common zero."""
     columns = history.spreads(max(10, width - 12))
     most = max((value for value in columns if value is not None), default=0)
-    lines = [Text("spread, bps: the widest of each second, the newest on the right", style["dim"])]
+    lines = [
+        _words("spread, bps: the widest of each second, the newest on the right", style["dim"])
+    ]
     for row in reversed(range(height)):
         cells = []
         for value in columns:
             eighths = (value or 0) * height * 8 // most - 8 * row if most > 0 else 0
             cells.append((" " + SPARK)[max(0, min(8, eighths))])
-        line = Text(f"{text(most * (row + 1) // height, 4):>10} ", style["dim"])
+        line = _words(f"{text(most * (row + 1) // height, 4):>10} ", style["dim"])
         lines.append(line.append("".join(cells), style["mid"]))
     return lines
 
@@ -244,13 +255,13 @@ def _chart(history: History, style: Style, width: int, height: int) -> list[Text
 def _bot(sight: Sight, book: Book, style: Style, width: int) -> list[list[Text]]:
     """Return what a running bot says of itself: state, money, breakers and limiter, orders."""
     if sight.bot is None:
-        return [[Text(sight.bot_trouble, style["bad"])]] if sight.bot_trouble else []
+        return [[_words(sight.bot_trouble, style["bad"])]] if sight.bot_trouble else []
     px, qty = book.price_decimals, book.size_decimals
     page, money = sight.bot.page, px + qty
     state = state_name(page)
     if sight.bot.beat_age_ns > BEAT_SEC * 1e9:
         state = f"ENGINE SILENT {seconds(sight.bot.beat_age_ns)}"
-    head = Text(f"bot {sight.bot.pid}  run {page['run']}  ", style["bold"])
+    head = _words(f"bot {sight.bot.pid}  run {page['run']}  ", style["bold"])
     head.append(state, style["bid"] if state == "RUN" else style["bad"])
     head.append(f"  strategy {facts.strategy_state(page['strategy'])}")
     if sight.bot_trouble:
@@ -281,7 +292,7 @@ def _bot(sight: Sight, book: Book, style: Style, width: int) -> list[list[Text]]
 def _orders(page: facts.Page, side: int, name: str, book: Book, style: Style, width: int) -> Text:
     """Return our orders on a side, the nearest to a fill first, or why there are none."""
     px, qty = book.price_decimals, book.size_decimals
-    line = Text(f"our {name:7}", style[name])
+    line = _words(f"our {name:7}", style[name])
     orders = own_orders(page, side)
     if not orders:
         return line.append(f"none: {quiet(page, side)}", style["mid"])
@@ -308,6 +319,6 @@ def _metrics(sight: Sight, book: Book, history: History, style: Style, width: in
         page = sight.bot.page
         age = max(0, page["now_ns"] - page["alive_ns"]) / 1e6 if page["alive_ns"] else 0.0
         for line in health(page, age):
-            line.style = style["mid"] if line.style else ""
-            lines += line.split("; ") if len(line) > width else [line]
+            parts = line.plain.split("; ") if len(line) > width else [line.plain]
+            lines += [_words(part, style["mid"] if line.style else "") for part in parts]
     return lines
