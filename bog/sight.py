@@ -90,6 +90,7 @@ class Bot(NamedTuple):
     pid: int
     page: Page
     beat_age_ns: int  # since its engine last showed itself
+    engine: int = 0  # process of its engine
 
 
 class Sight(NamedTuple):
@@ -214,9 +215,11 @@ class Bots:
                 self.page = StatsPage.open(path)
         except (ValueError, OSError) as error:
             return None, f"a bot runs, and its page is not read: {error}"
-        page = cast(Page, self.page.snapshot())
+        raw = self.page.snapshot()
+        page = cast(Page, raw)
         if page["state"] == RunState.RUN_STARTING:
             return None, f"a bot is starting, process {self.pids[-1]}"
         others = len(self.pids) - 1
         beat_age = max(0, now - page["beat_mono"])
-        return Bot(self.pids[-1], page, beat_age), f"{others} more of this market" * bool(others)
+        words = f"{others} more of this market" if others else ""
+        return Bot(self.pids[-1], page, beat_age, raw["pid"]), words

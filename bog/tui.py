@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import os
 import signal
 from typing import ClassVar
 
@@ -15,11 +17,20 @@ from textual.geometry import Region
 from textual.strip import Strip
 from textual.widget import Widget
 
+from bog import host
 from bog.history import History
 from bog.ladder import DEPTH_MOST, THEMES, Wanted, draw
 from bog.sight import Looker, Sight
 
 FRAME_SEC = 0.1
+
+
+def leave_core(engine: int) -> None:
+    """Keep this process off the core to which an engine is pinned, where there is another one."""
+    with contextlib.suppress(OSError):  # it ended
+        cpus = os.sched_getaffinity(engine)
+        if len(cpus) == 1:
+            host.stand_back(cpus.pop(), os.sched_getaffinity(0))
 
 
 class Screen(Widget):
@@ -76,6 +87,7 @@ class Tui(App[None]):
         super().__init__(ansi_color=wanted.theme in ("auto", "plain"))
         self.looker, self.wanted, self.history = looker, wanted, History()
         self.sight = Sight(None, "")
+        self.engine = 0  # the process of the engine whose core is left alone
         self.board = Screen(THEMES[wanted.theme]["base"])
 
     def compose(self) -> ComposeResult:
@@ -95,6 +107,9 @@ class Tui(App[None]):
         self.sight = self.looker.look(self.wanted.depth)
         if self.sight.book is not None:
             self.history.add(self.sight.book)
+        if self.sight.bot is not None and self.sight.bot.engine != self.engine:
+            self.engine = self.sight.bot.engine
+            leave_core(self.engine)
         self.show()
 
     def show(self) -> None:

@@ -46,9 +46,8 @@ def command(
         from bog import tui
         from bog.ladder import Wanted
     except ModuleNotFoundError as error:
-        raise UsageError(
-            f"orderbook-tui needs {error.name}: pip install 'bog-mm[terminal]'"
-        ) from None
+        missing = str(error.name).partition(".")[0]
+        raise UsageError(f"orderbook-tui needs {missing}: pip install 'bog-mm[terminal]'") from None
     # the screen is drawn on stderr
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         raise UsageError("there is no terminal here: print-orderbook prints one look")

@@ -1,7 +1,9 @@
 """The tools that look at a feed, on real feeds and bots: what they print, and how they refuse."""
 
 import json
+import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -181,3 +183,215 @@ def test_a_page_of_another_build_is_one_line(shm: Path) -> None:
     assert sight.book is not None and sight.bot is None
     assert "its page is not read" in sight.bot_trouble
     assert "another version" in sight.bot_trouble
+
+
+# orderbook-tui in a real terminal
+
+
+class Terminal:
+    """A terminal of tmux in which orderbook-tui runs on the feed in `shm`."""
+
+    def __init__(self, where: Path, shm: Path, *arguments: object, **environ: str) -> None:
+        self.base = [str(shutil.which("tmux")), "-S", str(where / "tmux"), "-f", "/dev/null"]
+        self.shm, self.pid_file = shm, where / "pid"
+        line = ["--dir", shm, "--stale-after", 60_000, *arguments]
+        words = " ".join(f"'{word}'" for word in line)
+        script = where / "start.sh"
+        # the process id of the program is that of the shell which becomes it
+        script.write_text(
+            f"sh -c 'echo $$ >{self.pid_file}; exec \"$@\"' - {sys.executable} -m bog.cli.tui {words}\n"
+            'echo "ended with $?"\nsleep 600\n'
+        )
+        subprocess.run(
+            [*self.base, "new-session", "-d", "-x", "80", "-y", "24", f"sh {script}"], check=True,
+            env=environment(TERM="xterm-256color") | environ,
+        )  # fmt: skip
+
+    @property
+    def pid(self) -> int:
+        return int(self.pid_file.read_text())
+
+    def screen(self, *options: str) -> str:
+        done = subprocess.run(
+            [*self.base, "capture-pane", "-p", *options], capture_output=True, text=True, check=True
+        )
+        return done.stdout
+
+    def shows(self, pattern: str) -> str:
+        """Return the screen once it has a line that matches; AssertionError when none comes."""
+        return str(wait_for(lambda: re.search(pattern, screen := self.screen(), re.M) and screen))
+
+    def types(self, *keys: str) -> None:
+        subprocess.run([*self.base, "send-keys", *keys], check=True)
+
+    def resize(self, width: int, height: int) -> None:
+        subprocess.run(
+            [*self.base, "resize-window", "-x", str(width), "-y", str(height)], check=True
+        )
+
+    def close(self) -> None:
+        subprocess.run([*self.base, "kill-server"], check=False, capture_output=True)
+
+
+@pytest.fixture
+def terminals(tmp_path: Path, shm: Path) -> Iterator[Callable[..., Terminal]]:
+    """Open terminals; skip where there is no tmux, never in CI."""
+    if shutil.which("tmux") is None:
+        message = "tmux is not installed (tools/packages.sh): no terminal to type in"
+        if os.environ.get("CI"):
+            pytest.fail(message)
+        pytest.skip(message)
+    opened: list[Terminal] = []
+
+    def start(*arguments: object, **environ: str) -> Terminal:
+        terminal = Terminal(tmp_path, shm, *arguments, **environ)
+        opened.append(terminal)
+        return terminal
+
+    yield start
+    for terminal in opened:
+        terminal.close()
+
+
+def cpu_sec(pid: int) -> float:
+    """Return the CPU time of a process so far."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def test_keys_in_a_terminal_do_what_the_last_line_says(
+    shm: Path, feeds: Feeds, terminals: Callable[..., Terminal]
+) -> None:
+    feeds()
+    terminal = terminals()
+    screen = terminal.shows(r"^mid +[\d.]+  spread [\d.]+ USD  [\d.]+ bps")
+    assert len(screen.splitlines()) == 24
+    assert len(re.findall(r"^ask ", screen, re.M)) == len(re.findall(r"^bid ", screen, re.M)) == 5
+    assert "q quit  p pause  m metrics  s spread  r reset  1-9 + - depth  ? help" in screen
+    terminal.types("m")
+    terminal.shows(r"^frames \d+")
+    terminal.types("s")
+    terminal.shows(r"^spread, bps")
+    terminal.resize(120, 40)
+    terminal.types("9")
+    screen = terminal.shows(r"depth 9$")
+    assert len(re.findall(r"^ask ", screen, re.M)) == 9
+    terminal.types("-")
+    terminal.shows(r"depth 8$")
+    terminal.types("+", "+")
+    terminal.shows(r"depth 10$")
+    terminal.types("?")
+    terminal.shows(r"^r +reset the statistics")
+    terminal.types("?")
+    terminal.shows(r"^mid ")
+    terminal.types("p")
+    still = terminal.shows("PAUSED")
+    frames = int(re.findall(r"^frames (\d+)", still, re.M)[0])
+    time.sleep(0.5)
+    assert terminal.screen() == still
+    terminal.types("p")
+    terminal.shows(rf"^frames (?!{frames} )")
+    before, at = cpu_sec(terminal.pid), time.monotonic()
+    time.sleep(2)
+    share = (cpu_sec(terminal.pid) - before) / (time.monotonic() - at)
+    print(f"\norderbook-tui at 120x40, all panels: {100 * share:.1f} % of a core")
+    terminal.types("q")
+    assert "Traceback" not in terminal.shows("^ended with 0$")
+
+
+def test_a_bot_is_shown_with_its_quotes(
+    tmp_path: Path, shm: Path, terminals: Callable[..., Terminal]
+) -> None:
+    bot = Bot(tmp_path)
+    try:
+        bot.trading()
+        terminal = terminals("--metrics")
+        screen = terminal.shows(rf"^bot {bot.pid}  run 1  RUN  strategy active")
+        assert re.search(r"^position +-?[\d.]+ at .* pnl .* fills \d+$", screen, re.M)
+        assert re.search(r"^breaker +no halt, violations 0  connection closed", screen, re.M)
+        terminal.shows(r"^our (ask|bid)    [\d.]+ at [\d.]+ ")
+        terminal.shows(r"^requests \d+")
+        before = bot.page()["turns"]
+        wait_for(lambda: bot.page()["turns"] > before)  # and goes on to trade
+        bot.stop()
+        terminal.shows(r"^market 1 .*STALE")
+        wait_for(lambda: f"bot {bot.pid}" not in terminal.screen())
+    finally:
+        bot.kill()
+
+
+def test_the_core_of_a_pinned_engine_is_left_alone(
+    tmp_path: Path, shm: Path, terminals: Callable[..., Terminal]
+) -> None:
+    cores = os.sched_getaffinity(0)
+    core = max(cores)
+    bot = Bot(tmp_path, "--cpu", core)
+    try:
+        bot.trading()
+        terminal = terminals()
+        terminal.shows(rf"^bot {bot.pid} ")
+        assert os.sched_getaffinity(bot.engine()) == {core}
+        wait_for(lambda: os.sched_getaffinity(terminal.pid) == (cores - {core} or cores))
+    finally:
+        bot.kill()
+
+
+@pytest.mark.parametrize("end", ["C-c", signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_every_end_leaves_the_terminal_as_it_was(
+    end: str | signal.Signals, shm: Path, terminals: Callable[..., Terminal]
+) -> None:
+    terminal = terminals()
+    terminal.shows("^NO FEED")
+    if isinstance(end, str):
+        terminal.types(end)
+    else:
+        os.kill(terminal.pid, end)
+    screen = terminal.shows("^ended with 0$")
+    assert "NO FEED" not in screen and "Traceback" not in screen
+    # what is typed is echoed again
+    terminal.types("seen again")
+    terminal.shows("seen again")
+
+
+@pytest.mark.parametrize(("environ", "colored"), [({}, True), ({"NO_COLOR": "1"}, False)])
+def test_no_color_is_honored(
+    environ: dict[str, str], colored: bool, shm: Path, feeds: Feeds,
+    terminals: Callable[..., Terminal],
+) -> None:  # fmt: skip
+    feeds()
+    terminal = terminals(**environ)
+    terminal.shows(r"^mid ")
+    codes = re.findall(r"\x1b\[([\d;]*)m", terminal.screen("-e"))
+    numbers = {int(number or 0) for code in codes for number in code.split(";")}
+    colors = {n for n in numbers if 30 <= n <= 49 or 90 <= n <= 107} - {39, 49}
+    assert bool(colors) == colored, sorted(numbers)
+
+
+def test_without_a_terminal_it_points_to_print_orderbook(shm: Path) -> None:
+    line = [sys.executable, "-m", "bog.cli.tui", "--dir", str(shm)]
+    answer = subprocess.run(line, env=environment(), capture_output=True, text=True, check=False,
+                            stdin=subprocess.DEVNULL, timeout=PATIENCE_S)  # fmt: skip
+    assert (answer.returncode, answer.stdout) == (2, "")
+    assert answer.stderr == (
+        "orderbook-tui: error: there is no terminal here: print-orderbook prints one look\n"
+    )
+
+
+def test_without_textual_it_says_what_to_install(shm: Path) -> None:
+    program = "import sys; sys.modules['textual'] = None; from bog.cli.tui import main; main()"
+    answer = subprocess.run([sys.executable, "-c", program], env=environment(), check=False,
+                            capture_output=True, text=True, timeout=PATIENCE_S)  # fmt: skip
+    assert answer.returncode == 2
+    assert answer.stderr == (
+        "orderbook-tui: error: orderbook-tui needs textual: pip install 'bog-mm[terminal]'\n"
+    )
+
+
+def test_trading_does_not_import_what_draws_the_ladder() -> None:
+    program = (
+        "import sys, bog.cli.live, bog.session, bog.run, bog.screen, bog.cli.book, bog.snapshot; "
+        "print([name for name in sys.modules if name.startswith(('textual', 'bog.tui'))])"
+    )
+    answer = subprocess.run([sys.executable, "-c", program], env=environment(), check=True,
+                            capture_output=True, text=True, timeout=PATIENCE_S)  # fmt: skip
+    assert answer.stdout == "[]\n"
