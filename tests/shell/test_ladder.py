@@ -91,6 +91,10 @@ def test_the_screen_is_the_one_on_file(width: int, height: int, panels: bool, th
     )
 
 
+def test_the_documents_show_the_screen_on_file() -> None:
+    assert (DATA / "80x24.txt").read_text() in (ROOT / "docs" / "operations.md").read_text()
+
+
 def test_the_ladder_has_asks_above_the_middle_and_bids_below() -> None:
     lines = screen(80, 24)
     assert [line.split()[0] for line in lines[2:13]] == ["ask"] * 5 + ["mid"] + ["bid"] * 5
