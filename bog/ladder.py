@@ -310,7 +310,7 @@ def _metrics(sight: Sight, book: Book, history: History, style: Style, width: in
     rate = history.updates / history.elapsed_sec if history.elapsed_sec > 0 else 0.0
     lines = [
         Text(
-            f"frames {history.frames}  messages {history.updates}, {rate:.1f} a second"
+            f"frames {history.frames}  messages {history.updates} at {rate:.1f}/s"
             f"  epoch {book.epoch}  restarts {history.restarts}"
             f"  unchanged {seconds(book.still_ns)}"
         )

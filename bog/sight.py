@@ -107,6 +107,14 @@ def seconds(ns: int) -> str:
     return f"{ns // 1_000_000} ms" if ns < 1_000_000_000 else f"{ns / 1e9:.1f} s"
 
 
+def _is_there(path: str) -> bool:
+    """Return whether something has this name, or may: where we may not look, the reader says so."""
+    try:
+        return Path(path).exists()
+    except OSError:
+        return True
+
+
 class Looker:
     """Looks at one market again and again; the object may come, go and be replaced meanwhile."""
 
@@ -134,7 +142,7 @@ class Looker:
 
     def _book(self, levels: int) -> Book:
         if self.reader is None:
-            if not Path(self.path).exists():
+            if not _is_there(self.path):
                 raise FeedError(
                     f"no feed of market {self.market}: {self.path} does not exist;"
                     f" start one: bog-feed --market {self.market}"

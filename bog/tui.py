@@ -153,6 +153,8 @@ class Tui(App[None]):
 
 def run(looker: Looker, wanted: Wanted) -> None:
     """Show a market on this terminal until q, Ctrl-C or a signal; leave the terminal as it was."""
+    for name in ("COLUMNS", "LINES"):  # they would stand against the terminal when it is resized
+        os.environ.pop(name, None)
     app = Tui(looker, wanted)
 
     async def until_told() -> None:

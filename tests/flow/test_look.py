@@ -218,8 +218,12 @@ class Terminal:
         return done.stdout
 
     def shows(self, pattern: str) -> str:
-        """Return the screen once it has a line that matches; AssertionError when none comes."""
-        return str(wait_for(lambda: re.search(pattern, screen := self.screen(), re.M) and screen))
+        """Return the screen once it has a line that matches; AssertionError with what it has else."""
+        until = time.monotonic() + PATIENCE_S
+        while not re.search(pattern, screen := self.screen(), re.M):
+            assert time.monotonic() < until, f"no {pattern!r} on this screen:\n{screen}"
+            time.sleep(0.02)
+        return screen
 
     def types(self, *keys: str) -> None:
         subprocess.run([*self.base, "send-keys", *keys], check=True)
@@ -297,6 +301,15 @@ def test_keys_in_a_terminal_do_what_the_last_line_says(
     print(f"\norderbook-tui at 120x40, all panels: {100 * share:.1f} % of a core")
     terminal.types("q")
     assert "Traceback" not in terminal.shows("^ended with 0$")
+
+
+def test_a_size_in_the_environment_does_not_stand_against_the_terminal(
+    shm: Path, terminals: Callable[..., Terminal]
+) -> None:
+    terminal = terminals(COLUMNS="80", LINES="24")
+    terminal.shows("^NO FEED")
+    terminal.resize(100, 30)
+    wait_for(lambda: terminal.screen().splitlines()[29].startswith("q quit"))
 
 
 def test_a_bot_is_shown_with_its_quotes(
@@ -395,3 +408,21 @@ def test_trading_does_not_import_what_draws_the_ladder() -> None:
     answer = subprocess.run([sys.executable, "-c", program], env=environment(), check=True,
                             capture_output=True, text=True, timeout=PATIENCE_S)  # fmt: skip
     assert answer.stdout == "[]\n"
+
+
+def test_the_benchmark_prints_what_the_screen_costs() -> None:
+    program = Path(__file__).resolve().parents[2] / "benchmarks" / "bench_tui.py"
+    answer = subprocess.run([sys.executable, str(program), "--seconds", "1"], env=environment(),
+                            capture_output=True, text=True, check=True, timeout=3 * PATIENCE_S)  # fmt: skip
+    head, _, *rows = answer.stdout.splitlines()
+    assert re.fullmatch(r"orderbook-tui for 1 s, load [\d.]+, all panels", head)
+    assert [row.split()[0] for row in rows] == ["80x24", "120x40"]
+    for row in rows:
+        assert re.fullmatch(r"\d+x\d+ +[\d.]+ %( +[\d.]+){4}", row)
+
+
+def test_a_feed_that_may_not_be_read_is_one_line(shm: Path) -> None:
+    with Publisher(1, directory=shm, price_decimals=1, size_decimals=5) as pub:
+        Path(pub.path).chmod(0o622)
+        line = refused(look(shm))
+    assert "group or others may write to it" in line
