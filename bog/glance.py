@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from functools import cached_property
+from types import MappingProxyType
 from typing import Any, NamedTuple, cast
 
 from bog import facts
+from bog._core.link import Link
 from bog._core.stats import RunState, StatsPage
 from bog.facts import About, Page
 
@@ -21,6 +24,9 @@ class Traded(NamedTuple):
     limits: dict[str, int]  # bog_limits_t by field
     rates: Rates
     refused: Callable[[], int]  # how much the host did not grant
+    pinned: Callable[[], bool] = lambda: False  # whether the hot thread has a core to itself
+    alerts: Mapping[str, float] = MappingProxyType({})  # [monitoring.alerts]
+    link: Link | None = None  # to the gateway; none on paper
 
 
 class Rates:
@@ -50,11 +56,17 @@ class Glance:
     def __init__(self, traded: Traded) -> None:
         self.about, self.limits = traded.about, traded.limits
         self.page = page = cast(Page, traded.page.snapshot())
-        self.histograms: dict[str, Any] = traded.page.histograms()
+        self.traded = traded
         self.now_ns = time.monotonic_ns()
         self.rates = traded.rates.look(self.now_ns, page["books"], page["placed"] + page["amended"])
-        self.refused = traded.refused()
+        self.refused, self.pinned = traded.refused(), traded.pinned()
+        self.alerts, self.link = traded.alerts, traded.link
         self.px, self.qty = self.about["price_decimals"], self.about["size_decimals"]
+
+    @cached_property
+    def histograms(self) -> dict[str, Any]:
+        """Latencies; read when they are asked for: alarms look often, and at none of them."""
+        return self.traded.page.histograms()
 
     @property
     def beat_age_sec(self) -> float:
@@ -78,6 +90,23 @@ class Glance:
         """Seconds since the feed was last known alive, on the engine's clock; 0 before it was."""
         alive_ns = self.page["alive_ns"]
         return max(0.0, (self.page["now_ns"] - alive_ns) / 1e9) if alive_ns else 0.0
+
+    @property
+    def feed_silent_sec(self) -> float:
+        """Seconds since the feed was last known alive, of a lost one; 0 while it lives.
+
+        An engine that hangs or died knows of no feed: its own silence is added.
+        """
+        if self.connected or not self.page["start_ns"]:
+            return 0.0
+        since = self.page["alive_ns"] or self.page["start_ns"]
+        return max(0.0, (self.page["now_ns"] - since) / 1e9) + self.beat_age_sec
+
+    @property
+    def guardian_silent_sec(self) -> float:
+        """Seconds since the gateway last showed itself; 0 on paper and before it ever did."""
+        beat = self.link.gateway_beat_ns if self.link is not None else 0
+        return max(0.0, (self.now_ns - beat) / 1e9) if beat else 0.0
 
     def price(self, ticks: int) -> float:
         """Return a price in the quote currency."""

@@ -111,7 +111,7 @@ def _microprice(value: object) -> str:
     return " / ".join(" ".join(str(int(cell)) for cell in row) for row in cells)
 
 
-def _webhook(value: SecretStr) -> SecretStr:
+def webhook(value: SecretStr) -> SecretStr:
     """Return the URL when it is empty, https, or http to this host; never say what it was."""
     url = value.get_secret_value()
     try:
@@ -127,6 +127,11 @@ def _webhook(value: SecretStr) -> SecretStr:
     if not good or not url.isprintable():
         raise ValueError('want "", or a URL with https://')
     return value
+
+
+def _open_url(value: str) -> str:
+    """Return an address that is no secret, under the same rules."""
+    return webhook(SecretStr(value)).get_secret_value()
 
 
 def _credential(value: object) -> str:
@@ -446,9 +451,14 @@ class Alerts(Section):
     """[monitoring.alerts]"""
 
     spread_threshold_bps: SpreadBps
+    spread_warning_bps: SpreadBps
     latency_threshold_ns: Ns
     huginn_disconnect_threshold_sec: PeriodSec
+    guardian_silent_threshold_sec: PeriodSec
     daily_loss_alert_threshold: Quote
+    fill_rate_expected: Fraction
+    fill_rate_threshold: Fraction
+    rate_limit_rejections_threshold: Fraction
 
 
 class Monitoring(Section):
@@ -462,7 +472,11 @@ class Monitoring(Section):
     log_level: Literal["debug", "info", "warning", "error"]
     log_rotation_mb: Count
     log_retention_files: Count
-    alert_webhook_url: Annotated[SecretStr, AfterValidator(_webhook)]
+    alert_webhook_url: Annotated[SecretStr, AfterValidator(webhook)]
+    alert_file: Text
+    slack_credential: Credential
+    pagerduty_credential: Credential
+    pagerduty_url: Annotated[Text, AfterValidator(_open_url)]
     alerts: Alerts
 
 

@@ -18,6 +18,7 @@ from prometheus_client.exposition import choose_encoder
 
 from bog import facts, log, out
 from bog._core.types import Halt, OrderState, Reject, Tif, Verdict
+from bog.facts import Fill, Order
 from bog.glance import Glance, Traded
 
 FRESH_NS = 50_000_000
@@ -104,7 +105,7 @@ def _imbalance(glance: Glance) -> float:
 
 def _order_age(glance: Glance, side: int) -> float:
     sent = [o["sent_ns"] for o in glance.page["orders"] if o["side"] == side]
-    return max(0.0, (glance.page["now_ns"] - min(sent)) / 1e9) if sent else 0.0
+    return _age(glance, min(sent)) if sent else 0.0
 
 
 def _markouts(glance: Glance) -> Iterator[Sample]:
@@ -144,6 +145,41 @@ def _quantiles(glance: Glance) -> list[Sample]:
         ((said,), found[key])
         for said, key in (("0.5", "p50"), ("0.95", "p95"), ("0.99", "p99"), ("0.999", "p999"))
     ]
+
+
+def _threshold(key: str) -> Reader:
+    """Return a reader of a key of [monitoring.alerts]."""
+    return lambda glance: [((), glance.alerts[key])] if key in glance.alerts else []
+
+
+def _resting(read: Callable[[Glance, Order], float], named: bool = False) -> Reader:
+    """Return a reader of our orders, oldest first; `named` gives side and state, too."""
+
+    def series(glance: Glance) -> Iterator[Sample]:
+        for slot, o in enumerate(sorted(glance.page["orders"], key=lambda o: o["id"]), 1):
+            more = (facts.side_name(o["side"]), facts.order_state(o["state"])) if named else ()
+            yield (str(slot), *more), read(glance, o)
+
+    return series
+
+
+def _filled(read: Callable[[Glance, Fill], float], named: bool = False) -> Reader:
+    """Return a reader of the last fills, newest first; `named` gives side and reason, too."""
+
+    def series(glance: Glance) -> Iterator[Sample]:
+        for slot, f in enumerate(reversed(glance.page["recent_fills"]), 1):
+            more = (facts.side_name(f["side"]), facts.fill_reason(f["reason"])) if named else ()
+            yield (str(slot), *more), read(glance, f)
+
+    return series
+
+
+def _age(glance: Glance, since_ns: int) -> float:
+    return max(0.0, (glance.page["now_ns"] - since_ns) / 1e9)
+
+
+def _differences(glance: Glance) -> float:
+    return glance.link.differences if glance.link is not None else 0
 
 
 def _build(glance: Glance) -> list[Sample]:
@@ -354,6 +390,60 @@ METRICS: list[Metric] = [
     Metric(S + "build_info", G,
            ("version", "config_hash", "mode", "strategy", "symbol", "feed"), "1",
            "what runs: always 1", _build),
+    # what the dashboard shows and the rules compare
+    Metric(T + "created_size_base_total", C, (), "base asset",
+           "size of the orders created", _one(lambda g: g.base(sum(g.page["measure"]["sent"])))),
+    Metric(T + "filled_size_base_total", C, (), "base asset",
+           "size of the fills", _one(lambda g: g.base(sum(g.page["measure"]["filled"])))),
+    Metric(T + "active_order_price_quote", G, ("slot", "side", "state"), "quote currency",
+           "price of an order that may still fill, oldest in slot 1",
+           _resting(lambda g, o: g.price(o["px"]), named=True)),
+    Metric(T + "active_order_size_base", G, ("slot",), "base asset",
+           "what of it may still fill", _resting(lambda g, o: g.base(o["qty"] - o["filled"]))),
+    Metric(T + "active_order_age_seconds", G, ("slot",), "s",
+           "since it was sent, on the engine's clock",
+           _resting(lambda g, o: _age(g, o["sent_ns"]))),
+    Metric(T + "recent_fill_price_quote", G, ("slot", "side", "reason"), "quote currency",
+           "price of one of the last fills, newest in slot 1",
+           _filled(lambda g, f: g.price(f["px"]), named=True)),
+    Metric(T + "recent_fill_size_base", G, ("slot",), "base asset",
+           "its size", _filled(lambda g, f: g.base(f["qty"]))),
+    Metric(T + "recent_fill_age_seconds", G, ("slot",), "s",
+           "since it was booked, on the engine's clock",
+           _filled(lambda g, f: _age(g, f["time_ns"]))),
+    Metric(R + "reconciliation_differences", G, (), "differences",
+           "between journal and venue, found by the gateway that runs; 0 on paper",
+           _one(_differences)),
+    Metric(S + "guardian_beat_age_seconds", G, (), "s",
+           "since the gateway, which cancels all when the engine dies, last showed itself; 0 on"
+           " paper", _one(lambda g: g.guardian_silent_sec)),
+    Metric(S + "huginn_silent_seconds", G, (), "s",
+           "since a feed that is lost was last known alive; 0 while it lives",
+           _one(lambda g: g.feed_silent_sec)),
+    Metric(S + "engine_pinned", G, (), "state",
+           "1 the hot thread has a core to spin on, 0 it naps", _one(lambda g: g.pinned)),
+    # thresholds of the alerts, as [monitoring.alerts] says
+    Metric(B + "spread_threshold_bps", G, (), "bps",
+           "red line of the dashboard", _threshold("spread_threshold_bps")),
+    Metric(B + "spread_warning_bps", G, (), "bps",
+           "a wider market is an alert", _threshold("spread_warning_bps")),
+    Metric(P + "tick_to_trade_threshold_ns", G, (), "ns",
+           "a longer p99 is an alert", _threshold("latency_threshold_ns")),
+    Metric(S + "huginn_disconnect_threshold_seconds", G, (), "s",
+           "a longer silence of the feed is an alert",
+           _threshold("huginn_disconnect_threshold_sec")),
+    Metric(S + "guardian_silent_threshold_seconds", G, (), "s",
+           "a longer silence of the gateway is an alert",
+           _threshold("guardian_silent_threshold_sec")),
+    Metric(R + "daily_loss_threshold_quote", G, (), "quote currency",
+           "a greater loss of the UTC day is an alert", _threshold("daily_loss_alert_threshold")),
+    Metric(T + "fill_rate_expected", G, (), "ratio",
+           "size filled of size created that is expected", _threshold("fill_rate_expected")),
+    Metric(T + "fill_rate_threshold", G, (), "ratio",
+           "less than this part of it is an alert", _threshold("fill_rate_threshold")),
+    Metric(R + "rate_limit_rejections_threshold", G, (), "ratio",
+           "more rejections of all requests are an alert",
+           _threshold("rate_limit_rejections_threshold")),
 ]
 # fmt: on
 

@@ -2,7 +2,8 @@
 # Installs the programs that some checks use, when this user may; each check says which it misses.
 set -euo pipefail
 missing=()
-for pair in jq:jq tmux:tmux valgrind:valgrind ps:procps openssl:openssl; do
+for pair in jq:jq tmux:tmux valgrind:valgrind ps:procps openssl:openssl promtool:prometheus \
+    amtool:prometheus-alertmanager; do
     command -v "${pair%%:*}" >/dev/null || missing+=("${pair##*:}")
 done
 [ ${#missing[@]} = 0 ] && exit 0

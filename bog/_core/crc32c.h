@@ -36,35 +36,11 @@ static uint32_t bog_crc32c_table(uint32_t crc, const void *data, size_t size)
 #if defined(__x86_64__)
 #include <nmmintrin.h>
 
-/* Eight bytes of anything, read where they are. */
-typedef union __attribute__((packed, may_alias)) bog_word {
-    uint64_t all;
-    uint32_t half;
-} bog_word_t;
-
-/* Seven words and a half one: the 60 sealed bytes of a journal record, without a loop. */
-__attribute__((target("sse4.2"))) static inline uint32_t bog_crc32c_60_sse42(uint32_t crc,
-                                                                             const void *data)
-{
-    const bog_word_t *word = (const bog_word_t *)data;
-    uint64_t wide = (uint32_t)~crc;
-    wide = _mm_crc32_u64(wide, word[0].all);
-    wide = _mm_crc32_u64(wide, word[1].all);
-    wide = _mm_crc32_u64(wide, word[2].all);
-    wide = _mm_crc32_u64(wide, word[3].all);
-    wide = _mm_crc32_u64(wide, word[4].all);
-    wide = _mm_crc32_u64(wide, word[5].all);
-    wide = _mm_crc32_u64(wide, word[6].all);
-    return ~_mm_crc32_u32((uint32_t)wide, word[7].half);
-}
-
 __attribute__((target("sse4.2"))) static inline uint32_t
 bog_crc32c_sse42(uint32_t crc, const void *data, size_t size)
 {
     const uint8_t *bytes = (const uint8_t *)data;
     uint64_t wide = (uint32_t)~crc;
-    if (size == 60)
-        return bog_crc32c_60_sse42(crc, data);
     for (; size >= 8; size -= 8, bytes += 8) {
         uint64_t word;
         memcpy(&word, bytes, 8);

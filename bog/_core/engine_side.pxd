@@ -5,6 +5,7 @@ from libc.stdint cimport int64_t, uint8_t, uint32_t
 from bog._core.apart cimport apart_void
 from bog._core.engine_state cimport (
     Engine, Out, engine_command, engine_next_record, engine_record, engine_say,
+    record_small,
 )
 from bog._core.engine_strategy cimport engine_frugal
 from bog._core.exposure cimport Exposure
@@ -61,17 +62,15 @@ cdef inline void engine_asked(
 ) noexcept nogil:
     """Journal a create or an amend that the gate allowed, pay for it, and let it go."""
     cdef JournalRec *rec = engine_next_record(out)
-    # each field once, where engine_record would clear them all first
+    # each word once, where engine_record would clear them all first
     rec.seq = 0
     rec.time_ns = e.now_ns
     rec.id = command.order_id
     rec.px = px
     rec.qty = qty
     rec.val = expiry
-    rec.kind = <uint8_t>kind
-    rec.side = <uint8_t>side
-    rec.reason = rec.state = 0
-    rec.market = rec.aux = rec.crc = 0
+    record_small(rec, kind, side)
+    rec.aux = rec.crc = 0
     risk_spend(&e.risk)
     quota_spend(&e.memory.quota, &e.params, e.now_ns)
     e.quoted_ns[side] = e.now_ns

@@ -11,6 +11,7 @@
 #include "connection.h"
 #include "freshness.h"
 #include "inventory.h"
+#include "memory.h"
 #include "orders.h"
 #include "repeats.h"
 #include "risk.h"
@@ -46,6 +47,12 @@ typedef struct bog_event {
     const bog_report_t *report;
     const bog_model_t *model;
 } bog_event_t;
+
+/* Say what a record is, in one word, as the journal reads it: reason, state and market are 0. */
+static inline void bog_record_small(bog_journal_rec_t *rec, int kind, int side)
+{
+    ((bog_word_t *)&rec->kind)->all = (uint8_t)kind | (uint64_t)(uint8_t)side << 8;
+}
 
 /* What the step gives. Records go to the journal before commands go to the executor. */
 typedef struct bog_out {

@@ -51,6 +51,8 @@ cdef extern from "engine_state.h" nogil:
         Command command[40]
         JournalRec record[96]
 
+    void record_small "bog_record_small"(JournalRec *rec, int kind, int side)
+
     ctypedef struct Box "bog_box_t":
         qty_t qty
         px_t low

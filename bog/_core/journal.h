@@ -101,31 +101,49 @@ static inline uint64_t bog_journal_room(const bog_journal_t *journal)
                              : 0;
 }
 
-/* The checksum of a record that follows one of checksum `crc`. */
+/*
+ * Write `rec` to its slot, numbered, and sealed after a record of checksum `crc`; return its checksum.
+ *
+ * Word by word, as it was written a moment ago: a load that spans several stores waits until they,
+ * and all before them, have left for the cache.
+ */
 static inline uint32_t bog_journal_sealed(const bog_journal_t *journal, uint32_t crc,
-                                          const bog_journal_rec_t *rec)
+                                          const bog_journal_rec_t *rec, uint64_t seq,
+                                          bog_journal_rec_t *slot)
 {
 #if defined(__SSE4_2__)
-    (void)journal;
-    return bog_crc32c_60_sse42(crc, rec);
+    const bog_word_t *from = (const bog_word_t *)rec;
+    bog_word_t *to = (bog_word_t *)slot;
+    uint64_t wide = (uint32_t)~crc, small = from[6].half | (uint64_t)journal->market << 32;
+    wide = _mm_crc32_u64(wide, to[0].all = seq);
+    wide = _mm_crc32_u64(wide, to[1].all = from[1].all);
+    wide = _mm_crc32_u64(wide, to[2].all = from[2].all);
+    wide = _mm_crc32_u64(wide, to[3].all = from[3].all);
+    wide = _mm_crc32_u64(wide, to[4].all = from[4].all);
+    wide = _mm_crc32_u64(wide, to[5].all = from[5].all);
+    wide = _mm_crc32_u64(wide, to[6].all = small);
+    crc = ~_mm_crc32_u32((uint32_t)wide, rec->aux);
+    to[7].all = rec->aux | (uint64_t)crc << 32;
+    return crc;
 #else
-    return journal->crc32c(crc, rec, BOG_JOURNAL_SEALED_BYTES);
+    *slot = *rec;
+    slot->seq = seq;
+    slot->market = journal->market;
+    return slot->crc = journal->crc32c(crc, slot, BOG_JOURNAL_SEALED_BYTES);
 #endif
 }
 
 /* Number `n` records, seal them and store them where there is room. */
-static inline void bog_journal_store(bog_journal_t *journal, bog_journal_rec_t *rec, int64_t n)
+static inline void bog_journal_store(bog_journal_t *journal, const bog_journal_rec_t *rec,
+                                     int64_t n)
 {
     bog_journal_rec_t *slots = journal->slots;
     uint64_t mask = journal->capacity - 1, written = journal->written, last = written + (uint64_t)n;
-    uint32_t crc = journal->crc, market = journal->market;
+    uint32_t crc = journal->crc;
     do {
         bog_journal_rec_t *slot = &slots[written & mask];
         written += 1;
-        rec->seq = written;
-        rec->market = market;
-        rec->crc = crc = bog_journal_sealed(journal, crc, rec);
-        bog_copy_line(slot, rec);
+        crc = bog_journal_sealed(journal, crc, rec, written, slot);
         rec += 1;
     } while (written != last);
     journal->crc = crc;
@@ -136,10 +154,9 @@ static inline void bog_journal_store(bog_journal_t *journal, bog_journal_rec_t *
 /*
  * Number `rec`, seal it and store it; 0, or why not (enum bog_journal_result).
  *
- * Sets seq, market and crc of the caller's record, too. A refused record leaves no trace. No system
- * call; a process killed right after the return has the record, and every one before it.
+ * The caller's record stays as it is. A refused record leaves no trace. No system call; a process killed right after the return has the record, and every one before it.
  */
-static inline int bog_journal_append(bog_journal_t *journal, bog_journal_rec_t *rec)
+static inline int bog_journal_append(bog_journal_t *journal, const bog_journal_rec_t *rec)
 {
     if (__builtin_expect(journal->written - journal->durable_seen >= journal->capacity, 0)) {
         if (journal->capacity == 0)
@@ -157,8 +174,8 @@ static inline int bog_journal_append(bog_journal_t *journal, bog_journal_rec_t *
 }
 
 /* What bog_journal_append_all does when there are records. */
-__attribute__((noinline)) static int64_t bog_journal_append_some(bog_journal_t *journal,
-                                                                 bog_journal_rec_t *rec, int64_t n)
+__attribute__((noinline)) static int64_t
+bog_journal_append_some(bog_journal_t *journal, const bog_journal_rec_t *rec, int64_t n)
 {
     int64_t i = 0;
     if (__builtin_expect(journal->written + (uint64_t)n - journal->durable_seen <=
@@ -184,7 +201,7 @@ static inline int64_t bog_journal_append_all(bog_journal_t *journal, bog_journal
  * As bog_journal_append, also when the disk has failed: the memory still takes what a drain says,
  * its cancels and the fills that came before them, and the next start reads it there.
  */
-static inline int bog_journal_append_last(bog_journal_t *journal, bog_journal_rec_t *rec)
+static inline int bog_journal_append_last(bog_journal_t *journal, const bog_journal_rec_t *rec)
 {
     if (bog_journal_room(journal) == 0)
         return BOG_JOURNAL_FULL;

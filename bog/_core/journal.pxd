@@ -65,9 +65,9 @@ cdef extern from "journal.h" nogil:
 
     uint64_t journal_durable "bog_journal_durable"(const Journal *journal)
     uint64_t journal_room "bog_journal_room"(const Journal *journal)
-    int journal_append "bog_journal_append"(Journal *journal, JournalRec *rec)
-    int64_t journal_append_all "bog_journal_append_all"(Journal *journal, JournalRec *rec, int64_t n)
-    int journal_append_last "bog_journal_append_last"(Journal *journal, JournalRec *rec)
+    int journal_append "bog_journal_append"(Journal *journal, const JournalRec *rec)
+    int64_t journal_append_all "bog_journal_append_all"(Journal *journal, const JournalRec *rec, int64_t n)
+    int journal_append_last "bog_journal_append_last"(Journal *journal, const JournalRec *rec)
     int journal_turn "bog_journal_turn"(Journal *journal, JournalNext *next)
 
 

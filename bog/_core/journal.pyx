@@ -296,7 +296,7 @@ cdef class JournalFile:
         if result:
             why = os.strerror(self.failed) if self.failed else "it is closed"
             raise BogError(f"{self.path} takes no records: {why}")
-        return rec.seq
+        return self.journal.written
 
     def append_all(self, const uint8_t[::1] records):
         """Append records laid out as on disk until one is refused; return how many were taken.

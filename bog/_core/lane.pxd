@@ -127,7 +127,6 @@ cdef class Lane:
     cdef void look(self) noexcept nogil
     cdef int check(self, ns_t clock) noexcept nogil
     cdef void act(self, ns_t clock) noexcept nogil
-    cdef void expect(self) noexcept nogil
     cdef void warm(self) noexcept nogil
     cdef void operator(self) noexcept nogil
     cdef void begin_drain(self, uint32_t level) noexcept nogil

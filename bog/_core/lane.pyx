@@ -18,7 +18,7 @@ from libc.stdlib cimport free
 from libc.string cimport memcpy, memset
 
 from bog._core.atomic cimport (
-    load_acquire, load_relaxed, pause as spin_pause, prefetch, prefetch_read, store_release,
+    load_acquire, load_relaxed, pause as spin_pause, prefetch, store_release,
 )
 from bog._core.calibrate cimport calibrate_print
 from bog._core.clock cimport Clock, clock_done, clock_now, mono_ns, nap
@@ -50,7 +50,7 @@ from bog._core.link cimport (
     link_push_command, link_take_report, link_up, link_waiting,
 )
 from bog._core.market cimport Market
-from bog._core.measure cimport MIDS, measure_end, measure_fill, measure_mid
+from bog._core.measure cimport measure_end, measure_fill, measure_mid
 from bog._core.memory cimport lines
 from bog._core.orders cimport (
     ORDERS_CAP, OrderEffect, orders_exposure, orders_find, orders_on_report, orders_restore, orders_size,
@@ -131,13 +131,6 @@ cdef str over_cap(int cap, dict spec):
     }[cap]
     value = Decimal(spec["limits"][name]).scaleb(-decimals)
     return f"risk.{key} = {value:f}: this build has BOG_CAPS=conservative: want at most {most}"
-
-
-cdef inline void ask(const void *lines_of, size_t size) noexcept nogil:
-    """Ask for the cache lines of `size` bytes, from the line of the first one on."""
-    cdef size_t at
-    for at in range(0, size, 64):
-        prefetch_read(<const char *> lines_of + at)
 
 
 @cython.final
@@ -864,42 +857,6 @@ cdef class Lane:
     cdef const uint64_t *told_word(self) noexcept nogil:
         """Return the word that changes when a gateway has said something; NULL: there is none."""
         return &self.wire.report_head.value if self.wire != NULL else NULL
-
-    cdef void expect(self) noexcept nogil:
-        """Ask for the lines that a turn of this lane reads first: it is next, and others were before it."""
-        cdef Engine *e = self.engine
-        cdef const Depth *depth = self.depth
-        cdef int64_t n
-        cdef int side
-        ask(e, <const char *> &e.orders - <const char *> e)
-        ask(&e.orders.slot[0], 2 * sizeof(Order))
-        ask(&e.orders.live, 1)
-        ask(&e.freshness, <const char *> &e.fills - <const char *> &e.freshness)
-        ask(&e.now_ns, <const char *> &e.memory - <const char *> &e.now_ns + 256)
-        ask(self.record, sizeof(Record))
-        ask(self.out, 64)
-        ask(&self.out.command[0], 2 * sizeof(Command))
-        ask(&self.out.record[0], 2 * sizeof(JournalRec))
-        ask(depth, 64)
-        for side in range(2):
-            n = depth.n[side] - 10 if depth.n[side] > 10 else 0
-            ask(&depth.px[side][n], 10 * sizeof(px_t))
-            ask(&depth.qty[side][n], 10 * sizeof(px_t))
-        ask(&self.stats.rows, 128)
-        ask(&self.stats.turned_ns, 128)
-        ask(&self.stats.measure, 320)
-        ask(&self.memory.measure.mid[self.memory.measure.n_mids & (MIDS - 1)], 1)
-        if self.source is not None:
-            ask(<const void *> self.source, 384)
-            ask(self.source.lines.data + self.source.lines.at, 128)
-        if self.paper != NULL:
-            ask(self.paper, 512)
-            ask(self.paper.order, 256)
-            ask(self.paper.open[0], 1)
-            ask(self.paper.open[1], 1)
-            ask(&self.paper.report[self.paper.first_report], 128)
-        ask(self.journal, 64)
-        ask(&self.journal.slots[self.journal.written & (self.journal.capacity - 1)], 128)
 
     cdef void warm(self) noexcept nogil:
         """Ask for the lines that the next turn will write: the journal's and the link's."""

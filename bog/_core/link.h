@@ -12,6 +12,7 @@
 #define BOG_LINK_H
 
 #include "atomic.h"
+#include "memory.h"
 #include "types.h"
 
 #define BOG_LINK_MAGIC 0x4b4e494c20474f42ULL /* the bytes "BOG LINK" */
@@ -153,9 +154,7 @@ static inline int bog_link_push_command(bog_link_t *link, const bog_command_t *c
     if (waiting == BOG_LINK_COMMANDS)
         return BOG_LINK_NOTHING;
     bog_command_t *slot = &link->command[n % BOG_LINK_COMMANDS];
-    bog_command_t stored = *command;
-    stored.seq = slot->seq; /* until the rest of the slot is there, it is the old one */
-    *slot = stored;
+    bog_copy_fresh(&slot->order_id, &command->order_id, 7); /* seq is the old one until then */
     bog_store_relaxed(&link->engine.commands, n + 1);
     bog_store_release(&slot->seq, n + 1);
     return BOG_LINK_TAKEN;

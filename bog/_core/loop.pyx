@@ -31,7 +31,6 @@ cdef ns_t APART_NS = 20_000    # and never two within this
 
 cdef enum:
     GLANCES = 512  # glances at a lane between two looks at the clock while nothing is due
-    MANY = 6       # lanes of which the nearest cache does not hold all: the next one is sent for
 
 cdef struct Watch:
     const uint64_t *feed  # changes when the lane's feed has more, or never
@@ -197,16 +196,6 @@ cdef class Session:
             self.sooner[at] = first
             at >>= 1
 
-    cdef int second(self) noexcept nogil:
-        """Return the lane that is due after the first one; -1 when there is no other."""
-        cdef int at = self.leaves + self.sooner[1], best = -1, other
-        while at > 1:
-            other = self.sooner[at ^ 1]
-            if best < 0 or self.due[other] < self.due[best]:
-                best = other
-            at >>= 1
-        return best if best < self.n else -1
-
     cdef void look(self, int i) noexcept nogil:
         """Ask lane `i` what is due next, and what to watch until then."""
         cdef Watch *watch = &self.watch[i]
@@ -309,7 +298,7 @@ cdef class Session:
         return -1
 
     cdef void turn_until_one_ends(self) noexcept nogil:
-        cdef int i, first, second, answer
+        cdef int i, first, answer
         cdef ns_t bound, due
         cdef uint32_t level
         while True:
@@ -334,10 +323,6 @@ cdef class Session:
             if answer == LANE_LOOK:
                 continue
             if due <= bound:
-                if self.n >= MANY:
-                    second = self.second()
-                    if second >= 0:
-                        (<Lane> self.lane[second]).expect()
                 (<Lane> self.lane[first]).act(self.clock_ns)
                 if (<Lane> self.lane[first]).live:
                     self.seen_ns = (<Lane> self.lane[first]).seen_ns

@@ -34,6 +34,25 @@ static inline void *bog_lines(size_t size)
     return lines;
 }
 
+/* Eight bytes of anything, where they are. */
+typedef union __attribute__((packed, may_alias)) bog_word {
+    uint64_t all;
+    uint32_t half;
+} bog_word_t;
+
+/*
+ * Copy `n` words that were written a moment ago, word by word: a load that spans several stores waits
+ * until they, and all before them, have left for the cache.
+ */
+static inline void bog_copy_fresh(void *to, const void *from, int n)
+{
+    for (int i = 0; i < n; i++) {
+        uint64_t word = ((const bog_word_t *)from)[i].all;
+        __asm__("" : "+r"(word)); /* no two become one vector */
+        ((bog_word_t *)to)[i].all = word;
+    }
+}
+
 /* Copy one cache line; both begin on one. */
 static inline void bog_copy_line(void *to, const void *from)
 {

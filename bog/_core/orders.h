@@ -10,6 +10,7 @@
 #define BOG_ORDERS_H
 
 #include "exposure.h"
+#include "memory.h"
 #include "types.h"
 
 #define BOG_ORDERS_CAP 32
@@ -165,6 +166,14 @@ static inline int bog_count_bits(uint32_t bits)
 static inline int bog_highest_bit(uint32_t bits)
 {
     return bits ? 31 - __builtin_clz(bits) : -1;
+}
+
+/* Say the small fields of a command in one word, as the link reads them; nothing is reduce-only here. */
+static inline void bog_command_small(bog_command_t *command, int kind, int side, int tif,
+                                     uint32_t market)
+{
+    ((bog_word_t *)&command->kind)->all = (uint8_t)kind | (uint64_t)(uint8_t)side << 8 |
+                                          (uint64_t)(uint8_t)tif << 16 | (uint64_t)market << 32;
 }
 
 #endif

@@ -18,6 +18,8 @@ from bog._core.types cimport (
 )
 
 cdef extern from "orders.h" nogil:
+    void command_small "bog_command_small"(Command *command, int kind, int side, int tif, uint32_t market)
+
     enum: ORDERS_CAP "BOG_ORDERS_CAP"
     enum: TRADES_CAP "BOG_TRADES_CAP"
 
@@ -325,11 +327,7 @@ cdef inline void orders_command(
     out.qty = qty
     out.tick_ns = now
     out.expiry_ns = o.expiry_ns
-    out.kind = <uint8_t>kind
-    out.side = <uint8_t>side
-    out.tif = TIF_POST_ONLY
-    out.reduce_only = 0
-    out.market = t.market
+    command_small(out, kind, side, TIF_POST_ONLY, t.market)
     out.pad = 0
 
 

@@ -30,7 +30,8 @@ STAGES = {
     "journal": (
         "journal.h", "journal.h",
         "static inline uint32_t bog_journal_sealed(const bog_journal_t *journal, uint32_t crc,\n"
-        "                                          const bog_journal_rec_t *rec)\n{\n",
+        "                                          const bog_journal_rec_t *rec, uint64_t seq,\n"
+        "                                          bog_journal_rec_t *slot)\n{\n",
     ),
 }  # fmt: skip
 PLANTED = """

@@ -14,7 +14,10 @@ from bog import errors
 
 ROOT = Path(__file__).resolve().parents[2]
 README = ROOT / "README.md"
-DOCS = [README, ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
+DOCS = [
+    README, ROOT / "CHANGELOG.md", ROOT / "monitoring" / "runbook.md",
+    *sorted((ROOT / "docs").glob("*.md")),
+]  # fmt: skip
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 # the click object behind each console script
 COMMANDS = {

@@ -144,6 +144,10 @@ ARRIVES: dict[str, tuple[object, str, dict[str, object]]] = {
     "monitoring.log_rotation_mb": (5, "get", {"monitoring.log_rotation_mb": 5}),
     "monitoring.log_retention_files": (3, "get", {"monitoring.log_retention_files": 3}),
     "monitoring.alert_webhook_url": ("https://hooks.test/x", "secret", {"": "https://hooks.test/x"}),
+    "monitoring.alert_file": ("a.log", "get", {"monitoring.alert_file": "a.log"}),
+    "monitoring.slack_credential": ("/etc/s", "get", {"monitoring.slack_credential": "/etc/s"}),
+    "monitoring.pagerduty_credential": ("/etc/p", "get", {"monitoring.pagerduty_credential": "/etc/p"}),
+    "monitoring.pagerduty_url": ("https://pd.test/x", "get", {"monitoring.pagerduty_url": "https://pd.test/x"}),
     "monitoring.alerts.spread_threshold_bps": (
         "30", "get", {"monitoring.alerts.spread_threshold_bps": 30}),
     "monitoring.alerts.latency_threshold_ns": (
@@ -152,6 +156,16 @@ ARRIVES: dict[str, tuple[object, str, dict[str, object]]] = {
         "2.5", "get", {"monitoring.alerts.huginn_disconnect_threshold_sec": Decimal("2.5")}),
     "monitoring.alerts.daily_loss_alert_threshold": (
         "99", "get", {"monitoring.alerts.daily_loss_alert_threshold": 99}),
+    "monitoring.alerts.spread_warning_bps": (
+        "20", "get", {"monitoring.alerts.spread_warning_bps": 20}),
+    "monitoring.alerts.guardian_silent_threshold_sec": (
+        "3.5", "get", {"monitoring.alerts.guardian_silent_threshold_sec": Decimal("3.5")}),
+    "monitoring.alerts.fill_rate_expected": (
+        "0.03", "get", {"monitoring.alerts.fill_rate_expected": Decimal("0.03")}),
+    "monitoring.alerts.fill_rate_threshold": (
+        "0.7", "get", {"monitoring.alerts.fill_rate_threshold": Decimal("0.7")}),
+    "monitoring.alerts.rate_limit_rejections_threshold": (
+        "0.3", "get", {"monitoring.alerts.rate_limit_rejections_threshold": Decimal("0.3")}),
 }  # fmt: skip
 # the keys that both strategies have arrive in the same fields
 ARRIVES |= {
@@ -277,11 +291,15 @@ BAD: dict[str, object] = {
     "long": Decimal("0.05000000000000000000000000000000000001"),
 }
 TEXTS = {
-    "feed.directory", "journal.directory", "monitoring.log_file", LIGHTER + "metadata_directory",
+    "feed.directory", "journal.directory", "monitoring.log_file", "monitoring.alert_file",
+    LIGHTER + "metadata_directory",
     "live.arm_directory",
 }  # fmt: skip
-CREDENTIALS = {f"live.{name}_credential" for name in ("quoting", "taking", "guardian")}
+CREDENTIALS = {f"live.{name}_credential" for name in ("quoting", "taking", "guardian")} | {
+    "monitoring.slack_credential", "monitoring.pagerduty_credential",
+}  # fmt: skip
 ALERTS = "monitoring.alerts."
+THRESHOLDS = {ALERTS + key for key in keys.Alerts.model_fields if key != "latency_threshold_ns"}
 # what of the table above is a good value of a key, and why it is
 LEGITIMATE: dict[str, set[str]] = {
     "bool": {
@@ -319,12 +337,9 @@ LEGITIMATE: dict[str, set[str]] = {
         "*.maker_fee_ppm", "*.taker_fee_ppm", "feed.seed",
     },
     # used as decimals, never as steps
-    "off step": {"monitoring.metrics_interval_sec", ALERTS + "spread_threshold_bps",
-                 ALERTS + "huginn_disconnect_threshold_sec", ALERTS + "daily_loss_alert_threshold",
+    "off step": {"monitoring.metrics_interval_sec", *THRESHOLDS,
                  LIGHTER + "metadata_interval_sec", LIGHTER + "metadata_timeout_sec"},
-    "long": {"monitoring.metrics_interval_sec", ALERTS + "spread_threshold_bps",
-             ALERTS + "huginn_disconnect_threshold_sec", ALERTS + "daily_loss_alert_threshold",
-             LIGHTER + "metadata_interval_sec"},
+    "long": {"monitoring.metrics_interval_sec", *THRESHOLDS, LIGHTER + "metadata_interval_sec"},
 }  # fmt: skip
 
 

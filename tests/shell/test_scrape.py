@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from bog import metrics
+from bog import keys, metrics
+from bog._core.link import Link
 from bog._core.stats import StatsPage
 from bog._core.types import Halt, Reject, Verdict
 from bog.glance import Glance, Rates, Traded, health
@@ -109,6 +110,58 @@ def test_values_are_those_of_the_page_in_their_units() -> None:
         assert value(found, name, **labels) == pytest.approx(expected, rel=1e-12), name
     short = scraped(traded(HandMade(position=factory.position(pos=-20))))
     assert value(short, "risk_position_utilization") == 0.25
+
+
+def test_orders_and_fills_are_in_slots_and_thresholds_are_those_of_the_configuration() -> None:
+    alerts = dict.fromkeys(keys.Alerts.model_fields, 0.25) | {"spread_warning_bps": 50.0}
+    page = HandMade(
+        recent_fills=[factory.fill(), factory.fill(side=1, px=1002, time_ns=59_500_000_000)]
+    )
+    found = scraped(traded(page)._replace(alerts=alerts))
+    for name, labels, expected in [
+        ("trading_created_size_base_total", {}, 0.0006),
+        ("trading_filled_size_base_total", {}, 0.0002),
+        (
+            "trading_active_order_price_quote",
+            {"slot": "1", "side": "buy"},
+            99.8,
+        ),
+        ("trading_active_order_price_quote", {"slot": "3", "side": "sell"}, 100.3),
+        ("trading_active_order_size_base", {"slot": "2"}, 0.0001),
+        ("trading_active_order_age_seconds", {"slot": "1"}, 59.999999999),
+        ("trading_recent_fill_price_quote", {"slot": "1", "side": "sell"}, 100.2),
+        ("trading_recent_fill_price_quote", {"slot": "2", "side": "buy", "reason": "queue"}, 100.0),
+        ("trading_recent_fill_size_base", {"slot": "2"}, 0.0001),
+        ("trading_recent_fill_age_seconds", {"slot": "1"}, 0.5),
+        ("orderbook_spread_warning_bps", {}, 50),
+        ("trading_fill_rate_expected", {}, 0.25),
+        ("system_engine_pinned", {}, 0),
+    ]:
+        assert value(found, name, **labels) == pytest.approx(expected, rel=1e-12), name
+    thresholds = [m.name for m in METRICS if re.search("_threshold|_warning|_expected", m.name)]
+    assert len(thresholds) == len(alerts) and all(found[name].samples for name in thresholds)
+    assert not scraped(traded())["bog_trading_fill_rate_expected"].samples
+
+
+def test_a_silent_feed_and_a_silent_gateway_have_an_age(tmp_path: Path) -> None:
+    lost = scraped(traded(HandMade(stale=1, start_ns=1, alive_ns=50_000_000_000)))
+    assert value(lost, "system_huginn_silent_seconds") == pytest.approx(10, abs=1)
+    never = scraped(traded(HandMade(start_ns=20_000_000_000, alive_ns=0)))
+    assert value(never, "system_huginn_silent_seconds") == pytest.approx(40, abs=1)
+    hung = scraped(traded(HandMade(age_sec=100, start_ns=1)))
+    assert value(hung, "system_huginn_silent_seconds") == pytest.approx(100, abs=5)
+    live = scraped(traded(HandMade(start_ns=1)))
+    assert value(live, "system_huginn_silent_seconds") == 0
+    assert value(live, "system_guardian_beat_age_seconds") == 0  # on paper
+    link = Link.create(str(tmp_path / "link"), 1_000_001)
+    before = scraped(traded()._replace(link=link))
+    assert value(before, "system_guardian_beat_age_seconds") == 0
+    assert value(before, "risk_reconciliation_differences") == 0
+    link.gateway_beat_ns = time.monotonic_ns() - 30 * 10**9
+    link.differences = 2
+    silent = scraped(traded()._replace(link=link))
+    assert value(silent, "system_guardian_beat_age_seconds") == pytest.approx(30, abs=5)
+    assert value(silent, "risk_reconciliation_differences") == 2
 
 
 def test_every_reason_is_there_before_it_happens() -> None:
