@@ -30,6 +30,8 @@ COMMANDS = {
     "bog-rehearse": "bog.cli.rehearse:command",
     "bog-journal": "bog.cli.journal:cli",
     "bog-ctl": "bog.cli.ctl:cli",
+    "orderbook-tui": "bog.cli.tui:command",
+    "print-orderbook": "bog.cli.book:command",
     "bog-simple-spread-simulated": "bog.cli.live:simulated_command",
     "bog-simple-spread-live": "bog.cli.live:simple_live_command",
 }
@@ -206,6 +208,7 @@ def test_every_dependency_is_described_with_its_range() -> None:
         *PROJECT["dependencies"],
         *extras["data"],
         *extras["exchange"],
+        *extras["terminal"],
         *extras["dev"],
     ]:
         name, ranges = named(requirement)
