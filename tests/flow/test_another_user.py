@@ -1,4 +1,4 @@
-"""Another user of the machine, who may reach every folder above ours: a battery of attempts on a live bot."""
+"""Another user of the machine, who may reach each folder above ours: many attempts on a live bot."""
 
 import json
 import os
