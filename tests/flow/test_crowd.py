@@ -90,7 +90,7 @@ def test_ten_thousand_clients_cost_no_memory_and_no_trading(watched: tuple[Bot, 
     after = wait_for(lambda: scraped(port))
     grown = resident_kb(bot.pid) - held[0], resident_kb(engine) - held[1]
     print(
-        f"{CLIENTS} clients, of which {sum(spoke)} spoke: bog-live {grown[0]} kB more, engine {grown[1]} kB more;"
+        f"{CLIENTS} clients, {sum(spoke)} spoke: bog-live {grown[0]} kB more, engine {grown[1]} kB;"
         f" tick-to-trade p99 of the run {p99_ns(before)} ns before, {p99_ns(after)} ns after"
     )
     assert grown[0] < GROWTH_KB and grown[1] < 1024
