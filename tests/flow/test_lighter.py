@@ -38,8 +38,8 @@ class Feed:
         line = [sys.executable, "-m", "bog.cli.feed", "--source", "lighter", "--dir", self.shm]
         with self.err.open("w") as err:
             self.process = subprocess.Popen(
-                [*map(str, [*line, *arguments])], cwd=where, env=environment(**QUICK | environ, PYTHONFAULTHANDLER="1"),
-                stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=err,
+                [*map(str, [*line, *arguments])], cwd=where, stdin=subprocess.DEVNULL,
+                env=environment(PYTHONFAULTHANDLER="1", **QUICK | environ), stdout=subprocess.DEVNULL, stderr=err,
             )  # fmt: skip
 
     @property

@@ -11,6 +11,7 @@ import click
 import pytest
 
 from bog import errors
+from tools import configuration
 
 ROOT = Path(__file__).resolve().parents[2]
 README = ROOT / "README.md"
@@ -231,3 +232,16 @@ def test_the_dependencies_said_to_be_unused_are() -> None:
         name, _ = named(requirement)
         used = re.search(rf"^\s*(import|from) {modules.get(name, name)}\b", sources, flags=re.M)
         assert (used is None) == (name in unused), name
+
+
+def test_the_reference_of_the_configuration_is_what_the_code_makes() -> None:
+    page = configuration.page()
+    assert configuration.PAGE.read_text() == page, "run: python tools/configuration.py"
+    tree = tomllib.loads(configuration.DEFAULTS.read_text())
+    sections = {key for key in keys_of(tree) if f"## {key}\n" in page}
+    for key in keys_of(tree) - sections:
+        above, _, name = key.rpartition(".")
+        # what is neither a section nor a key of one holds sections: venue.tiers, markets
+        part = page.partition(f"## {above}\n")[2].partition("\n## ")[0]
+        assert f"| `{name}` |" in part or any(s.startswith(f"{key}.") for s in sections), key
+    assert "|  | " not in page, "something may be anything"
