@@ -39,7 +39,8 @@ class Feed:
         with self.err.open("w") as err:
             self.process = subprocess.Popen(
                 [*map(str, [*line, *arguments])], cwd=where, stdin=subprocess.DEVNULL,
-                env=environment(PYTHONFAULTHANDLER="1", **QUICK | environ), stdout=subprocess.DEVNULL, stderr=err,
+                env=environment(PYTHONFAULTHANDLER="1", **QUICK | environ),
+                stdout=subprocess.DEVNULL, stderr=err,
             )  # fmt: skip
 
     @property
