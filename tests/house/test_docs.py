@@ -30,6 +30,7 @@ COMMANDS = {
     "bog-rehearse": "bog.cli.rehearse:command",
     "bog-journal": "bog.cli.journal:cli",
     "bog-ctl": "bog.cli.ctl:cli",
+    "bog-doctor": "bog.cli.doctor:command",
     "bog-simple-spread-simulated": "bog.cli.live:simulated_command",
     "bog-simple-spread-live": "bog.cli.live:simple_live_command",
 }
