@@ -21,7 +21,7 @@ from bog import build, config, credentials, gateway
 from bog._core import stats
 from bog._core.huginn import FeedState
 from bog._core.reader import Reader
-from bog._core.shm import object_path, process_start
+from bog._core.shm import object_path
 from bog.child_feed import running
 from bog.endpoint import Endpoint
 from bog.errors import BogError, ConfigError
@@ -66,7 +66,7 @@ def numbers(text: str) -> tuple[int, ...]:
 def within(found: str, ranges: str) -> bool:
     """Return whether a version is in ranges such as ">=8.1,<9"."""
     for each in filter(None, ranges.split(",")):
-        operator, want = re.fullmatch(r"\s*([<>=!~]=?)\s*(\S+)\s*", each).groups()  # type: ignore[union-attr]
+        operator, want = re.fullmatch(r"\s*([<>=!]=|[<>])\s*(\S+)\s*", each).groups()  # type: ignore[union-attr]
         a, b = numbers(found), numbers(want)
         if not {">=": a >= b, "<": a < b, "<=": a <= b, ">": a > b, "==": a == b, "!=": a != b}[operator]:
             return False
@@ -229,9 +229,7 @@ def feed(settings: Settings, market: int, live: bool) -> Check:
     age_ms = (time.monotonic_ns() - header["heartbeat_ns"]) / 1e6
     said = f"market {market}: process {header['pid']}, last sign of life {age_ms:.0f} ms ago"
     if not running(market, settings.feed.directory):
-        how = "closed" if header["state"] != FeedState.HG_OPEN else "dead"
-        if process_start(header["pid"]) != header["pid_start"]:
-            how = "dead" if how != "closed" else how
+        how = "dead" if header["state"] == FeedState.HG_OPEN else "closed"
         return Check("feed", bad, f"{said}: stale, its writer is {how}", start)
     if age_ms > settings.risk.stale_after_ms:
         return Check(
