@@ -13,6 +13,7 @@ import stat
 import sys
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
 from typing import Any
@@ -51,7 +52,9 @@ def versions(root: Path) -> Iterator[Check]:
 
 def compiler_of(module: Path) -> str:
     """Return the compiler that a compiled module names in its section .comment."""
-    found = re.findall(rb"(?:GCC: \([^)\0]*\) [\w.]+|(?:\w+ )?clang version [\w.]+)", module.read_bytes())
+    found = re.findall(
+        rb"(?:GCC: \([^)\0]*\) [\w.]+|(?:\w+ )?clang version [\w.]+)", module.read_bytes()
+    )
     return ", ".join(sorted({each.decode() for each in found})) or "the core does not say"
 
 
@@ -68,7 +71,9 @@ def within(found: str, ranges: str) -> bool:
     for each in filter(None, ranges.split(",")):
         operator, want = re.fullmatch(r"\s*([<>=!]=|[<>])\s*(\S+)\s*", each).groups()  # type: ignore[union-attr]
         a, b = numbers(found), numbers(want)
-        if not {">=": a >= b, "<": a < b, "<=": a <= b, ">": a > b, "==": a == b, "!=": a != b}[operator]:
+        if not {">=": a >= b, "<": a < b, "<=": a <= b, ">": a > b, "==": a == b, "!=": a != b}[
+            operator
+        ]:
             return False
     return True
 
@@ -119,7 +124,9 @@ def folder(name: str, key: str, path: Path, need_mb: int, private: bool) -> Chec
         fix = f"chown {os.geteuid()} {path}"
         return Check(name, FAIL, f"{path} belongs to uid {seen.st_uid}, want {os.geteuid()}", fix)
     if private and found == path and mode & 0o022:
-        return Check(name, FAIL, f"{path} has mode {mode:03o}: others may write", f"chmod go-w {path}")
+        return Check(
+            name, FAIL, f"{path} has mode {mode:03o}: others may write", f"chmod go-w {path}"
+        )
     free = shutil.disk_usage(found).free // MB
     said += f", {free} MB free"
     if free < need_mb:
@@ -161,7 +168,9 @@ def shared_memory(root: Path, settings: Settings, count: int) -> Check:
         return Check("shm", FAIL, f"{path} belongs to uid {seen.st_uid}", key)
     kind = file_system(root, path)
     if kind not in ("tmpfs", "ramfs"):
-        return Check("shm", WARN, f"{found.found}; on a disk ({kind})", f"{key}: a folder of a tmpfs")
+        return Check(
+            "shm", WARN, f"{found.found}; on a disk ({kind})", f"{key}: a folder of a tmpfs"
+        )
     return found
 
 
@@ -220,12 +229,16 @@ def feed(settings: Settings, market: int, live: bool) -> Check:
     start = f"bog-feed --market {market}" if apart else ""
     path = object_path(DEX, market, settings.feed.directory)
     if not Path(path).exists():
-        said = f"market {market}: absent" + ("" if apart else f"; {settings.feed.source} brings its own")
+        said = f"market {market}: absent" + (
+            "" if apart else f"; {settings.feed.source} brings its own"
+        )
         return Check("feed", bad, said, start)
     try:
         header = Reader(market, directory=settings.feed.directory).header()
     except (BogError, OSError) as error:
-        return Check("feed", FAIL, f"market {market}: {error}", f"stop what made it, then {start or 'start'}")
+        return Check(
+            "feed", FAIL, f"market {market}: {error}", f"stop what made it, then {start or 'start'}"
+        )
     age_ms = (time.monotonic_ns() - header["heartbeat_ns"]) / 1e6
     said = f"market {market}: process {header['pid']}, last sign of life {age_ms:.0f} ms ago"
     if not running(market, settings.feed.directory):
@@ -243,11 +256,11 @@ def refusals(settings: Settings, markets: list[int], live: bool) -> list[str]:
     """Return what a start would refuse beyond the keys themselves, a line each."""
     looks: list[Callable[[], Any]] = [settings.lighter_urls, settings.speed_ppm]
     if live:
-        looks.append(lambda: gateway.refuse_missing(settings))
+        looks.append(partial(gateway.refuse_missing, settings))
     for market in markets:
         own = settings.of(market)
-        for look in (own.market, own.limits, own.strategy_params, own.venue_params):
-            looks.append(lambda look=look, market=market: look(market))
+        looks += [partial(look, market) for look in
+                  (own.market, own.limits, own.strategy_params, own.venue_params)]  # fmt: skip
     if markets:
         looks.append(lambda: settings.portfolio_limit(markets))
     found = []
@@ -294,7 +307,8 @@ def examine(
     try:
         live = config.said("execution.mode", name, flags)[0] == "live"
     except ConfigError:
-        live = False  # it is said below what is wrong
+        # it is said below what is wrong
+        live = flags.get("execution", {}).get("mode") == "live"
     return [
         *of_host(root, cpu, live, kernel_clock()),
         *versions(root),

@@ -72,7 +72,10 @@ def cores(root: Path, cpu: int | None) -> Check:
         return Check("cores", FAIL, f"cpu {cpu} is not there; {said}", "--cpu: want one of these")
     if len(online) < 2:
         return Check(
-            "cores", WARN, f"{said}; engine, journal and bog-live share it", "a host with two or more"
+            "cores",
+            WARN,
+            f"{said}; engine, journal and bog-live share it",
+            "a host with two or more",
         )
     return Check("cores", OK, said)
 
@@ -93,7 +96,10 @@ def sibling(root: Path, cpu: int | None) -> Check:
 def isolation(root: Path, cpu: int | None, live: bool) -> Check:
     if cpu is None:
         return Check(
-            "isolation", WARN if live else OK, "no core was named: the engine naps", "--cpu N" * live
+            "isolation",
+            WARN if live else OK,
+            "no core was named: the engine naps",
+            "--cpu N" * live,
         )
     line = dict(word.partition("=")[::2] for word in read(root, "proc/cmdline").split())
     has = {
@@ -117,7 +123,10 @@ def frequency(root: Path, cpu: int | None) -> Check:
     governor = read(root, f"{at}/scaling_governor")
     if not governor:
         return Check("frequency", OK, "the host does not say: the hypervisor or firmware decides")
-    no_turbo, boost = read(root, f"{CPUS}/intel_pstate/no_turbo"), read(root, f"{CPUS}/cpufreq/boost")
+    no_turbo, boost = (
+        read(root, f"{CPUS}/intel_pstate/no_turbo"),
+        read(root, f"{CPUS}/cpufreq/boost"),
+    )
     turbo = {"0": "on", "1": "off"}.get(no_turbo) or {"0": "off", "1": "on"}.get(boost)
     said = f"cpu {cpu or 0}: governor {governor}" + (f", turbo {turbo}" if turbo else "")
     if governor == "performance":

@@ -31,25 +31,27 @@ COLORS = {"ok": "green", "warn": "yellow", "fail": "red"}
 @click.option("--market", type=click.IntRange(0, 999_999), multiple=True, metavar="ID",
               help="Look for this market's feed and scale, too. Repeat it for several.")  # fmt: skip
 @click.option("--config", metavar="FILE", help="As bog-live has it: a path, or a name that ships.")
-@click.option("--cpu", type=click.IntRange(0), metavar="N", help="The core that bog-live would pin.")
+@click.option(
+    "--cpu", type=click.IntRange(0), metavar="N", help="The core that bog-live would pin."
+)
 @click.option("--mode", type=click.Choice(["paper", "live"]),
               help="What counts as a fail depends on it. Default: execution.mode.")  # fmt: skip
 @click.option("--feed", metavar="SOURCE", help="As bog-live has it.")
 @click.option("--journal", metavar="DIR", help="As bog-live has it.")
 @click.option("--feed-dir", metavar="DIR", help="As bog-live has it.")
 @click.option("--json", "as_json", is_flag=True, help="One line of JSON.")
-@click.pass_context
-def command(context: click.Context, as_json: bool, **values: Any) -> None:
+def command(as_json: bool, **values: Any) -> None:
     """Look at this host and configuration: a line a check, with what to do about it."""
     from bog import doctor
+    from bog.fitness import FAIL, OK, WARN
 
     checks = doctor.examine(
         Path("/"), values["cpu"], list(values["market"]), values["config"], flags_of(values)
     )
-    refused = any(c.name == doctor.CONFIGURATION and c.state == doctor.FAIL for c in checks)
+    refused = any(c.name == doctor.CONFIGURATION and c.state == FAIL for c in checks)
     found = Counter(check.state for check in checks)
-    code = ConfigError.exit_code if refused else BogError.exit_code if found[doctor.FAIL] else 0
-    counts = {state: found[state] for state in (doctor.OK, doctor.WARN, doctor.FAIL)}
+    code = ConfigError.exit_code if refused else BogError.exit_code if found[FAIL] else 0
+    counts = {state: found[state] for state in (OK, WARN, FAIL)}
     if as_json:
         said = {"exit_code": code, **counts, "checks": [check._asdict() for check in checks]}
         click.echo(json.dumps(said))
@@ -60,7 +62,7 @@ def command(context: click.Context, as_json: bool, **values: Any) -> None:
             fix = f"  -> {check.fix}" if check.fix else ""
             click.echo(f"{state}  {check.name:<{width}}  {one_line(check.found + fix)}")
         click.echo(", ".join(f"{count} {state}" for state, count in counts.items()))
-    context.exit(code)
+    click.get_current_context().exit(code)
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""bog-doctor on this machine: its exit codes and its JSON, and each planted fault is the line that fails."""
+"""bog-doctor on this machine: exit codes, JSON, and each planted fault is the line that fails."""
 
 import json
 import os
@@ -61,7 +61,9 @@ def live_file(tmp_path: Path) -> Path:
         (tmp_path / "keys" / name).write_text(SECRET)
         (tmp_path / "keys" / name).chmod(0o600)
     text = (Path(__file__).parents[2] / "configs/production.toml").read_text()
-    text = text.replace('mode = "paper"', 'mode = "live"').replace("/var/log/bog", f"{tmp_path}/log")
+    text = text.replace('mode = "paper"', 'mode = "live"').replace(
+        "/var/log/bog", f"{tmp_path}/log"
+    )
     file = tmp_path / "live.toml"
     file.write_text(f"""{text}
 [live]

@@ -53,7 +53,8 @@ KEYS = keys_of(tomllib.loads((ROOT / "configs" / "default.toml").read_text()))
 
 
 def shell_lines(text: str) -> list[str]:
-    """Return the lines of the document's sh blocks, comments cut."""
+    """Return the lines of the document's sh blocks, comments cut, those with a backslash joined."""
+    text = text.replace("\\\n", " ")
     blocks = re.findall(r"^```sh\n(.*?)^```", text, flags=re.M | re.S)
     return [line for block in blocks for line in block.splitlines() if line.strip()]
 

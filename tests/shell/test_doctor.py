@@ -129,7 +129,13 @@ UNFIT: list[tuple[str, dict[str, str | None], str, str, str, str]] = [
 
 @pytest.mark.parametrize(("name", "changed", "paper", "live", "found", "fix"), UNFIT)
 def test_what_is_unfit_is_one_line_with_its_fix(
-    host: Host, name: str, changed: dict[str, str | None], paper: str, live: str, found: str, fix: str
+    host: Host,
+    name: str,
+    changed: dict[str, str | None],
+    paper: str,
+    live: str,
+    found: str,
+    fix: str,
 ) -> None:
     for is_live, state in ((False, paper), (True, live)):
         checks = look(host(**changed), is_live)
@@ -443,6 +449,16 @@ def test_every_refusal_of_the_configuration_is_a_line(tmp_path: Path) -> None:
     assert keys == {"risk.max_positio", "risk.max_short", "feed.spede"}
     with pytest.raises(ConfigError, match=r"\(and 2 more\)"):
         config.load(str(file), {}, {})
+
+
+def test_a_file_that_cannot_be_read_leaves_the_mode_that_was_asked_for(tmp_path: Path) -> None:
+    """A clock or a limit that live trading fails on was only a warning when the file was missing."""
+    for mode, state in (("paper", WARN), ("live", FAIL)):
+        flags = {"execution": {"mode": mode}}
+        found = doctor.examine(tmp_path, None, [], str(tmp_path / "no.toml"), flags)
+        checks = {check.name: check for check in found}
+        assert checks["memlock"].state == state
+        assert "cannot read" in checks[doctor.CONFIGURATION].found
 
 
 def test_what_only_a_start_would_refuse_is_a_line_each(tmp_path: Path) -> None:
