@@ -11,7 +11,7 @@ CORE := bog/_core
 C_FILES := $(wildcard $(CORE)/*.h $(CORE)/sign/*.h tests/fuzz/*.[ch] tests/rig/sign_*.c benchmarks/*.c)
 CYTHON_FILES := $(wildcard $(CORE)/*.pyx) $(wildcard $(CORE)/*.pxd)
 
-.PHONY: help setup run monitor rehearse test check lint cover asan ubsan fuzz fuzzsign signall soak soak-day bench bench-compare peers count compare clean
+.PHONY: help setup run monitor units rehearse test check lint cover asan ubsan fuzz fuzzsign signall soak soak-day bench bench-compare peers count compare clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
@@ -24,6 +24,9 @@ run: setup ## paper-trade market 1 on the built-in market; Ctrl-C drains and pri
 
 monitor: setup ## Prometheus and Alertmanager (Grafana where it is) beside a running bot; Ctrl-C ends them
 	@tools/monitor.sh $(ARGS)
+
+units: setup ## the units of deploy/ under a systemd of their own, on paper and live on a bog-exchange; wants root
+	@tools/units.sh
 
 test: setup ## every test
 	@$(PYTEST) -n 2 --dist loadgroup $(ARGS)

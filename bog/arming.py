@@ -54,7 +54,7 @@ def facts_of(settings: Settings, markets: list[int], build: str) -> Facts:
             facts[f"market {market} risk.{name}"] = text
     for name in ("quoting", "taking", "guardian"):
         value = getattr(live, f"{name}_credential")
-        where = credentials.find(f"live.{name}_credential", value) if value else "none"
+        where = kept(f"live.{name}_credential", value) if value else "none"
         facts[f"{name} key"] = (
             f"index {getattr(live, f'{name}_index')}, {where}" if value else where
         )
@@ -66,6 +66,15 @@ def facts_of(settings: Settings, markets: list[int], build: str) -> Facts:
     for market in markets:
         facts[f"market {market} configuration"] = config.config_hash(settings.of(market))
     return facts
+
+
+def kept(key: str, value: str) -> str:
+    """Return where a key is kept: its path, or the name by which systemd hands it over.
+
+    bog-arm and bog-live are units of their own, and each has its own directory of credentials.
+    """
+    path = credentials.find(key, value)
+    return path if "/" in value else f"systemd credential {value}"
 
 
 def digest(facts: Facts) -> str:

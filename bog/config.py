@@ -125,7 +125,9 @@ def _merge(layers: list[Layer]) -> Settings:
     try:
         settings = Settings(layers=[tree for tree, _ in layers])
     except ValidationError as error:
-        raise ConfigError(_explain(error, origins)) from None
+        problems = [_explain(problem, origins) for problem in error.errors(include_url=False)]
+        more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+        raise ConfigError(problems[0] + more).with_each(problems) from None
     settings.origins.update(origins)
     _check(settings)
     return settings
@@ -179,12 +181,10 @@ def _leaves(tree: Tree, above: str = "") -> Iterator[tuple[str, Any]]:
             yield f"{above}{key}", value
 
 
-def _explain(error: ValidationError, origins: dict[str, str]) -> str:
-    """Return `key = value (origin): what would be right` for the first of the problems."""
-    problems = error.errors(include_url=False)
-    first = problems[0]
-    key = ".".join(str(part) for part in first["loc"] if part != "[key]")
-    kind, context = first["type"], first.get("ctx", {})
+def _explain(problem: Any, origins: dict[str, str]) -> str:
+    """Return `key = value (origin): what would be right` for one problem that pydantic has."""
+    key = ".".join(str(part) for part in problem["loc"] if part != "[key]")
+    kind, context = problem["type"], problem.get("ctx", {})
     if kind == "missing":
         return f"{key} is missing"
     if kind == "extra_forbidden":
@@ -196,12 +196,11 @@ def _explain(error: ValidationError, origins: dict[str, str]) -> str:
     elif kind in ("model_type", "dict_type", "model_attributes_type"):
         why = "want a table of keys"
     else:
-        why = first["msg"].replace("Input should be", "want").replace("String should", "should")
+        why = problem["msg"].replace("Input should be", "want").replace("String should", "should")
     origin = origins.get(key) or next(
         (o for k, o in origins.items() if k.startswith(f"{key}.")), "unset"
     )
-    more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
-    return one_line(f"{key} = {shown(key, first['input'])} ({origin}): {why}{more}")
+    return one_line(f"{key} = {shown(key, problem['input'])} ({origin}): {why}")
 
 
 def _nearest(key: str) -> str:

@@ -18,7 +18,7 @@ import contextlib
 import sys
 import traceback
 from collections.abc import Callable
-from typing import ClassVar
+from typing import ClassVar, Self
 
 import click
 
@@ -59,6 +59,11 @@ class ConfigError(BogError):
     """The configuration is refused; the message names key, value, range and origin."""
 
     exit_code = 78
+    each: tuple[str, ...] = ()  # every problem, where more than one was found at once
+
+    def with_each(self, problems: list[str]) -> Self:
+        self.each = tuple(problems)
+        return self
 
 
 def one_line(text: str) -> str:

@@ -3,7 +3,7 @@
 set -euo pipefail
 missing=()
 for pair in jq:jq tmux:tmux valgrind:valgrind ps:procps openssl:openssl promtool:prometheus \
-    amtool:prometheus-alertmanager; do
+    amtool:prometheus-alertmanager systemd-analyze:systemd; do
     command -v "${pair%%:*}" >/dev/null || missing+=("${pair##*:}")
 done
 [ ${#missing[@]} = 0 ] && exit 0

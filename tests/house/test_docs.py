@@ -33,6 +33,7 @@ COMMANDS = {
     "bog-ctl": "bog.cli.ctl:cli",
     "orderbook-tui": "bog.cli.tui:command",
     "print-orderbook": "bog.cli.book:command",
+    "bog-doctor": "bog.cli.doctor:command",
     "bog-simple-spread-simulated": "bog.cli.live:simulated_command",
     "bog-simple-spread-live": "bog.cli.live:simple_live_command",
 }
@@ -55,7 +56,8 @@ KEYS = keys_of(tomllib.loads((ROOT / "configs" / "default.toml").read_text()))
 
 
 def shell_lines(text: str) -> list[str]:
-    """Return the lines of the document's sh blocks, comments cut."""
+    """Return the lines of the document's sh blocks, comments cut, those with a backslash joined."""
+    text = text.replace("\\\n", " ")
     blocks = re.findall(r"^```sh\n(.*?)^```", text, flags=re.M | re.S)
     return [line for block in blocks for line in block.splitlines() if line.strip()]
 
