@@ -12,6 +12,7 @@ from typing import Any
 from bog import arming, child_feed, config, control, gateway, host, log, report, supervise
 from bog._core.types import Level
 from bog.build import build_id
+from bog.bus import Bus
 from bog.endpoint import Endpoint
 from bog.errors import BogError, ConfigError, OrdersOpenError, UsageError
 from bog.facts import About
@@ -101,6 +102,7 @@ def trade(settings: Settings, values: dict[str, Any], name: str, child: Child) -
         opened.callback(operator.close)
         endpoint = Endpoint(settings)
         opened.callback(endpoint.close)
+        bus = Bus(settings, operator.where, values["market"][0])
         engine = supervise.Engine(process, child)
         opened.callback(engine.close)
         executor = None
@@ -123,21 +125,23 @@ def trade(settings: Settings, values: dict[str, Any], name: str, child: Child) -
             tell(remark, sys.stderr)
             log.emit("WARNING", "host", remark)
         speakers = {
-            lane.market: JournalSpeaker(lane.spec["price_decimals"], lane.spec["size_decimals"])
+            lane.market: JournalSpeaker(
+                lane.spec["price_decimals"], lane.spec["size_decimals"], also=bus.heard
+            )
             for lane in engine.lanes
         }
         if executor is not None:
             executor.start()
+        engine.refused += bus.open({lane.market: lane.ready["run"] for lane in engine.lanes})
         with Watch() as watch:
 
             def show(last: bool = False) -> None:
                 if executor is not None and not last:
                     executor.tend()
-                watch.update(
-                    [state_of(lane, abouts[lane.market], engine.page.level, began)
-                     for lane in engine.lanes],
-                    last,
-                )  # fmt: skip
+                states = [state_of(lane, abouts[lane.market], engine.page.level, began)
+                          for lane in engine.lanes]  # fmt: skip
+                bus.look(states)
+                watch.update(states, last)
 
             worst = engine.follow(show, speakers)
             show(last=True)
@@ -152,6 +156,7 @@ def trade(settings: Settings, values: dict[str, Any], name: str, child: Child) -
             raise OrdersOpenError(f"{error}; {open_at_venue(unproven)}") from None
         raise
     finally:
+        bus.close()
         endpoint.close()
         operator.close()
         engine.close()
