@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import socket
 import sys
 import time
@@ -210,6 +211,8 @@ def command(
 
         journal = load(config).journal.directory
     ear = Ear([endpoint] if endpoint else endpoints_of(journal or ""), set(markets), names)
+    if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:  # not when it is ignored: nohup, &
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         if server_key is not None:
             ear.unlock(secret, server_key)
