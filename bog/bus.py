@@ -104,7 +104,7 @@ class Bus:
                 self.publisher.bind(self.endpoint)
             else:
                 self._bind_private(self.publisher)
-        except (OSError, ImportError) as error:  # ZMQError is an OSError
+        except Exception as error:  # a port in use, no descriptor left, no package
             self.close()
             where = self.endpoint if self.secret else self.path
             why = f"no telemetry on {where}: {getattr(error, 'strerror', None) or error}"
@@ -211,9 +211,9 @@ class Bus:
                 with contextlib.suppress(OSError):
                     self.path.unlink()
         if self.doorman is not None:
-            with contextlib.suppress(OSError):
+            with contextlib.suppress(Exception):  # its thread is gone
                 self.doorman.stop()
             self.doorman = None
         if self.context is not None:
-            self.context.term()
+            self.context.destroy(linger=0)
             self.context = None
