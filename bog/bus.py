@@ -11,8 +11,10 @@ Nothing waits for a listener: what one does not take is dropped for that one, wh
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
+import resource
 import socket
 import sys
 import time
@@ -35,6 +37,9 @@ if TYPE_CHECKING:
 
 QUEUE = 2000  # messages that wait for one listener; more are dropped for it
 BEAT_SEC = 1.0  # the longest silence of a state
+# libzmq ends its process when a listener connects and no descriptor is left: the bus goes before that
+SPARE = 128
+HANDSHAKE_MS = 5000  # for a listener to prove its key
 LAST_SEC = 1.0  # at most, for the last messages of a run to leave
 BACKLOG = 16
 HEARD_BYTES = 4096  # a listener says no more at once: its key, its topics
@@ -44,6 +49,15 @@ DOMAIN = "bog"
 def socket_name(market: int) -> str:
     """Return the name of the socket of the bot whose first market this is."""
     return f"bus-m{market}.sock"
+
+
+def _want_descriptors() -> None:
+    """Raise OSError when fewer than SPARE more files could be opened."""
+    limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    lowest = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)  # the number of the first that is free
+    os.close(lowest)
+    if limit != resource.RLIM_INFINITY and limit - lowest < SPARE:
+        raise OSError(errno.EMFILE, f"want {SPARE} files more than the limit of {limit} leaves")
 
 
 class Allowed:
@@ -75,21 +89,23 @@ class Bus:
             )
         self.path = folder / socket_name(market)
         self.starts: Mapping[int, int] = {}
+        self.remarks: list[str] = []
         self.context: zmq.Context[zmq.Socket[bytes]] | None = None
         self.publisher: zmq.Socket[bytes] | None = None
         self.doorman: ThreadAuthenticator | None = None
         self.numbers: Counter[str] = Counter()
         self.said: dict[str, tuple[float, dict[str, Any]]] = {}  # when, and what of it counts
 
-    def open(self, starts: Mapping[int, int]) -> list[str]:
-        """Speak from now on; return why it cannot, a line, or nothing.
+    def open(self, starts: Mapping[int, int], remarks: list[str]) -> None:
+        """Speak from now on; where that cannot be, or ends early, say why and add it to `remarks`.
 
         `starts` has each market's run.
         """
-        self.starts = starts
+        self.starts, self.remarks = starts, remarks
         if not self.endpoint:
-            return []
+            return
         try:
+            _want_descriptors()
             # only now: the engine trades already
             import zmq
 
@@ -98,20 +114,24 @@ class Bus:
             self.publisher.set_hwm(QUEUE)
             self.publisher.linger = 0
             self.publisher.setsockopt(zmq.MAXMSGSIZE, HEARD_BYTES)
+            self.publisher.setsockopt(zmq.HANDSHAKE_IVL, HANDSHAKE_MS)
             if self.secret:
                 self._lock(self.publisher)
                 self.publisher.ipv6 = True
                 self.publisher.bind(self.endpoint)
             else:
                 self._bind_private(self.publisher)
-        except Exception as error:  # a port in use, no descriptor left, no package
-            self.close()
-            where = self.endpoint if self.secret else self.path
-            why = f"no telemetry on {where}: {getattr(error, 'strerror', None) or error}"
-            tell(why, sys.stderr)
-            log.emit("WARNING", "bus", why)
-            return [why]
-        return []
+        except Exception as error:  # a port in use, no package
+            self._end(error)
+
+    def _end(self, error: Exception) -> None:
+        """Close at once and say why: whatever it is, the run goes on."""
+        self.close(0.0)
+        where = self.endpoint if self.secret else self.path
+        why = f"no telemetry on {where}: {getattr(error, 'strerror', None) or error}"
+        self.remarks.append(why)
+        tell(why, sys.stderr)
+        log.emit("WARNING", "bus", why)
 
     def _bind_private(self, publisher: zmq.Socket[bytes]) -> None:
         """Listen on a unix socket that was 0600 before anybody could connect."""
@@ -157,6 +177,7 @@ class Bus:
             return
         mono_ns = time.monotonic_ns()
         with self._harmless():
+            _want_descriptors()
             for each in shown:
                 market = each["about"]["market"]
                 for name, body in messages.states(each["page"], each["about"], mono_ns).items():
@@ -180,9 +201,11 @@ class Bus:
     def _harmless(self) -> Any:
         try:
             yield
-        except Exception as error:  # whatever it is, the run goes on
+        except OSError as error:
+            self._end(error)
+        except Exception as error:  # one that nobody expected
             log.panic(error)
-            self.close()
+            self._end(error)
 
     def _send(self, market: int, topic: str, body: dict[str, Any]) -> None:
         import zmq
@@ -202,10 +225,10 @@ class Bus:
         with contextlib.suppress(zmq.Again):
             self.publisher.send_multipart([topic.encode(), whole], zmq.NOBLOCK)
 
-    def close(self) -> None:
-        """End: what was said last has a moment to leave. Leave no socket."""
+    def close(self, patience_sec: float = LAST_SEC) -> None:
+        """End: what was said last has so long to leave. Leave no socket."""
         if self.publisher is not None:
-            self.publisher.close(linger=int(LAST_SEC * 1000))
+            self.publisher.close(linger=int(patience_sec * 1000))
             self.publisher = None
             if not self.secret:
                 with contextlib.suppress(OSError):

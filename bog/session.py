@@ -132,7 +132,7 @@ def trade(settings: Settings, values: dict[str, Any], name: str, child: Child) -
         }
         if executor is not None:
             executor.start()
-        engine.refused += bus.open({lane.market: lane.ready["run"] for lane in engine.lanes})
+        bus.open({lane.market: lane.ready["run"] for lane in engine.lanes}, engine.refused)
         with Watch() as watch:
 
             def show(last: bool = False) -> None:

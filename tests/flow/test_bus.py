@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import resource
 import signal
 import socket
 import stat
@@ -343,6 +344,25 @@ def test_a_bus_that_cannot_be_had_costs_the_telemetry_alone(place: Place) -> Non
     bot = place.bot("--speed", 20, **{ENDPOINT: ""}).trading(fills=1)
     assert not list((bot.folder / "control").glob("bus*"))
     bot.stop()
+
+
+def test_without_descriptors_a_listener_does_not_end_the_bot(place: Place) -> None:
+    """libzmq aborted the shell's process when one connected."""
+    bot = place.bot("--speed", 20).trading(fills=1)
+    has_bus(bot)
+    listener = place.tail("some", "--json")
+    wait_for(lambda: listener.heard)
+    used = len(list(Path(f"/proc/{bot.pid}/fd").iterdir()))
+    resource.prlimit(bot.pid, resource.RLIMIT_NOFILE, (used + 2, used + 2))
+    wait_for(lambda: "no telemetry on " in bot.said)
+    for number in range(3):
+        place.tail(f"late{number}", "--json", "--count", 1).ends(1)
+    fills = bot.page()["fills"]
+    wait_for(lambda: bot.page()["fills"] > fills)
+    bot.stop()
+    few = place.bot("--speed", 20, before=["prlimit", "--nofile=100"]).trading(fills=1)
+    wait_for(lambda: "no telemetry on " in few.said)
+    few.stop()
 
 
 def test_bog_tail_says_when_there_is_no_bus_and_what_it_does_not_understand(place: Place) -> None:
