@@ -1,4 +1,4 @@
-"""The end of Alertmanager on this host: a line a alert in a file, and the operator's webhook.
+"""The end of Alertmanager on this host: a line an alert in a file, and the operator's webhook.
 
 `python -m bog.alerts` listens on a loopback port. What is posted to /file is written to
 monitoring.alert_file, what is posted to /webhook goes on to monitoring.alert_webhook_url, so that the
@@ -62,10 +62,20 @@ def lines_of(said: dict[str, Any]) -> list[dict[str, Any]]:
     return found
 
 
+def stamp_of(unix_sec: float) -> str:
+    """Return a time as the lines have it."""
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(unix_sec))
+
+
 def write(path: str, said: dict[str, Any]) -> None:
-    """Append a line of JSON for each alert, as one write."""
-    now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-    text = "".join(json.dumps({"time": now, **line}) + "\n" for line in lines_of(said))
+    """Append a line of JSON for each alert of a notification."""
+    now = {"time": stamp_of(time.time()), "source": "alertmanager"}
+    append(path, [now | line for line in lines_of(said)])
+
+
+def append(path: str, lines: list[dict[str, Any]]) -> None:
+    """Append lines of JSON, as one write: bog-live and Alertmanager's end may both be at it."""
+    text = "".join(json.dumps(line) + "\n" for line in lines)
     file = Path(path)
     file.parent.mkdir(parents=True, exist_ok=True)
     # opened anew each time: whoever turns it over needs to tell nobody

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Mapping
+from functools import cached_property
 from types import MappingProxyType
 from typing import Any, NamedTuple, cast
 
@@ -55,12 +56,17 @@ class Glance:
     def __init__(self, traded: Traded) -> None:
         self.about, self.limits = traded.about, traded.limits
         self.page = page = cast(Page, traded.page.snapshot())
-        self.histograms: dict[str, Any] = traded.page.histograms()
+        self.traded = traded
         self.now_ns = time.monotonic_ns()
         self.rates = traded.rates.look(self.now_ns, page["books"], page["placed"] + page["amended"])
         self.refused, self.pinned = traded.refused(), traded.pinned()
         self.alerts, self.link = traded.alerts, traded.link
         self.px, self.qty = self.about["price_decimals"], self.about["size_decimals"]
+
+    @cached_property
+    def histograms(self) -> dict[str, Any]:
+        """Latencies; read when they are asked for: alarms look often, and at none of them."""
+        return self.traded.page.histograms()
 
     @property
     def beat_age_sec(self) -> float:

@@ -112,7 +112,7 @@ def _microprice(value: object) -> str:
     return " / ".join(" ".join(str(int(cell)) for cell in row) for row in cells)
 
 
-def _webhook(value: SecretStr) -> SecretStr:
+def webhook(value: SecretStr) -> SecretStr:
     """Return the URL when it is empty, https, or http to this host; never say what it was."""
     url = value.get_secret_value()
     try:
@@ -128,6 +128,11 @@ def _webhook(value: SecretStr) -> SecretStr:
     if not good or not url.isprintable():
         raise ValueError('want "", or a URL with https://')
     return value
+
+
+def _open_url(value: str) -> str:
+    """Return an address that is no secret, under the same rules."""
+    return webhook(SecretStr(value)).get_secret_value()
 
 
 def _credential(value: object) -> str:
@@ -513,8 +518,11 @@ class Monitoring(Section):
     log_level: Literal["debug", "info", "warning", "error"]
     log_rotation_mb: Count
     log_retention_files: Count
-    alert_webhook_url: Annotated[SecretStr, AfterValidator(_webhook)]
+    alert_webhook_url: Annotated[SecretStr, AfterValidator(webhook)]
     alert_file: Text
+    slack_credential: Credential
+    pagerduty_credential: Credential
+    pagerduty_url: Annotated[Text, AfterValidator(_open_url)]
     alerts: Alerts
     bus: Bus
 

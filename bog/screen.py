@@ -65,7 +65,11 @@ def screen(status: Status) -> Group:
         Text(),
     ]
     fills = FILLS + 3 - len(quotes)  # a grid's further orders take their lines from the fills
-    lines += [*_fills(about, page, fills), *_health(status), Text(status["note"], style="dim")]
+    lines += [
+        *_fills(about, page, fills),
+        *health(page, status["feed_age_ms"]),
+        Text(status["note"], style="dim"),
+    ]
     for one in lines:
         one.no_wrap, one.overflow = True, "crop"
         one.truncate(WIDTH)
@@ -208,8 +212,8 @@ def _percentiles(name: str, h: Latency) -> str:
     return f"{name} {ns_text(h['p50'])} / {ns_text(h['p99'])} / {ns_text(h['p999'])}"
 
 
-def _health(status: Status) -> list[Text]:
-    page = status["page"]
+def health(page: Page, feed_age_ms: float) -> list[Text]:
+    """Return latency, requests, refusals and the feed of a bot, a line each."""
     gate = facts.counted(page["denied"], facts.verdict_name)
     venue = facts.counted(page["rejected"], facts.reject_name)
     refused = sorted((gate | venue).items(), key=lambda item: -item[1])
@@ -226,7 +230,7 @@ def _health(status: Status) -> list[Text]:
         ),
         Text(f"refused {reasons}", style="yellow" if refused else ""),
         Text(
-            f"feed {'stale' if page['stale'] else 'fresh'} {status['feed_age_ms']:.0f} ms"
+            f"feed {'stale' if page['stale'] else 'fresh'} {feed_age_ms:.0f} ms"
             f"  books {page['books']}  prints {page['trades']}  gaps {page['gaps']}"
             f"  laps {page['laps']}",
             style="yellow" if page["stale"] else "",

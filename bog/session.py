@@ -11,8 +11,10 @@ from typing import Any
 
 from bog import arming, child_feed, config, control, gateway, host, log, report, supervise
 from bog._core.types import Level
+from bog.alarm import Alarms
 from bog.build import build_id
 from bog.bus import Bus
+from bog.delivery import Delivery
 from bog.endpoint import Endpoint
 from bog.errors import BogError, ConfigError, OrdersOpenError, UsageError
 from bog.facts import About
@@ -100,6 +102,8 @@ def trade(settings: Settings, values: dict[str, Any], name: str, child: Child) -
     with ExitStack() as opened:
         operator = control.Server(process["lanes"][0]["journal"], values["market"])
         opened.callback(operator.close)
+        delivery = Delivery(settings)
+        opened.callback(delivery.close)
         endpoint = Endpoint(settings)
         opened.callback(endpoint.close)
         bus = Bus(settings, operator.where, values["market"][0])
@@ -113,8 +117,9 @@ def trade(settings: Settings, values: dict[str, Any], name: str, child: Child) -
     try:
         operator.serve({lane.market: desk_of(engine, lane, abouts[lane.market], executor)
                         for lane in engine.lanes})  # fmt: skip
-        endpoint.serve([traded_of(engine, lane, abouts[lane.market], settings)
-                        for lane in engine.lanes])  # fmt: skip
+        traded = [traded_of(engine, lane, abouts[lane.market], settings) for lane in engine.lanes]
+        endpoint.serve(traded)
+        alarms = Alarms(traded, delivery.say)
         # found by its name from here on, where every signal has its meaning
         supervise.name_me(name)
         engine.wait_ready()
@@ -138,12 +143,17 @@ def trade(settings: Settings, values: dict[str, Any], name: str, child: Child) -
             def show(last: bool = False) -> None:
                 if executor is not None and not last:
                     executor.tend()
+                alarms.look()
                 states = [state_of(lane, abouts[lane.market], engine.page.level, began)
                           for lane in engine.lanes]  # fmt: skip
                 bus.look(states)
                 watch.update(states, last)
 
-            worst = engine.follow(show, speakers)
+            try:
+                worst = engine.follow(show, speakers)
+            except BogError as error:
+                alarms.died(str(error))
+                raise
             show(last=True)
         results = [result_of(engine, lane, abouts[lane.market], began) for lane in engine.lanes]
         if executor is not None:
@@ -156,12 +166,13 @@ def trade(settings: Settings, values: dict[str, Any], name: str, child: Child) -
             raise OrdersOpenError(f"{error}; {open_at_venue(unproven)}") from None
         raise
     finally:
-        bus.close()
         endpoint.close()
         operator.close()
         engine.close()
         if executor is not None:
             executor.close()
+        bus.close()
+        delivery.close()
         log.close()
     reports = [report.build(result) for result in results]
     whole = reports[0] if len(reports) == 1 else report.together(reports)

@@ -29,8 +29,8 @@ from bog._core.refusal cimport (
 )
 from bog._core.shm cimport map_object, unmap_object
 from bog._core.types cimport (
-    DEPTH, F_AFTER_GAP, REC_BOOK, REC_STATS, REC_STATUS, REC_TRADE, ROW_LEVEL, ROW_RESET, Record,
-    Row, ns_t,
+    DEPTH, F_AFTER_GAP, REC_BOOK, REC_STATS, REC_STATUS, REC_TRADE, ROW_LEVEL, ROW_RESET, ROW_TRADE,
+    Record, Row, ns_t,
 )
 
 cdef extern from "fcntl.h" nogil:
@@ -365,6 +365,68 @@ cdef class Reader:
             sides.append([(self.scratch.px[side][n - 1 - i], self.scratch.qty[side][n - 1 - i])
                           for i in range(n)])
         return tuple(sides)
+
+    def top(self, long long levels):
+        """Return the book of the newest whole message, cut to so many levels a side, as a dict.
+
+        `bids` and `asks` are (px, qty), best first, `standing` how many levels there are. `seq`,
+        `recv_ns` and `exch_ns` are those of the message, the times 0 where it has left the ring.
+        `trade` is the newest print that passed since the last call, (px, qty, side, recv_ns), or
+        None. None: see `code`; a message that is being written takes some microseconds: ask again.
+        """
+        cdef Row r
+        cdef Depth *book = self.scratch
+        cdef uint64_t at
+        cdef ns_t recv_ns = 0, exch_ns = 0
+        cdef int _try, _row, side, print_side = 0
+        cdef long long i, count, print_px = 0, print_qty = 0, print_ns = 0
+        with nogil:
+            for _try in range(TRIES):
+                self.code = self.snapshot(book)
+                if self.code != READ_ROW:
+                    break
+                for _row in range(HG_ROWS):
+                    self.code = self.next_row(&r)
+                    if self.code != READ_ROW:
+                        break
+                    depth_apply(book, &r)
+                    if r.kind == ROW_TRADE:
+                        print_px, print_qty, print_side, print_ns = r.px, r.qty, r.side, r.recv_ns
+                    elif r.eom and (r.kind == ROW_LEVEL or r.kind == ROW_RESET):
+                        book.seq = r.seq
+                if self.code == READ_NOTHING or self.code == READ_GONE or self.code == READ_ROW:
+                    if self.next == self.ended:
+                        self.code = READ_ROW
+                        break
+                    self.code = READ_NOTHING
+                    pause()
+                elif self.code != READ_LAPPED:
+                    break
+            if self.truncated:
+                self.code = READ_GONE
+            if self.code == READ_ROW:
+                # its times stand in its last row, a few rows back
+                at = self.next
+                while at > 0 and self.next - at < HG_ROWS:
+                    at -= 1
+                    if hg_read(&self.page.rows[at & (HG_ROWS - 1)], sizeof(Row), 2 * (at + 1),
+                               2 * HG_ROWS, &r, &self.torn) != READ_ROW or r.seq < book.seq:
+                        break
+                    if r.seq == book.seq and (r.kind == ROW_LEVEL or r.kind == ROW_RESET):
+                        recv_ns, exch_ns = r.recv_ns, r.exch_ns
+                        break
+        if self.code != READ_ROW:
+            return None
+        sides = []
+        for side in range(2):
+            count = min(max(levels, 0), book.n[side])
+            sides.append([(book.px[side][book.n[side] - 1 - i], book.qty[side][book.n[side] - 1 - i])
+                          for i in range(count)])
+        return {
+            "seq": book.seq, "recv_ns": recv_ns, "exch_ns": exch_ns,
+            "standing": (book.n[0], book.n[1]), "bids": sides[0], "asks": sides[1],
+            "trade": (print_px, print_qty, print_side, print_ns) if print_px else None,
+        }
 
     def drain(self, long long most):
         """Read and forget up to `most` rows; return how many. `code` says why it stopped."""

@@ -447,6 +447,57 @@ def test_the_page_never_shows_the_middle_of_a_message(shm: Path, pub: Publisher)
     assert read.next == 1
 
 
+def test_the_top_is_the_book_of_the_newest_whole_message(shm: Path, pub: Publisher) -> None:
+    read = reader(shm)
+    pub.put(RESET, eom=0, flags=int(Flag.F_SNAPSHOT))
+    for i in range(20):
+        pub.put(LEVEL, BID, 100 - i, 1 + i, eom=0)
+        pub.put(LEVEL, ASK, 101 + i, 2 + i, eom=i == 19, recv_ns=7000, exch_ns=8000)
+    pub.put(TRADE, ASK, 100, 3, recv_ns=9000)
+    top = read.top(3)
+    assert top is not None
+    assert top["bids"] == [(100, 1), (99, 2), (98, 3)]
+    assert top["asks"] == [(101, 2), (102, 3), (103, 4)]
+    assert top["standing"] == (20, 20)
+    assert (top["recv_ns"], top["exch_ns"]) == (7000, 8000)
+    assert top["trade"] == (100, 3, ASK, 9000)
+    again = reader(shm).top(1)  # one that comes late sees the same, but for prints that are past
+    assert again is not None
+    assert {**again, "trade": None} == {
+        **top, "bids": [(100, 1)], "asks": [(101, 2)], "trade": None,
+    }  # fmt: skip
+
+
+def test_the_top_never_shows_the_middle_of_a_message(shm: Path, pub: Publisher) -> None:
+    pub.put(LEVEL, BID, 100, 1)
+    read = reader(shm)
+    whole = read.top(5)
+    assert whole is not None and whole["bids"] == [(100, 1)]
+    pub.put(LEVEL, BID, 100, 0, eom=0)
+    pub.put(LEVEL, ASK, 99, 5, eom=0)
+    for _ in range(3):
+        assert read.top(5) is None
+        assert read.code == FeedRead.READ_NOTHING
+    pub.put(LEVEL, BID, 98, 2)
+    after = read.top(5)
+    assert after is not None
+    assert (after["bids"], after["asks"]) == ([(98, 2)], [(99, 5)])
+    assert after["seq"] > whole["seq"]
+
+
+def test_the_top_survives_a_writer_that_laps(shm: Path, pub: Publisher) -> None:
+    pub.put(LEVEL, BID, 5, 1)
+    read = reader(shm)
+    assert read.top(1) is not None
+    for i in range(2 * ROWS):
+        pub.put(LEVEL, BID, 1 + i % 9, 1 + i)
+    top = read.top(9)
+    assert top is not None
+    assert [px for px, _ in top["bids"]] == list(range(9, 0, -1))
+    assert max(qty for _, qty in top["bids"]) == 2 * ROWS
+    assert read.laps == 1
+
+
 def test_a_message_of_more_than_half_a_ring_arrives_whole(shm: Path, pub: Publisher) -> None:
     pub.put(LEVEL, BID, 1, 1)
     pub.put(RESET, eom=0)

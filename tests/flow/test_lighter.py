@@ -38,8 +38,9 @@ class Feed:
         line = [sys.executable, "-m", "bog.cli.feed", "--source", "lighter", "--dir", self.shm]
         with self.err.open("w") as err:
             self.process = subprocess.Popen(
-                [*map(str, [*line, *arguments])], cwd=where, env=environment(**QUICK | environ),
-                stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=err,
+                [*map(str, [*line, *arguments])], cwd=where, stdin=subprocess.DEVNULL,
+                env=environment(PYTHONFAULTHANDLER="1", **QUICK | environ),
+                stdout=subprocess.DEVNULL, stderr=err,
             )  # fmt: skip
 
     @property
@@ -69,7 +70,12 @@ class Feed:
     def ends(self, code: int = 0, number: int | None = None) -> str:
         if number is not None:
             self.process.send_signal(number)
-        ended = self.process.wait(PATIENCE_S)
+        try:
+            ended = self.process.wait(PATIENCE_S)
+        except subprocess.TimeoutExpired:
+            self.process.send_signal(signal.SIGABRT)  # where it hangs is in what it says
+            self.process.wait(PATIENCE_S)
+            raise AssertionError(f"did not end: {self.said}") from None
         assert ended == code, self.said
         return self.said
 

@@ -8,7 +8,6 @@ import shutil
 import signal
 import socket
 import subprocess
-import sys
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -19,7 +18,7 @@ from bog._core.reader import Reader
 from bog._core.types import Side
 from tests.rig.feedsim import SLOTS
 from tests.rig.gateway import ACCOUNT, Exchange, Taker
-from tests.rig.live import ROOT, Bot, command, environment, position, wait_for
+from tests.rig.live import ROOT, Bot, command, environment, feed_of, position, wait_for
 from tests.rig.metrics import free_port
 from tests.rig.monitoring import Stack, program
 from tests.rig.rehearsal import children, configuration, live
@@ -154,15 +153,6 @@ def test_a_position_past_a_limit_that_was_tightened_and_a_loss(
     stack.arrived("DailyLossExceeded", port, CRITICAL)
     bot.kill()  # of a bot that died nothing is known, its feed included
     stack.arrived("HuginnDisconnected", port, CRITICAL)
-
-
-def feed_of(where: Path, *options: str) -> "subprocess.Popen[bytes]":
-    """Start a feed of the built-in market in a process of its own."""
-    line = [sys.executable, "-m", "bog.cli.feed", "--market", "1", "--dir", str(where / "shm")]
-    return subprocess.Popen(
-        [*line, *options], cwd=where, env=environment(), stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )  # fmt: skip
 
 
 def test_a_feed_that_is_killed_and_a_slow_engine_with_a_core_to_itself(

@@ -11,6 +11,7 @@ import click
 import pytest
 
 from bog import errors
+from tools import configuration
 
 ROOT = Path(__file__).resolve().parents[2]
 README = ROOT / "README.md"
@@ -31,6 +32,8 @@ COMMANDS = {
     "bog-journal": "bog.cli.journal:cli",
     "bog-ctl": "bog.cli.ctl:cli",
     "bog-tail": "bog.cli.tail:command",
+    "orderbook-tui": "bog.cli.tui:command",
+    "print-orderbook": "bog.cli.book:command",
     "bog-simple-spread-simulated": "bog.cli.live:simulated_command",
     "bog-simple-spread-live": "bog.cli.live:simple_live_command",
 }
@@ -207,6 +210,7 @@ def test_every_dependency_is_described_with_its_range() -> None:
         *PROJECT["dependencies"],
         *extras["data"],
         *extras["exchange"],
+        *extras["terminal"],
         *extras["dev"],
     ]:
         name, ranges = named(requirement)
@@ -230,3 +234,16 @@ def test_the_dependencies_said_to_be_unused_are() -> None:
         name, _ = named(requirement)
         used = re.search(rf"^\s*(import|from) {modules.get(name, name)}\b", sources, flags=re.M)
         assert (used is None) == (name in unused), name
+
+
+def test_the_reference_of_the_configuration_is_what_the_code_makes() -> None:
+    page = configuration.page()
+    assert configuration.PAGE.read_text() == page, "run: python tools/configuration.py"
+    tree = tomllib.loads(configuration.DEFAULTS.read_text())
+    sections = {key for key in keys_of(tree) if f"## {key}\n" in page}
+    for key in keys_of(tree) - sections:
+        above, _, name = key.rpartition(".")
+        # what is neither a section nor a key of one holds sections: venue.tiers, markets
+        part = page.partition(f"## {above}\n")[2].partition("\n## ")[0]
+        assert f"| `{name}` |" in part or any(s.startswith(f"{key}.") for s in sections), key
+    assert "|  | " not in page, "something may be anything"

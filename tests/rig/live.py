@@ -40,6 +40,15 @@ def command(*arguments: object, name: str = "bog-live") -> list[str]:
     return [sys.executable, "-c", start, *map(str, arguments)]
 
 
+def feed_of(where: Path, *options: str) -> "subprocess.Popen[bytes]":
+    """Start a feed of the built-in market in a process of its own."""
+    line = [sys.executable, "-m", "bog.cli.feed", "--market", "1", "--dir", str(where / "shm")]
+    return subprocess.Popen(
+        [*line, *options], cwd=where, env=environment(), stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+
+
 def wait_for(what: Callable[[], Any], patience_s: float = PATIENCE_S) -> Any:
     """Return the first true answer; AssertionError when there is none in time."""
     until = time.monotonic() + patience_s

@@ -84,6 +84,7 @@ class Receivers:
         self.pagerduty: list[Any] = []
         self.webhook: list[Any] = []
         self.refused: list[str] = []
+        self.came_ns: list[int] = []  # of what was taken, CLOCK_MONOTONIC
         outer = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -103,6 +104,7 @@ class Receivers:
                     outer.refused.append(fault)
                     status, answer = 400, fault
                 else:
+                    outer.came_ns.append(time.monotonic_ns())
                     kept.append(said)
                 self.send_response(status)
                 self.send_header("Content-Length", str(len(answer)))

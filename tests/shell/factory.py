@@ -5,6 +5,7 @@ from typing import Any
 from bog._core.types import FillReason, Verdict
 from bog.facts import About, Fill, Latency, Measure, Order, Page, Position
 from bog.host import Granted
+from bog.sight import Book
 
 
 def about(**changed: Any) -> About:
@@ -108,3 +109,14 @@ def page(**changed: Any) -> Page:
         "progress": 0, "progress_of": 0, "turned_ns": 0,
     }  # fmt: skip
     return Page(**(base | changed))  # type: ignore[typeddict-item]
+
+
+def book(**changed: Any) -> Book:
+    base: dict[str, Any] = {
+        "market": 1, "price_decimals": 1, "size_decimals": 5, "path": "hg_m1000001", "epoch": 3,
+        "sequence": 123_456, "exchange_ns": 1_769_860_800_100_000_000,
+        "received_ns": 1_769_860_800_123_456_789, "read_ns": 1_769_860_800_200_000_000,
+        "age_ns": 12_345_678, "still_ns": 76_543_211, "stale": "", "standing": (7, 9),
+        "bids": ((1000, 150), (999, 1)), "asks": ((1003, 200), (1006, 300)),
+    }  # fmt: skip
+    return Book(**(base | changed))

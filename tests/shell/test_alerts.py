@@ -82,7 +82,8 @@ def test_each_alert_is_a_line_also_after_the_file_was_turned_over(
     assert post(url + "/file", body) == (200, "")
     first, second = map(json.loads, file.read_text().splitlines())
     assert first == {
-        "time": first["time"], "status": "firing", "alert": "SpreadWide", "severity": "warning",
+        "time": first["time"], "source": "alertmanager", "status": "firing", "alert": "SpreadWide",
+        "severity": "warning",
         "market": "1", "summary": "wide\nand more", "runbook": "monitoring/runbook.md#spreadwide",
         "since": "2026-01-01T00:00:00Z",
     }  # fmt: skip

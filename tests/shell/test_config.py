@@ -151,6 +151,9 @@ ARRIVES: dict[str, tuple[object, str, dict[str, object]]] = {
         "/k/bus", "get", {"monitoring.bus.server_credential": "/k/bus"}),
     "monitoring.bus.clients": (
         f"{BUS_KEY}  {BUS_KEY}", "get", {"monitoring.bus.clients": f"{BUS_KEY} {BUS_KEY}"}),
+    "monitoring.slack_credential": ("/etc/s", "get", {"monitoring.slack_credential": "/etc/s"}),
+    "monitoring.pagerduty_credential": ("/etc/p", "get", {"monitoring.pagerduty_credential": "/etc/p"}),
+    "monitoring.pagerduty_url": ("https://pd.test/x", "get", {"monitoring.pagerduty_url": "https://pd.test/x"}),
     "monitoring.alerts.spread_threshold_bps": (
         "30", "get", {"monitoring.alerts.spread_threshold_bps": 30}),
     "monitoring.alerts.latency_threshold_ns": (
@@ -298,10 +301,10 @@ TEXTS = {
     LIGHTER + "metadata_directory",
     "live.arm_directory",
 }  # fmt: skip
-CREDENTIALS = {
+CREDENTIALS = {f"live.{name}_credential" for name in ("quoting", "taking", "guardian")} | {
+    "monitoring.slack_credential", "monitoring.pagerduty_credential",
     "monitoring.bus.server_credential",
-    *(f"live.{name}_credential" for name in ("quoting", "taking", "guardian")),
-}
+}  # fmt: skip
 ALERTS = "monitoring.alerts."
 THRESHOLDS = {ALERTS + key for key in keys.Alerts.model_fields if key != "latency_threshold_ns"}
 # what of the table above is a good value of a key, and why it is
