@@ -231,6 +231,10 @@ def _check(s: Settings) -> None:
     for key in RATE_KEYS:
         if preset and s.origins[key] != "default.toml":
             s.refuse(key, "want it unset, or risk.rate_limit_preset = 'custom'")
+    if s.monitoring.bus.endpoint.startswith("tcp:"):
+        for key in ("monitoring.bus.server_credential", "monitoring.bus.clients"):
+            if not s.value(key):
+                s.refuse("monitoring.bus.endpoint", f"want {key} as well: TCP only with keys")
     if s.execution.mode != "live":
         return
     unset = [

@@ -1,16 +1,19 @@
 """Where a key is kept, checked without reading it: a systemd credential, or a private file.
 
-Only the gateway ever opens one. Everything else knows the path and that nobody else can read it.
+Only the gateway ever opens one of the venue. Everything else knows the path and that nobody else can
+read it. A key of the telemetry bus moves no money: bus and bog-tail read theirs.
 """
 
 from __future__ import annotations
 
 import os
+import re
 import stat
 from pathlib import Path
 
 from bog.errors import ConfigError
 
+CURVE_KEY = re.compile(r"[0-9a-zA-Z.:+=^!/*?&<>()\[\]{}@%$#-]{40}")  # of the bus, as Z85 writes it
 DIRECTORY = "CREDENTIALS_DIRECTORY"  # systemd's: where it puts what LoadCredential names
 
 
@@ -50,3 +53,20 @@ def find(key: str, value: str) -> str:
     ):
         raise ConfigError(f"{key}: others may replace files in {path.parent}")
     return str(path)
+
+
+def is_curve_key(text: str) -> bool:
+    """Return whether this is more likely a key of the bus than the name of a file."""
+    return bool(CURVE_KEY.fullmatch(text)) and not re.fullmatch(r"[\w./-]+", text, re.ASCII)
+
+
+def curve_key(key: str, value: str) -> str:
+    """Return the bus key in a private file, or raise ConfigError, which does not show it."""
+    path = Path(find(key, value))
+    try:
+        text = path.read_text(encoding="ascii").strip()
+    except (OSError, ValueError):
+        text = ""
+    if not CURVE_KEY.fullmatch(text):
+        raise ConfigError(f"{key}: {path} holds no key of 40 characters (bog-tail --new-key)")
+    return text

@@ -21,6 +21,7 @@ from pydantic import (
     SecretStr,
 )
 
+from bog.credentials import CURVE_KEY, is_curve_key
 from bog.lighter.address import is_loopback, rest_url, stream_url
 from bog.units import parse, plain
 
@@ -146,6 +147,40 @@ def _credential(value: object) -> str:
     return value
 
 
+def _curve_credential(value: object) -> str:
+    """Return the name or the path of a bus key; refuse what looks like the key itself."""
+    if isinstance(value, str) and is_curve_key(value):
+        raise ValueError("want the path of the file with the key; never the key itself")
+    return _credential(value)
+
+
+def _curve_keys(value: object) -> str:
+    """Return public keys in one spelling: a blank between two."""
+    keys = value.split() if isinstance(value, str) else [""]
+    if not all(CURVE_KEY.fullmatch(key) for key in keys):
+        raise ValueError('want "", or public keys of 40 characters with blanks between them')
+    return " ".join(keys)
+
+
+def _bus(value: object) -> str:
+    """Return where telemetry is published: "", "ipc", or tcp:// with an address in its one spelling."""
+    wanted = 'want "", "ipc", or tcp://ADDRESS:PORT such as tcp://127.0.0.1:9101'
+    if value in ("", "ipc"):
+        return str(value)
+    found = re.fullmatch(
+        r"tcp://(?:\[([0-9a-fA-F:.]+)\]|([0-9.]+)):(\d{1,5})",
+        value if isinstance(value, str) else "",
+        re.ASCII,
+    )
+    if not found or not 0 < int(found[3]) <= 65535:
+        raise ValueError(wanted)
+    try:
+        host = ip_address(found[1] or found[2])
+    except ValueError:
+        raise ValueError(wanted) from None
+    return f"tcp://{f'[{host}]' if host.version == 6 else host}:{int(found[3])}"
+
+
 def _address(value: object) -> str:
     """Return the number of a host in its one spelling: names would have to be looked up."""
     try:
@@ -224,6 +259,9 @@ SilentMs = Annotated[int, BeforeValidator(Range("100", "60000", whole=True))]
 PollUs = Annotated[int, BeforeValidator(Range("0", "1000", whole=True))]
 Reads = Annotated[int, BeforeValidator(Range("0", "10000000", whole=True))]
 Credential = Annotated[str, BeforeValidator(_credential)]
+CurveCredential = Annotated[str, BeforeValidator(_curve_credential)]
+CurveKeys = Annotated[str, BeforeValidator(_curve_keys)]
+BusEndpoint = Annotated[str, BeforeValidator(_bus)]
 Module = Annotated[
     str, BeforeValidator(Pattern(r"[a-z_][a-z0-9_]*(\.[a-z_][a-z0-9_]*)*", "the name of a module"))
 ]
@@ -461,6 +499,14 @@ class Alerts(Section):
     rate_limit_rejections_threshold: Fraction
 
 
+class Bus(Section):
+    """[monitoring.bus]: telemetry for other programs."""
+
+    endpoint: BusEndpoint
+    server_credential: CurveCredential
+    clients: CurveKeys
+
+
 class Monitoring(Section):
     """[monitoring]"""
 
@@ -478,6 +524,7 @@ class Monitoring(Section):
     pagerduty_credential: Credential
     pagerduty_url: Annotated[Text, AfterValidator(_open_url)]
     alerts: Alerts
+    bus: Bus
 
 
 class Portfolio(Section):

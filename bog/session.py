@@ -13,6 +13,7 @@ from bog import arming, child_feed, config, control, gateway, host, log, report,
 from bog._core.types import Level
 from bog.alarm import Alarms
 from bog.build import build_id
+from bog.bus import Bus
 from bog.delivery import Delivery
 from bog.endpoint import Endpoint
 from bog.errors import BogError, ConfigError, OrdersOpenError, UsageError
@@ -105,6 +106,7 @@ def trade(settings: Settings, values: dict[str, Any], name: str, child: Child) -
         opened.callback(delivery.close)
         endpoint = Endpoint(settings)
         opened.callback(endpoint.close)
+        bus = Bus(settings, operator.where, values["market"][0])
         engine = supervise.Engine(process, child)
         opened.callback(engine.close)
         executor = None
@@ -128,22 +130,24 @@ def trade(settings: Settings, values: dict[str, Any], name: str, child: Child) -
             tell(remark, sys.stderr)
             log.emit("WARNING", "host", remark)
         speakers = {
-            lane.market: JournalSpeaker(lane.spec["price_decimals"], lane.spec["size_decimals"])
+            lane.market: JournalSpeaker(
+                lane.spec["price_decimals"], lane.spec["size_decimals"], also=bus.heard
+            )
             for lane in engine.lanes
         }
         if executor is not None:
             executor.start()
+        bus.open({lane.market: lane.ready["run"] for lane in engine.lanes}, engine.refused)
         with Watch() as watch:
 
             def show(last: bool = False) -> None:
                 if executor is not None and not last:
                     executor.tend()
                 alarms.look()
-                watch.update(
-                    [state_of(lane, abouts[lane.market], engine.page.level, began)
-                     for lane in engine.lanes],
-                    last,
-                )  # fmt: skip
+                states = [state_of(lane, abouts[lane.market], engine.page.level, began)
+                          for lane in engine.lanes]  # fmt: skip
+                bus.look(states)
+                watch.update(states, last)
 
             try:
                 worst = engine.follow(show, speakers)
@@ -167,6 +171,7 @@ def trade(settings: Settings, values: dict[str, Any], name: str, child: Child) -
         engine.close()
         if executor is not None:
             executor.close()
+        bus.close()
         delivery.close()
         log.close()
     reports = [report.build(result) for result in results]

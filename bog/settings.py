@@ -20,6 +20,7 @@ from pydantic_settings import (
 )
 
 from bog import keys, units
+from bog.credentials import is_curve_key
 from bog.errors import ConfigError
 
 MASK = "**********"
@@ -42,7 +43,7 @@ def shown(key: str, value: object) -> str:
     """Return a value as text for a message: short, and masked when the key may hold a secret."""
     password = key.endswith("url") and "@" in str(value)
     secret = _SECRET.search(key) or keys.LIKE_A_SECRET.search(str(value))
-    if isinstance(value, SecretStr) or secret or password:
+    if isinstance(value, SecretStr) or secret or password or is_curve_key(str(value)):
         return MASK
     if isinstance(value, bool):
         return str(value).lower()  # as TOML writes it

@@ -50,7 +50,7 @@ class JournalSpeaker:
 
     `price_decimals` and `size_decimals` are the market's; `unix_offset_ns` is Unix time less the
     engine's clock, which a run record corrects. Keeps the position, so that each line about a fill
-    says what was held after it.
+    says what was held after it. `also` is told what was said of a record, and when that happened.
     """
 
     def __init__(
@@ -59,12 +59,14 @@ class JournalSpeaker:
         size_decimals: int,
         unix_offset_ns: int = 0,
         write: Callable[..., None] = emit,
+        also: Callable[[Mapping[str, int], Said, str | None], None] | None = None,
     ) -> None:
         self.price_decimals = price_decimals
         self.size_decimals = size_decimals
         self.unix_offset_ns = unix_offset_ns
         self.position = 0  # lots
         self.write = write
+        self.also = also
 
     def say(self, rec: Mapping[str, int]) -> None:
         """Log one record, given by its fields."""
@@ -78,6 +80,8 @@ class JournalSpeaker:
             stamp = when.isoformat(timespec="microseconds").replace("+00:00", "Z")
         # the number that people use; the journal's says the exchange, too
         self.write(level, event, message, event_time=stamp, market=rec["market"] % 10**6, **fields)
+        if self.also is not None:
+            self.also(rec, said, stamp)
 
     def _price(self, ticks: int) -> Decimal:
         return Decimal(ticks).scaleb(-self.price_decimals)

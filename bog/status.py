@@ -55,26 +55,8 @@ def status(
         "funding": text(held["funding"], money),
         "bid": text(now["bid"], px),
         "ask": text(now["ask"], px),
-        "quotes": {
-            facts.side_name(side): {
-                "price": text(now["quote_px"][side], px),
-                "size": text(now["quote_qty"][side], qty),
-                "why_not": facts.why_name(now["why"][side]) if now["why"][side] else "",
-            }
-            for side in (0, 1)
-        },
-        "orders": [
-            {
-                "id": order["id"],
-                "side": facts.side_name(order["side"]),
-                "state": facts.order_state(order["state"]),
-                "price": text(order["px"], px),
-                "size": text(order["qty"], qty),
-                "filled": text(order["filled"], qty),
-            }
-            for order in now["orders"]
-            if facts.is_alive(order["state"])
-        ],
+        "quotes": quotes_of(now, about),
+        "orders": orders_of(now, about),
         "connection": facts.connection_name(now["connection"]),
         "gateway": gateway,
         "feed_stale": bool(now["stale"]),
@@ -90,6 +72,36 @@ def status(
         "host": granted,
         "remarks": remarks,
     }
+
+
+def quotes_of(page: Page, about: About) -> dict[str, Any]:
+    """Return what is wanted on each side, or why nothing is."""
+    px, qty = about["price_decimals"], about["size_decimals"]
+    return {
+        facts.side_name(side): {
+            "price": text(page["quote_px"][side], px),
+            "size": text(page["quote_qty"][side], qty),
+            "why_not": facts.why_name(page["why"][side]) if page["why"][side] else "",
+        }
+        for side in (0, 1)
+    }
+
+
+def orders_of(page: Page, about: About) -> list[dict[str, Any]]:
+    """Return the orders that are not proven dead."""
+    px, qty = about["price_decimals"], about["size_decimals"]
+    return [
+        {
+            "id": order["id"],
+            "side": facts.side_name(order["side"]),
+            "state": facts.order_state(order["state"]),
+            "price": text(order["px"], px),
+            "size": text(order["qty"], qty),
+            "filled": text(order["filled"], qty),
+        }
+        for order in page["orders"]
+        if facts.is_alive(order["state"])
+    ]
 
 
 def table(status: Status) -> str:

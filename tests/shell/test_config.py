@@ -17,6 +17,7 @@ DEFAULTS = dict(config._leaves(tomllib.loads((config.FOLDER / "default.toml").re
 LIGHTER = "feed.lighter."
 SPREAD = "strategy.simple_spread."
 INVENTORY = "strategy.inventory."
+BUS_KEY = "Yne@$w-vo<fVvi]a<NY6T1ed:M$fCG*[IaLV{hID"  # public, of ZeroMQ's own documents
 
 # key: (a good value that is not the default, which function it reaches, {field: what arrives})
 ARRIVES: dict[str, tuple[object, str, dict[str, object]]] = {
@@ -145,6 +146,11 @@ ARRIVES: dict[str, tuple[object, str, dict[str, object]]] = {
     "monitoring.log_retention_files": (3, "get", {"monitoring.log_retention_files": 3}),
     "monitoring.alert_webhook_url": ("https://hooks.test/x", "secret", {"": "https://hooks.test/x"}),
     "monitoring.alert_file": ("a.log", "get", {"monitoring.alert_file": "a.log"}),
+    "monitoring.bus.endpoint": ("", "get", {"monitoring.bus.endpoint": ""}),
+    "monitoring.bus.server_credential": (
+        "/k/bus", "get", {"monitoring.bus.server_credential": "/k/bus"}),
+    "monitoring.bus.clients": (
+        f"{BUS_KEY}  {BUS_KEY}", "get", {"monitoring.bus.clients": f"{BUS_KEY} {BUS_KEY}"}),
     "monitoring.slack_credential": ("/etc/s", "get", {"monitoring.slack_credential": "/etc/s"}),
     "monitoring.pagerduty_credential": ("/etc/p", "get", {"monitoring.pagerduty_credential": "/etc/p"}),
     "monitoring.pagerduty_url": ("https://pd.test/x", "get", {"monitoring.pagerduty_url": "https://pd.test/x"}),
@@ -297,6 +303,7 @@ TEXTS = {
 }  # fmt: skip
 CREDENTIALS = {f"live.{name}_credential" for name in ("quoting", "taking", "guardian")} | {
     "monitoring.slack_credential", "monitoring.pagerduty_credential",
+    "monitoring.bus.server_credential",
 }  # fmt: skip
 ALERTS = "monitoring.alerts."
 THRESHOLDS = {ALERTS + key for key in keys.Alerts.model_fields if key != "latency_threshold_ns"}
@@ -311,7 +318,7 @@ LEGITIMATE: dict[str, set[str]] = {
     "word": TEXTS,
     "empty": {  # none wanted
         "monitoring.log_file", "monitoring.alert_webhook_url", INVENTORY + "microprice",
-        *CREDENTIALS,
+        *CREDENTIALS, "monitoring.bus.endpoint", "monitoring.bus.clients",
     },
     "negative": {
         "*.maker_fee_ppm", "*.taker_fee_ppm",  # a rebate
@@ -749,3 +756,42 @@ def test_the_core_gets_every_field_of_its_struct(which: str, struct: str) -> Non
     assert given.keys() == fields(struct)
     for value in given.values():
         assert all(type(one) is int for one in (value if isinstance(value, list) else [value]))
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "read"),
+    [
+        ("ipc", "ipc"), ("tcp://127.0.0.1:9101", "tcp://127.0.0.1:9101"),
+        ("tcp://[::0001]:09101", "tcp://[::1]:9101"),
+    ],
+)  # fmt: skip
+def test_the_bus_listens_at_an_address(endpoint: str, read: str) -> None:
+    bus = {"endpoint": endpoint, "server_credential": "/k/bus", "clients": BUS_KEY}
+    settings = config.load(flags={"monitoring": {"bus": bus}}, environ={})
+    assert settings.monitoring.bus.endpoint == read
+
+
+@pytest.mark.parametrize(
+    "endpoint",
+    [
+        "tcp://*:9101", "tcp://localhost:9101", "tcp://127.0.0.1", "tcp://127.0.0.1:0",
+        "tcp://127.0.0.1:65536", "tcp://::1:9101", "tcp://[127.0.0.1:9101", "tcp://1.2.3:9101",
+        "tcp://[1.2.3]:9101", "ipc:///run/bus", "udp://127.0.0.1:9101", "tcp://127.0.0.1:9101/x",
+    ],
+)  # fmt: skip
+def test_the_bus_listens_at_nothing_else(endpoint: str) -> None:
+    line = refusal({"monitoring": {"bus": {"endpoint": endpoint}}})
+    assert line.startswith("monitoring.bus.endpoint") and "want " in line
+
+
+@pytest.mark.parametrize("missing", ["server_credential", "clients"])
+def test_the_bus_is_never_on_a_network_without_keys(missing: str) -> None:
+    bus = {"endpoint": "tcp://127.0.0.1:9101", "server_credential": "/k/bus", "clients": BUS_KEY}
+    line = refusal({"monitoring": {"bus": bus | {missing: ""}}})
+    assert line.startswith("monitoring.bus.endpoint") and f"monitoring.bus.{missing}" in line
+
+
+def test_a_bus_key_in_the_place_of_its_file_is_refused_and_not_shown() -> None:
+    line = refusal({"monitoring": {"bus": {"server_credential": BUS_KEY}}})
+    assert "never the key itself" in line and config.MASK in line
+    assert BUS_KEY[:10] not in line
