@@ -12,9 +12,9 @@ command -v systemd-nspawn >/dev/null || { say "no systemd-nspawn: apt-get instal
 [ "${1:-}" = inside ] || exec unshare --mount "$here/tools/units.sh" inside
 
 mount -t tmpfs tmpfs /mnt
-mkdir /mnt/upper /mnt/work /mnt/root /mnt/out
-mount -t overlay overlay -o lowerdir=/,upperdir=/mnt/upper,workdir=/mnt/work /mnt/root
-root=/mnt/root bog=/mnt/root/usr/local/lib/bog version=$("$python" -c 'import sys; print("python%d.%d" % sys.version_info[:2])')
+mkdir /mnt/upper /mnt/work /mnt/overlay /mnt/out
+mount -t overlay overlay -o lowerdir=/,upperdir=/mnt/upper,workdir=/mnt/work /mnt/overlay
+root=/mnt/overlay bog=/mnt/overlay/usr/local/lib/bog version=$("$python" -c 'import sys; print("python%d.%d" % sys.version_info[:2])')
 packages=$bog/lib/$version/site-packages
 # the checkout and its interpreter, where ProtectHome= does not hide them
 rm -rf "$bog"
