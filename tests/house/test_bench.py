@@ -15,6 +15,8 @@ from typing import Any
 
 import pytest
 
+from bog._core.types import Verdict
+
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -146,6 +148,19 @@ def test_a_tick_crosses_to_the_loop_and_its_commands_come_back(crossing: ModuleT
     # a turn in 512 is looked at, and a command in 256
     assert sum(both["samples"]["order_turn"].values()) >= 2 * 1210
     assert all(both["samples"][stage] for stage in crossing.STAGES)
+
+
+def test_only_a_lost_connection_is_the_hosts_doing(crossing: ModuleType) -> None:
+    """Then a window is taken anew; any other refusal is a quote that was not timed."""
+    for denied, kind in (
+        ({Verdict.DENY_CONNECTION: 2}, crossing.Stopped),
+        ({Verdict.DENY_RATE: 1}, crossing.Cheat),
+        ({Verdict.DENY_CONNECTION: 2, Verdict.DENY_STALE: 1}, crossing.Cheat),
+        ({}, crossing.Cheat),
+    ):
+        counts = {int(verdict): n for verdict, n in denied.items()}
+        page = {"denied": [counts.get(i, 0) for i in range(int(Verdict.VERDICTS))]}
+        assert crossing.kind_of(crossing.refusals(page)) is kind
 
 
 def test_messages_that_give_fewer_commands_are_caught(crossing: ModuleType) -> None:
