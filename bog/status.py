@@ -123,7 +123,7 @@ def table(status: Status) -> str:
           for o in status["orders"]),
         ("feed", f"{'stale' if status['feed_stale'] else 'fresh'}, {status['feed_age_ms']} ms,"
                  f" gaps {status['gaps']}"),
-        *(("gateway", f"{g['state']}, connection {status['connection']}, process {g['pid']}, start"
+        *(("gateway", f"{g['state']}, breaker {status['connection']}, process {g['pid']}, start"
                       f" {g['starts']}, beat {g['beat_age_ms']} ms ago, differences"
                       f" {g['differences']}") for g in [status["gateway"]] if g),
         ("requests", f"{status['requests']}, fills {status['fills']}"),
@@ -133,7 +133,7 @@ def table(status: Status) -> str:
         *((("host", host.words(status["host"])),) if status["host"] else ()),
         *(("remark", remark) for remark in status["remarks"]),
     ]  # fmt: skip
-    return "\n".join(f"{name:<12}{value}" for name, value in rows)
+    return "\n".join(f"{name:<11} {value}" for name, value in rows)
 
 
 def _counts(counts: dict[str, int]) -> str:
