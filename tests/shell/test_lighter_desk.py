@@ -374,6 +374,7 @@ def trade(rig: Rig, orders: int, rng: random.Random) -> None:
     assert was_live <= 2, "something took the place of an order that was not proven dead"
 
 
+@pytest.mark.timeout(7200 if FULL else 600)
 @pytest.mark.parametrize("seed", range(4 if FULL else 2))
 def test_10000_lost_acks_half_of_them_live_leave_none_double_and_none_forgotten(seed: int) -> None:
     """Every word about a create is lost but the answers to questions; half of the creates arrived."""
@@ -402,6 +403,7 @@ def test_law_any_mixture_of_losses_ends_in_the_truth(seed: int) -> None:
     check(rig)
 
 
+@pytest.mark.timeout(7200 if FULL else 600)
 @pytest.mark.parametrize("seed", range(4))
 def test_nonce_faults_at_random_leave_a_book_that_can_be_emptied(seed: int) -> None:
     """The venue refuses with 21104 what was right, loses requests, and drops the connection."""
