@@ -24,7 +24,9 @@ class State(Enum):
 
     OPEN = "open"  # nothing: it may be executed yet
     REFUSED = "refused"  # refused by a code; that its number is unused is not shown yet
-    OVERTAKEN = "overtaken"  # executed long ago or never: nothing new can come of it
+    OVERTAKEN = (
+        "overtaken"  # executed long ago or never, its order says which: nothing more is kept of it
+    )
     USED = "used"  # the venue consumed it
     DEAD = "dead"  # never executed, and never will be
 
@@ -96,8 +98,7 @@ class Nonces:
             elif p.state is not State.OPEN:
                 continue
             elif mine.skip:
-                p.state = State.OVERTAKEN
-                changed.append(p)
+                changed.append(self._settle(p, State.OVERTAKEN))
             else:
                 changed.append(self._settle(p, State.USED))
         changed.append(self._settle(mine, State.USED))
@@ -146,13 +147,14 @@ class Nonces:
             self._fault(
                 f"the next nonce is {venue_next}, and ours {self.next}: somebody else signs"
             )
+        # one of ours that skips may have been taken instead of what stands below it
+        skips = [p.nonce for p in self.payloads.values() if p.skip and p.nonce < venue_next]
+        skipped = max(skips, default=-1)
         for p in list(self.payloads.values()):
             if p.nonce < venue_next:
-                if p.state is State.OPEN and not self._skipped(p, venue_next):
-                    changed.append(self._settle(p, State.USED))
-                elif p.state is State.OPEN:
-                    p.state = State.OVERTAKEN
-                    changed.append(p)
+                if p.state is State.OPEN:
+                    state = State.OVERTAKEN if p.nonce < skipped else State.USED
+                    changed.append(self._settle(p, state))
                 elif p.state is State.REFUSED:
                     changed.append(self._settle(p, State.DEAD))
             elif p.state is State.REFUSED:
@@ -168,14 +170,6 @@ class Nonces:
         if not self.synced:
             self._fault(f"nonce {self.next} is past {TOP}: no payload can skip any more")
         return changed
-
-    def _skipped(self, payload: Payload, venue_next: int) -> bool:
-        """Whether a payload of ours that skips may have been taken above this one, instead of it."""
-        return any(p.skip and payload.nonce < p.nonce < venue_next for p in self.payloads.values())
-
-    def forget(self, hash: str) -> None:
-        """Drop an overtaken payload whose fate was learned elsewhere."""
-        self.payloads.pop(hash, None)
 
     def _settle(self, payload: Payload, state: State) -> Payload:
         payload.state = state
