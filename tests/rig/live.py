@@ -95,7 +95,9 @@ class Bot:
 
     @property
     def log(self) -> list[dict[str, Any]]:
-        return [json.loads(line) for line in (self.where / "var/bog.log").read_text().splitlines()]
+        # what follows the last newline is being written
+        lines = (self.where / "var/bog.log").read_text().split("\n")[:-1]
+        return [json.loads(line) for line in lines]
 
     @property
     def report(self) -> dict[str, Any]:
