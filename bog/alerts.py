@@ -12,8 +12,6 @@ import json
 import os
 import sys
 import time
-import urllib.error
-import urllib.request
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -22,22 +20,11 @@ import click
 
 from bog import errors
 from bog.errors import ConfigError
+from bog.post import Refused, post
 
 PORT = 9096  # as monitoring/alertmanager.yml has it
 BODY_BYTES = 1 << 20
 CLIENT_SEC = 10.0
-WEBHOOK_SEC = 10.0
-
-
-class _NoRedirect(urllib.request.HTTPRedirectHandler):
-    """The webhook is where the configuration says, not where somebody else does."""
-
-    def redirect_request(self, *_: Any) -> None:
-        return None
-
-
-# neither a proxy of the environment
-_OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}), _NoRedirect)
 
 
 def lines_of(said: dict[str, Any]) -> list[dict[str, Any]]:
@@ -92,13 +79,7 @@ def forward(url: str, said: dict[str, Any]) -> None:
         f"{line['status']} {line['severity']} {line['alert']}: {line['summary']}"
         for line in lines_of(said)
     ]
-    request = urllib.request.Request(
-        url,
-        data=json.dumps(said | {"text": "\n".join(words)}).encode(),
-        headers={"Content-Type": "application/json"},
-    )
-    with _OPENER.open(request, timeout=WEBHOOK_SEC):
-        pass
+    post(url, said | {"text": "\n".join(words)})
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -124,12 +105,10 @@ class Handler(BaseHTTPRequestHandler):
                 return self._answer(404, "want /file or /webhook")
         except ValueError as error:
             return self._answer(400, str(error))
-        except urllib.error.HTTPError as error:
-            error.close()
-            return self._answer(502, f"the webhook answered {error.code}")
-        except OSError as error:  # the address, a secret, is in no message
-            why = getattr(error, "reason", None) or error.strerror or type(error).__name__
-            return self._answer(502, f"{self.path[1:]}: {why}")
+        except Refused as error:  # the address, a secret, is in no message
+            return self._answer(502, f"the webhook: {error}")
+        except OSError as error:
+            return self._answer(502, f"{self.path[1:]}: {error.strerror or type(error).__name__}")
         return self._answer(200, "")
 
     def _answer(self, status: int, why: str) -> None:

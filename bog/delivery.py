@@ -1,14 +1,12 @@
 """Where alarms go: a file of JSON lines, Slack, PagerDuty, each from a thread of its own.
 
 Whoever says an alarm only puts it in a queue. A receiver that is dead, slow, redirects or never ends its
-answer costs its own thread TOTAL_SEC an attempt; what it does not take after some is counted, and said in
-the log. Addresses and keys are secrets: they are read from files of ours, and stand in no message.
+answer costs its own thread some seconds an attempt; what it does not take after three is counted, and
+said in the log. Addresses and keys are secrets: they are read from files of ours, and stand in no message.
 """
 
 from __future__ import annotations
 
-import http.client
-import json
 import queue
 import socket
 import threading
@@ -16,7 +14,6 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 
@@ -24,11 +21,11 @@ from bog import alerts, credentials, log
 from bog.alarm import Alarm
 from bog.errors import ConfigError
 from bog.keys import webhook
+from bog.post import Refused, post
 from bog.settings import Settings
 
 WAITING = 100  # alarms that a receiver may be behind
 PAUSES_SEC = (0.0, 1.0, 5.0)  # before each attempt
-TOTAL_SEC = 5.0  # an attempt, from the look-up of the name to the status line
 A_MINUTE = (
     30  # alarms that one receiver gets; a bot that flaps must not be muted by who pays for it
 )
@@ -37,48 +34,6 @@ SEVERITY = "critical"  # what can wait is a warning, and Prometheus's to say
 PAGE_BYTES = 1024  # of a summary at PagerDuty
 
 Send = Callable[[Alarm], None]
-
-
-class Refused(Exception):
-    """A receiver did not take an alarm; the words name no address."""
-
-
-def post(url: str, said: dict[str, Any]) -> None:
-    """Post JSON; Refused unless the answer is 2xx within TOTAL_SEC. Follows no redirect and no proxy."""
-    parts = urlsplit(url)
-    kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
-    began = time.monotonic()
-    connection = kind(parts.hostname or "", parts.port, timeout=TOTAL_SEC)
-    # a byte now and then would renew the timeout for ever
-    cut = threading.Timer(TOTAL_SEC, _cut, [connection])
-    cut.start()
-    try:
-        path = parts.path or "/"
-        connection.request(
-            "POST",
-            f"{path}?{parts.query}" if parts.query else path,
-            json.dumps(said).encode(),
-            {"Content-Type": "application/json", "Connection": "close"},
-        )
-        status = connection.getresponse().status
-    except (OSError, http.client.HTTPException, ValueError) as error:
-        raise Refused(getattr(error, "strerror", None) or type(error).__name__) from None
-    finally:
-        cut.cancel()
-        connection.close()
-    if time.monotonic() - began >= TOTAL_SEC:
-        raise Refused(f"no whole answer in {TOTAL_SEC:.0f} s")  # what came of one may look like 200
-    if not 200 <= status < 300:
-        raise Refused(f"answered {status}")
-
-
-def _cut(connection: http.client.HTTPConnection) -> None:
-    sock = connection.sock
-    if sock is not None:
-        try:
-            sock.shutdown(socket.SHUT_RDWR)
-        except OSError:
-            return
 
 
 def line_of(alarm: Alarm) -> dict[str, Any]:
@@ -173,8 +128,10 @@ class Receiver:
             time.sleep(pause)
             try:
                 self.send(alarm)
-            except (Refused, OSError) as error:
-                why = str(error) if isinstance(error, Refused) else error.strerror or "failed"
+            except Refused as error:
+                why = str(error)
+            except Exception as error:  # whatever it is: the next alarm must find this thread alive
+                why = getattr(error, "strerror", None) or type(error).__name__
             else:
                 return ""
         return why

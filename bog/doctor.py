@@ -18,6 +18,8 @@ from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
 from typing import Any
 
+from packaging.requirements import Requirement
+
 from bog import build, config, credentials, gateway
 from bog._core import stats
 from bog._core.huginn import FeedState
@@ -35,6 +37,11 @@ SHARED_MB = 32  # of shared memory for a market: its feed, the journal's segment
 JOURNAL_FILES = 4  # of journal.rotate_mb a market: less is soon full
 MB = 1 << 20
 CONFIGURATION = "configuration"
+NEEDED_LIVE = ("live.quoting_credential", "live.guardian_credential")
+NEEDED_BY_NONE = (
+    "live.taking_credential", "monitoring.slack_credential", "monitoring.pagerduty_credential",
+    "monitoring.bus.server_credential",
+)  # fmt: skip
 FEEDS_APART = ("huginn",)  # what somebody else publishes
 
 
@@ -58,41 +65,21 @@ def compiler_of(module: Path) -> str:
     return ", ".join(sorted({each.decode() for each in found})) or "the core does not say"
 
 
-def numbers(text: str) -> tuple[int, ...]:
-    """Return a version as numbers, up to what is none: 3.1.0rc1 is 3.1.0. Trailing zeros are dropped."""
-    found = [int(each) for each in re.findall(r"(?:^|\.)(\d+)", re.split(r"[a-z+-]", text)[0])]
-    while found and not found[-1]:
-        found.pop()
-    return tuple(found)
-
-
-def within(found: str, ranges: str) -> bool:
-    """Return whether a version is in ranges such as ">=8.1,<9"."""
-    for each in filter(None, ranges.split(",")):
-        operator, want = re.fullmatch(r"\s*([<>=!]=|[<>])\s*(\S+)\s*", each).groups()  # type: ignore[union-attr]
-        a, b = numbers(found), numbers(want)
-        if not {">=": a >= b, "<": a < b, "<=": a <= b, ">": a > b, "==": a == b, "!=": a != b}[
-            operator
-        ]:
-            return False
-    return True
-
-
 def packages() -> Check:
     """Compare what is installed with what this version was written for."""
     try:
-        wanted = [each for each in requires("bog-mm") or [] if "extra ==" not in each]
+        wanted = [Requirement(each) for each in requires("bog-mm") or []]
     except PackageNotFoundError:
         return Check("packages", WARN, "bog-mm is not installed, only imported", "make setup")
+    wanted = [each for each in wanted if each.marker is None or each.marker.evaluate({"extra": ""})]
     wrong = []
     for each in wanted:
-        name, ranges = re.fullmatch(r"([\w.-]+)\s*(.*)", each).groups()  # type: ignore[union-attr]
         try:
-            found = version(name)
+            found = version(each.name)
         except PackageNotFoundError:
             found = ""
-        if not found or not within(found, ranges):
-            wrong.append(f"{name} {found or 'is missing'}, want {ranges}")
+        if not found or not each.specifier.contains(found, prereleases=True):
+            wrong.append(f"{each.name} {found or 'is missing'}, want {each.specifier}")
     if wrong:
         return Check("packages", FAIL, "; ".join(wrong), "make setup, or pip install bog-mm anew")
     return Check("packages", OK, f"{len(wanted)} within their ranges")
@@ -195,11 +182,11 @@ def port(settings: Settings) -> Check:
 
 
 def keys_kept(settings: Settings) -> Iterator[Check]:
-    """Judge where each key of [live] is kept, as bog-arm and bog-live will."""
-    for name in ("quoting", "taking", "guardian"):
-        key = f"live.{name}_credential"
+    """Judge where each secret is kept, as bog-arm and bog-live will: those of [live] when it is live."""
+    needed = NEEDED_LIVE if settings.execution.mode == "live" else ()
+    for key in (*needed, *NEEDED_BY_NONE):
         value = settings.value(key)
-        if not value and name == "taking":
+        if not value and key not in needed:
             continue
         try:
             path = credentials.find(key, value)
@@ -294,8 +281,7 @@ def of_setup(
     yield journal(root, settings, count, live)
     yield log_folder(settings)
     yield port(settings)
-    if live:
-        yield from keys_kept(settings)
+    yield from keys_kept(settings)
     for market in markets:
         yield feed(settings.of(market), market, live)
 

@@ -131,7 +131,9 @@ def webhook(value: SecretStr) -> SecretStr:
 
 
 def _open_url(value: str) -> str:
-    """Return an address that is no secret, under the same rules."""
+    """Return an address that is no secret, under the same rules, but for none."""
+    if not value:
+        raise ValueError("want a URL with https://")
     return webhook(SecretStr(value)).get_secret_value()
 
 

@@ -15,7 +15,7 @@ from bog import facts
 from bog._core.stats import RunState
 from bog.facts import About, Page
 from bog.speaker import Said
-from bog.status import orders_of, quotes_of
+from bog.status import orders_of, pnl_of, quotes_of
 from bog.units import half_text, text
 
 VERSION = 1
@@ -260,7 +260,11 @@ def states(page: Page, about: About, mono_ns: int) -> dict[str, dict[str, Any]]:
         "book": {**book(page, about)},
         "quotes": quotes_of(page, about),
         "orders": {"orders": orders_of(page, about)},
-        "pnl": {**_pnl(page, about)},
+        "pnl": {
+            **pnl_of(page, about),
+            "mark": half_text(page["mark2"], about["price_decimals"]),
+            "fills": page["fills"],
+        },
         "state": {**_state(page, mono_ns)},
     }
 
@@ -281,22 +285,6 @@ def book(page: Page, about: About) -> Book:
         mid=Exact(half_text(bid + ask, px)) if whole else None,
         spread=Exact(text(ask - bid, px)) if whole else None,
         imbalance_ppm=bid_qty * 10**6 // (bid_qty + ask_qty) if whole else None,
-    )
-
-
-def _pnl(page: Page, about: About) -> Pnl:
-    px, qty = about["price_decimals"], about["size_decimals"]
-    money, held = px + qty, page["position"]
-    return Pnl(
-        position=Exact(text(held["pos"], qty)),
-        pnl=Exact(half_text(page["equity2"], money)),
-        pnl_today=Exact(half_text(page["daily2"], money)),
-        realized=Exact(text(held["realized"], money)),
-        unrealized=Exact(half_text(page["unrealized2"], money)),
-        fees=Exact(text(held["fees"], money)),
-        funding=Exact(text(held["funding"], money)),
-        mark=Exact(half_text(page["mark2"], px)),
-        fills=page["fills"],
     )
 
 

@@ -21,7 +21,7 @@ from bog.facts import Page
 from bog.spec import raw_market
 from bog.units import text
 
-STALE_MS = 500  # feed.stale_after_ms of configs/default.toml
+STALE_MS = 500  # risk.stale_after_ms of configs/default.toml
 FIND_NS = 1_000_000_000  # between two searches for bots
 TRIES = 50  # a message that is being written is whole within some microseconds
 Levels = tuple[tuple[int, int], ...]  # (px, qty), best first

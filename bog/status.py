@@ -29,8 +29,7 @@ def status(
     known of it, None on paper.
     """
     now = cast(Page, page.snapshot())
-    px, qty = about["price_decimals"], about["size_decimals"]
-    money, held = px + qty, now["position"]
+    px = about["price_decimals"]
     return {
         "market": about["market"],
         "symbol": about["symbol"],
@@ -46,13 +45,7 @@ def status(
         "level_asked": facts.level_name(page.level),
         "halt": facts.halt_name(now["halt"]) if now["halt"] else "",
         "halt_id": now["halt_id"] if now["halt"] else 0,
-        "position": text(held["pos"], qty),
-        "pnl": half_text(now["equity2"], money),
-        "pnl_today": half_text(now["daily2"], money),
-        "realized": text(held["realized"], money),
-        "unrealized": half_text(now["unrealized2"], money),
-        "fees": text(held["fees"], money),
-        "funding": text(held["funding"], money),
+        **pnl_of(now, about),
         "bid": text(now["bid"], px),
         "ask": text(now["ask"], px),
         "quotes": quotes_of(now, about),
@@ -84,6 +77,21 @@ def quotes_of(page: Page, about: About) -> dict[str, Any]:
             "why_not": facts.why_name(page["why"][side]) if page["why"][side] else "",
         }
         for side in (0, 1)
+    }
+
+
+def pnl_of(page: Page, about: About) -> dict[str, str]:
+    """Return position and profit, in base and quote."""
+    qty, held = about["size_decimals"], page["position"]
+    money = about["price_decimals"] + qty
+    return {
+        "position": text(held["pos"], qty),
+        "pnl": half_text(page["equity2"], money),
+        "pnl_today": half_text(page["daily2"], money),
+        "realized": text(held["realized"], money),
+        "unrealized": half_text(page["unrealized2"], money),
+        "fees": text(held["fees"], money),
+        "funding": text(held["funding"], money),
     }
 
 

@@ -205,6 +205,21 @@ def test_a_receiver_that_hangs_makes_nobody_wait_and_what_is_too_much_is_counted
     gate.set()
 
 
+def test_an_error_that_nobody_expected_ends_no_thread_of_alarms() -> None:
+    got: list[Alarm] = []
+
+    def send(alarm: Alarm) -> None:
+        if not alarm.firing:
+            raise RuntimeError("of a bug of ours")
+        got.append(alarm)
+
+    one = Receiver("one", send)
+    one.put(HALTED._replace(firing=False))
+    one.put(HALTED)
+    wait_for(lambda: got == [HALTED] and one.dropped == 1)
+    one.close(time.monotonic() + 60)
+
+
 def test_one_receiver_gets_so_many_a_minute_and_the_rest_is_counted() -> None:
     got: list[Alarm] = []
     few = Receiver("few", got.append)

@@ -107,7 +107,7 @@ def test_the_webhook_gets_all_of_it_and_words_for_a_chat(
     for status in (302, 500):
         hook.status = status
         answer = post(url, json.dumps(SAID).encode())
-        assert answer == (502, f"the webhook answered {status}")
+        assert answer == (502, f"the webhook: answered {status}")
     assert len(hook.got) == 3, "a redirection is not followed"
     gone = serve(alerts.Server(0, str(tmp_path / "a"), "http://127.0.0.1:1/secret-path"))
     status, why = post(gone + "/webhook", json.dumps(SAID).encode())

@@ -205,30 +205,6 @@ def test_law_a_list_of_the_kernel_is_read_as_it_is_written(cpus: set[int]) -> No
 def test_law_no_text_of_a_kernel_stops_the_doctor(text: str) -> None:
     fitness.cpus_of(text)
     fitness.chosen(text)
-    doctor.numbers(text)
-
-
-@given(
-    st.lists(st.integers(0, 99), min_size=1, max_size=4),
-    st.lists(st.integers(0, 99), min_size=1, max_size=4),
-)
-def test_law_a_version_is_in_one_half_of_the_line(a: list[int], b: list[int]) -> None:
-    found, want = ".".join(map(str, a)), ".".join(map(str, b))
-    assert doctor.within(found, f">={want}") != doctor.within(found, f"<{want}")
-    assert doctor.within(found, f"=={found}") and doctor.within(f"{found}.0", f"=={found}")
-    assert doctor.within(found, f"<={want}") == doctor.within(want, f">={found}")
-
-
-@pytest.mark.parametrize(
-    ("found", "ranges", "yes"),
-    [
-        ("8.1", ">=8.1,<9", True), ("8.10.2", ">=8.9,<9", True), ("9.0", ">=8.1,<9", False),
-        ("8.0.9", ">=8.1,<9", False), ("2.0.0rc1", ">=2.0,<3", True), ("1.1.8", "==1.1.8", True),
-        ("3", "", True), ("1.2", "!=1.2.0", False),
-    ],
-)  # fmt: skip
-def test_versions_and_ranges(found: str, ranges: str, yes: bool) -> None:
-    assert doctor.within(found, ranges) == yes
 
 
 def test_what_is_installed_is_within_the_ranges_of_the_project() -> None:
@@ -384,6 +360,19 @@ def test_each_key_is_judged_by_where_it_is_kept_and_never_opened(live: Path) -> 
     assert next(doctor.keys_kept(settings)).fix.startswith("install -m 600")
     (live / "keys").chmod(0o777)
     assert list(doctor.keys_kept(settings))[1].fix == f"chmod go-w {live}/keys"
+
+
+def test_what_alarms_and_telemetry_need_is_judged_on_paper_too(tmp_path: Path) -> None:
+    """A start refuses an open file of Slack's address; the doctor said that all was well."""
+    file = tmp_path / "slack"
+    file.write_text("https://hooks.test/x")
+    file.chmod(0o644)
+    settings = config.load(flags={"monitoring": {"slack_credential": str(file)}}, environ={})
+    (check,) = doctor.keys_kept(settings)
+    assert (check.state, check.fix) == (FAIL, f"chmod 600 {file}")
+    file.chmod(0o600)
+    assert [check.state for check in doctor.keys_kept(settings)] == [OK]
+    assert list(doctor.keys_kept(config.load(environ={}))) == []
 
 
 def test_a_key_of_systemd_outside_of_its_unit_says_so(

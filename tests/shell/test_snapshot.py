@@ -6,7 +6,7 @@ from decimal import Decimal
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bog import snapshot
+from bog import config, sight, snapshot
 from tests.shell.factory import book
 
 
@@ -80,3 +80,7 @@ def test_law_a_bar_fits_and_grows_with_the_size(qty: int, most: int, width: int)
     assert len(drawn) <= width
     assert bool(drawn) == (qty > 0)
     assert (drawn == "█" * width) == (min(qty, most) == most)
+
+
+def test_a_feed_is_stale_for_people_when_it_is_stale_for_the_bot() -> None:
+    assert config.load(environ={}).risk.stale_after_ms == sight.STALE_MS
