@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import queue
 import socket
+import sys
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +23,7 @@ from bog import alerts, credentials, log
 from bog.alarm import Alarm
 from bog.errors import ConfigError
 from bog.keys import webhook
+from bog.out import tell
 from bog.post import Refused, post
 from bog.settings import Settings
 
@@ -86,7 +89,7 @@ class Receiver:
 
     def __init__(self, name: str, send: Send) -> None:
         self.name, self.send = name, send
-        self.dropped = 0
+        self.dropped = self.queued = self.done = 0
         self.queue: queue.Queue[Alarm | None] = queue.Queue(WAITING)
         self.times: list[float] = []  # of the last minute's deliveries
         # a daemon: what hangs in a system call must not keep the bot from ending
@@ -97,20 +100,21 @@ class Receiver:
         """Queue an alarm, or count it."""
         try:
             self.queue.put_nowait(alarm)
+            self.queued += 1
         except queue.Full:
             self.dropped += 1
 
-    def close(self, until: float) -> None:
-        """Give what is queued until `until` of the monotonic clock."""
-        try:
+    def close(self, until: float) -> int:
+        """Give what is queued until `until` of the monotonic clock; return how many are left then."""
+        with suppress(queue.Full):  # it is far behind: no end of it will be seen
             self.queue.put_nowait(None)
-        except queue.Full:
-            return
         self.thread.join(max(0.0, until - time.monotonic()))
+        return self.queued - self.done
 
     def _run(self) -> None:
         while (alarm := self.queue.get()) is not None:
             why = self._deliver(alarm)
+            self.done += 1
             if why:
                 self.dropped += 1
                 log.emit("WARNING", "alarm_lost", f"Alarm {alarm.name} not taken by {self.name}: {why}",
@@ -168,10 +172,13 @@ class Delivery:
         return sum(receiver.dropped for receiver in self.receivers)
 
     def close(self) -> None:
-        """Wait for what is queued, for LAST_SEC at most."""
+        """Wait for what is queued, for LAST_SEC at most; say what nobody took until then."""
         until = time.monotonic() + LAST_SEC
         for receiver in self.receivers:
-            receiver.close(until)
+            if left := receiver.close(until):
+                words = f"{left} alarms were not taken by {receiver.name} before the end"
+                tell(words, sys.stderr)
+                log.emit("WARNING", "alarm_lost", words, count=left)
 
 
 def secret(key: str, value: str) -> str:

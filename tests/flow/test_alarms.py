@@ -153,3 +153,14 @@ def test_receivers_that_are_dead_or_hang_cost_the_bot_nothing_and_keep_their_sec
         f for f in tmp_path.rglob("*") if f.is_file() and not f.name.endswith("_credential")
     ):
         assert b"CANARY" not in file.read_bytes(), file
+
+
+def test_a_full_disk_under_the_alarms_is_said_at_the_end(tmp_path: Path, bots: list[Bot]) -> None:
+    """The bot ended before the last attempt at its file: nobody was told that the alarm is in none."""
+    bot = Bot(tmp_path, BOG_MONITORING__ALERT_FILE="/dev/full")
+    bots.append(bot)
+    bot.trading()
+    bot.signal(signal.SIGUSR1)
+    bot.process.wait(120)
+    assert "1 alarms were not taken by file before the end" in bot.err.read_text()
+    assert [line for line in bot.log if line["event"] == "alarm_lost"]

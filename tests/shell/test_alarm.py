@@ -199,7 +199,7 @@ def test_a_receiver_that_hangs_makes_nobody_wait_and_what_is_too_much_is_counted
     began = time.monotonic()
     for _ in range(delivery.WAITING + 50):
         hangs.put(HALTED)
-    hangs.close(time.monotonic() + 0.2)
+    assert hangs.close(time.monotonic() + 0.2) == hangs.queued
     assert time.monotonic() - began < 30  # it hangs for ever
     assert hangs.dropped >= 49
     gate.set()
