@@ -3,6 +3,8 @@
 The screens in tests/data/ladder are compared whole. `BOG_SNAPSHOTS=write` writes them anew.
 """
 
+import html
+import io
 import os
 import re
 from pathlib import Path
@@ -11,6 +13,9 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from rich.console import Console
+from rich.terminal_theme import DIMMED_MONOKAI
+from rich.text import Text
 
 from bog.history import History
 from bog.ladder import HELP, KEYS, THEMES, Wanted, draw, sparkline
@@ -93,6 +98,34 @@ def test_the_screen_is_the_one_on_file(width: int, height: int, panels: bool, th
 
 def test_the_documents_show_the_screen_on_file() -> None:
     assert (DATA / "80x24.txt").read_text() in (ROOT / "docs" / "operations.md").read_text()
+
+
+def picture(lines: list[Text]) -> str:
+    """Return lines of the dark theme as an SVG that asks no network for its font."""
+    pen = Console(record=True, width=120, file=io.StringIO(), force_terminal=True)
+    for line in lines:
+        pen.print(line, crop=False)
+    title = "orderbook-tui --market 1 --levels 9 --metrics --chart"
+    svg = pen.export_svg(title=title, theme=DIMMED_MONOKAI, unique_id="bog")
+    svg = re.sub(r"@font-face \{.*?\}\s*", "", svg, flags=re.DOTALL)
+    svg = svg.replace("Fira Code, monospace", "monospace")
+    return "".join(line.rstrip() + "\n" for line in svg.splitlines())
+
+
+def words_of(svg: str) -> list[str]:
+    return [html.unescape(words) for words in re.findall(r"<text[^>]*>([^<]*)</text>", svg)]
+
+
+def test_the_picture_in_the_documents_is_the_screen() -> None:
+    wanted = Wanted(metrics=True, chart=True, theme="dark", depth=9)
+    found = picture(draw(Sight(book(9), "", bot()), watched(), wanted, 120, 40))
+    path = ROOT / "docs" / "orderbook-tui.svg"
+    if os.environ.get("BOG_SNAPSHOTS") == "write":
+        path.write_text(found)
+    assert words_of(found) == words_of(path.read_text())
+    assert 'url("' not in found
+    for page in ("README.md", "docs/operations.md"):
+        assert "orderbook-tui.svg" in (ROOT / page).read_text()
 
 
 def test_the_ladder_has_asks_above_the_middle_and_bids_below() -> None:
