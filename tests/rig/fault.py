@@ -198,14 +198,15 @@ def _markdown(results: dict[str, dict[str, Any]]) -> str:
         found = [r for name, r in sorted(results.items()) if name.partition("[")[0] == test]
         rows += found
         lines += [
-            f"| {test.split('_')[2]} | `{r['test']}` | {r['done']} | {r['full'] or ''} |"
+            f"| {r['row']:02} | `{r['test']}` | {r['done']} | {r['full'] or ''} |"
             f" {r['seconds']:.0f} | {r['outcome']} | {r['when']} | {r['commit']} | {r['seed']} |"
             f" {_said(r)} |"
             for r in found
         ]
         if not found:
             missing += 1
-            lines.append(f"| {test.split('_')[2]} | `{test}` | 0 | | | not run | | | | |")
+            number = re.sub(r"\D.*", "", test.removeprefix("test_fault_"))
+            lines.append(f"| {number} | `{test}` | 0 | | | not run | | | | |")
     head = [
         "# Soak",
         "",
