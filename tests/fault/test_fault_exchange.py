@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.rig.fault import Repeats
+from tests.rig.fault import FULL, Repeats
 from tests.rig.live import wait_for
 from tests.rig.spoiled import Spoil, Stage, pause_s
 
@@ -18,12 +18,14 @@ SAMPLE = 6
 PRIVATE = ("account_all_orders", "account_all_trades", "account_tx", "account_all_positions")
 READS = ("nextNonce", "accountOrders", "accountActiveOrders", "account", "trades", "tx")
 REFUSED = [21701, 21702, 21703, 21706, 21711, 21729, 21733, 21739, 21717, 23000, 30009, 29500]
-ROWS: list[tuple[int, str, Spoil]] = []
+ROWS: list[tuple[int, int, Spoil]] = []
 
 
-def row(number: int) -> Callable[[Spoil], Spoil]:
+def row(number: int, full: int = FULL) -> Callable[[Spoil], Spoil]:
+    """Take a fault as a test of a row, with the count that its text states."""
+
     def add(spoil: Spoil) -> Spoil:
-        ROWS.append((number, spoil.__name__, spoil))
+        ROWS.append((number, full, spoil))
         return spoil
 
     return add
@@ -42,7 +44,7 @@ def a_read_is_refused_by_its_status(stage: Stage, n: int, rng: random.Random) ->
     stage.ask(do="disconnect", how="reset")  # so that everything is asked anew
 
 
-@row(21)
+@row(21, full=10_000)
 def a_read_fails_on_the_server(stage: Stage, n: int, rng: random.Random) -> None:
     path = rng.choice(READS)
     if n % 3 == 0:
@@ -56,7 +58,7 @@ def a_read_fails_on_the_server(stage: Stage, n: int, rng: random.Random) -> None
     stage.ask(do="disconnect", how="fin")
 
 
-@row(22)
+@row(22, full=3_000)
 def no_answer_before_or_after_it_was_taken(stage: Stage, n: int, rng: random.Random) -> None:
     kind = rng.choice(("create", "modify", "cancel"))
     stage.spoil("ws", "silent", type=kind, when=("before", "after")[n % 2])
@@ -114,7 +116,7 @@ def words_come_in_another_order(stage: Stage, n: int, rng: random.Random) -> Non
         stage.spoil("frame", "hold", channel=channel, count=rng.randint(1, 3))
 
 
-@row(33)
+@row(33, full=10_000)
 def the_answer_is_lost(stage: Stage, n: int, rng: random.Random) -> None:
     when = rng.choice(("before", "after"))
     stage.spoil("ws", "silent", type=rng.choice(("create", "modify")), when=when)
@@ -134,7 +136,7 @@ def questions_fail_for_long(stage: Stage, n: int, rng: random.Random) -> None:
     stage.spoil("http", "status", path="tx", status=500, count=4, account=None)
 
 
-@row(37)
+@row(37, full=100_000)
 def fills_race_with_changes(stage: Stage, n: int, rng: random.Random) -> None:
     for order in stage.god()["orders"]:
         stage.ask(
@@ -143,7 +145,7 @@ def fills_race_with_changes(stage: Stage, n: int, rng: random.Random) -> None:
         )  # fmt: skip
 
 
-@row(40)
+@row(40, full=100_000)
 def a_nonce_is_refused(stage: Stage, n: int, rng: random.Random) -> None:
     kind = ("create", "modify", "cancel")[n % 3]
     stage.ask(do="refuse", code=21104, where="api", type=kind, count=rng.randint(1, 3))
@@ -173,7 +175,7 @@ def the_private_stream_is_silent(stage: Stage, n: int, rng: random.Random) -> No
     stage.ask(do="clear")
 
 
-@row(46)
+@row(46, full=1_000)
 def the_venue_closes_the_stream(stage: Stage, n: int, rng: random.Random) -> None:
     stage.ask(do="disconnect", how="close", after=0)
 
@@ -193,13 +195,13 @@ def the_sequencer_stands_still(stage: Stage, n: int, rng: random.Random) -> None
 
 
 @pytest.mark.parametrize(
-    ("number", "spoil"), [(n, s) for n, _, s in ROWS], ids=[f"{n}-{name}" for n, name, _ in ROWS]
+    ("number", "full", "spoil"), ROWS, ids=[f"{n}-{spoil.__name__}" for n, _, spoil in ROWS]
 )
 def test_fault_of_the_venue(
-    number: int, spoil: Spoil, repeats: Repeats, stage: Callable[..., Stage]
+    number: int, full: int, spoil: Spoil, repeats: Repeats, stage: Callable[..., Stage]
 ) -> None:
     on = stage()
-    for n, rng in repeats(number, sample=SAMPLE):
+    for n, rng in repeats(number, sample=SAMPLE, full=full):
         spoil(on, n, rng)
         on.bounded()
         pause_s(rng.uniform(0.2, 1.0))
