@@ -108,6 +108,7 @@ class Venue(Server):
             "accountActiveOrders": lambda: {"orders": list(self.resting.values())},
             "accountOrders": lambda: {"orders": list(self.resting.values())},
             "trades": lambda: {"trades": []},
+            "positionFunding": lambda: {"position_fundings": []},
         }  # fmt: skip
         return {"code": 200, **answers[name]()}
 
@@ -217,6 +218,7 @@ def spec(folder: Path, venue: Venue, link: Link, nap_us: int) -> GatewaySpec:
         "markets": [{
             "market": MARKET, "link": link.path, "price_decimals": 1, "size_decimals": 5,
             "max_order": 10**6, "min_px": 1, "max_px": 2**31, "position": venue.pos, "trade": 0,
+            "funded": 1,
             "first": 0, "orders": [],
         }],
         **keys, "daily_notional": 2**60, "sends_per_min": 10**6, "reads_per_min": 10**6,

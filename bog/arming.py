@@ -25,6 +25,7 @@ TOKEN_BYTES = 65536  # a longer file is no token
 NETWORKS = {304: "mainnet", 300: "testnet"}
 
 Facts = dict[str, str]  # what is agreed to, by name, in the order in which it is shown
+Adopted = dict[int, list[int]]  # by market: the journal's position, the venue's, and its cost
 
 
 def facts_of(settings: Settings, markets: list[int], build: str) -> Facts:
@@ -77,13 +78,29 @@ def kept(key: str, value: str) -> str:
     return path if "/" in value else f"systemd credential {value}"
 
 
-def digest(facts: Facts) -> str:
-    """Return the digest that binds a token to every fact, names and order included."""
-    text = json.dumps([VERSION, list(facts.items())], ensure_ascii=True, separators=(",", ":"))
+def adopts_of(settings: Settings, adopted: Adopted) -> Facts:
+    """Return what is said of positions for which the venue's word is taken."""
+    facts = {}
+    for number, (ours, theirs, cost) in adopted.items():
+        market = settings.market(number)
+        before, after = (units.text(lots, market.size_decimals) for lots in (ours, theirs))
+        money = units.text(cost, market.price_decimals + market.size_decimals)
+        facts[f"market {number} adopts"] = (
+            f"position {after} that cost {money}, in place of {before}"
+        )
+    return facts
+
+
+def digest(facts: Facts, adopted: Adopted) -> str:
+    """Return the digest that binds a token to all that was agreed to, names and order included."""
+    text = json.dumps(
+        [VERSION, list(facts.items()), list(adopted.items())], ensure_ascii=True,
+        separators=(",", ":"),
+    )  # fmt: skip
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def write(directory: str, facts: Facts, now_ns: int) -> str:
+def write(directory: str, facts: Facts, now_ns: int, adopted: Adopted | None = None) -> str:
     """Write a token (0600, a new file) and return its path."""
     folder = Path(directory)
     token = {
@@ -91,7 +108,8 @@ def write(directory: str, facts: Facts, now_ns: int) -> str:
         "made_ns": now_ns,
         "until_ns": now_ns + LIFE_SEC * 10**9,
         "facts": facts,
-        "digest": digest(facts),
+        "adopted": [[market, *held] for market, held in (adopted or {}).items()],
+        "digest": digest(facts, adopted or {}),
     }
     path = folder / f"{facts['account']}-{secrets.token_hex(8)}.token"
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -148,6 +166,16 @@ def take(path: str) -> dict[str, Any]:
     return token
 
 
+def adopted_in(token: dict[str, Any]) -> Adopted:
+    """Return the positions for which a token takes the venue's word; a wrong form is none of them."""
+    rows = token.get("adopted")
+    if not isinstance(rows, list) or not all(
+        isinstance(row, list) and len(row) == 4 and all(type(n) is int for n in row) for row in rows
+    ):
+        return {}
+    return {market: held for market, *held in rows}
+
+
 def check(path: str, token: dict[str, Any], facts: Facts, now_ns: int) -> None:
     """Refuse a token that is not of these facts, or not of the last ten minutes."""
     made, until, agreed = token.get("made_ns"), token.get("until_ns"), token.get("facts")
@@ -164,16 +192,15 @@ def check(path: str, token: dict[str, Any], facts: Facts, now_ns: int) -> None:
                 f"--arm {path}: {name} is {value!r} now and was {agreed.get(name)!r} when bog-arm"
                 " asked: run bog-arm again"
             )
-    if token.get("digest") != digest(facts):
+    if token.get("digest") != digest(facts, adopted_in(token)):
         more = ", ".join(sorted(set(agreed) - set(facts))) or "their order"
         raise ConfigError(
             f"--arm {path}: its digest is not of these facts ({more}): run bog-arm again"
         )
 
 
-def consume(path: str, settings: Settings, markets: list[int], build: str, now_ns: int) -> Facts:
-    """Take a token and check it against this start; return the facts that hold."""
+def consume(path: str, settings: Settings, markets: list[int], build: str, now_ns: int) -> Adopted:
+    """Take a token and check it against this start; return the positions that it adopts."""
     token = take(path)
-    facts = facts_of(settings, markets, build)
-    check(path, token, facts, now_ns)
-    return facts
+    check(path, token, facts_of(settings, markets, build), now_ns)
+    return adopted_in(token)

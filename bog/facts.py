@@ -69,6 +69,7 @@ class Position(TypedDict):
     peak: int
     mark2: int
     trade: int  # low 32 bits of the newest trade id
+    funded: int  # Unix second of the venue's newest funding payment that was booked
 
 
 class Fill(TypedDict):

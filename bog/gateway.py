@@ -12,9 +12,10 @@ import os
 import signal
 import subprocess
 import time
+from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from bog import credentials, log, signed
 from bog._core.link import GatewayState, Link, first_order_id
@@ -287,29 +288,49 @@ def orders_of(lane: Lane) -> list[Resting]:
 def market_of(lane: Lane, first: bool) -> MarketSpec:
     """Return what a gateway must know of one market: of the last run at first, then of this one."""
     spec, limits = lane.spec, lane.spec["limits"]
-    position, trade = int(lane.ready["position"]), int(lane.ready["trade"])
+    booked = Booked(lane.ready["position"], lane.ready["trade"], lane.ready["funded"])
     orders: list[Resting] = lane.ready["orders"]
     if lane.done:
-        words = lane.done["words"]
-        position, trade = words[StateWord.W_POS], words[StateWord.W_TRADE]
+        booked = booked_by(lane.done["words"])
         orders = orders_of(lane)
     elif not first:
         page: Any = lane.page.snapshot()
-        position, trade = page["position"]["pos"], page["position"]["trade"]
+        booked = Booked(*(page["position"][name] for name in ("pos", "trade", "funded")))
         orders = orders_of(lane)
     return market_spec(
-        spec["market"], spec["link"], scale_of(spec), limits, position, trade, orders,
-        lane.ready["first"],
-    )  # fmt: skip
+        spec["market"], spec["link"], scale_of(spec), limits, booked, orders, lane.ready["first"]
+    )
 
 
 def scale_of(spec: Spec) -> tuple[int, int]:
     return spec["price_decimals"], spec["size_decimals"]
 
 
+class Unexplained(NamedTuple):
+    """A position of the venue to which the journal and the trades since do not lead."""
+
+    market: int
+    ours: int  # lots
+    theirs: int
+    cost: int  # of theirs, quanta
+
+
+class Booked(NamedTuple):
+    """What an engine has booked: its position, and up to where."""
+
+    position: int  # lots
+    trade: int  # low 32 bits of the newest trade's id
+    funded: int  # Unix second of the newest funding payment
+
+
+def booked_by(words: Sequence[int]) -> Booked:
+    """Return what the carried words of a run say."""
+    return Booked(*(words[at] for at in (StateWord.W_POS, StateWord.W_TRADE, StateWord.W_FUNDED)))
+
+
 def market_spec(
-    market: int, link: str, scale: tuple[int, int], limits: dict[str, int], position: int,
-    trade: int, orders: list[Resting], first: int,
+    market: int, link: str, scale: tuple[int, int], limits: dict[str, int], booked: Booked,
+    orders: list[Resting], first: int,
 ) -> MarketSpec:  # fmt: skip
     return {
         "market": market,
@@ -319,8 +340,9 @@ def market_spec(
         "max_order": limits["max_order"],
         "min_px": limits["min_px"],
         "max_px": limits["max_px"],
-        "position": position,
-        "trade": trade,
+        "position": booked.position,
+        "trade": booked.trade,
+        "funded": booked.funded,
         "first": first,
         "orders": orders,
     }
@@ -355,7 +377,7 @@ def compare(settings: Settings, markets: list[int], build: str) -> dict[str, Any
             scale = own.market(market)
             spec["markets"].append(market_spec(
                 market, link, (scale.price_decimals, scale.size_decimals), own.limits(market),
-                found.words[StateWord.W_POS], found.words[StateWord.W_TRADE], resting_of(found),
+                booked_by(found.words), resting_of(found),
                 first_of(market, found.words[StateWord.W_NEXT_ORDER_ID]),
             ))  # fmt: skip
         spec["signed"] = str(Path(folder) / "none.signed")  # nothing is signed but a token
@@ -373,9 +395,15 @@ def compare(settings: Settings, markets: list[int], build: str) -> dict[str, Any
     compared = [line for line in said if line["event"] == "compared"]
     if not compared:
         raise BogError(f"the gateway ended {how(done.returncode)} and compared nothing")
+    result = dict(compared[-1])
+    result["unexplained"] = [
+        Unexplained(int(raw) % MARKETS, ours, theirs, result["costs"][raw])
+        for raw, (ours, theirs) in result["positions"].items()
+        if ours != theirs
+    ]
     for one in spec["markets"]:  # what it told of fills is in no journal
-        compared[-1]["positions"][str(raw_market(one["market"]))][0] = one["position"]
-    return dict(compared[-1])
+        result["positions"][str(raw_market(one["market"]))][0] = one["position"]
+    return result
 
 
 def table(compared: dict[str, Any], settings: Settings) -> str:

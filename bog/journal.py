@@ -90,6 +90,7 @@ FIELDS: dict[int, tuple[tuple[str, str, Any], ...]] = {
     JournalKind.J_UNKNOWN: (ORDER, SIDE, REFUSED),
     JournalKind.J_FUNDING: (
         *(("val", "paid", "quanta"), ("px", "mark", "ticks"), ("qty", "position", "lots")),
+        ("aux", "paid_at", None),
     ),
     JournalKind.J_PEAK: (("val", "peak", "half quanta"), ("px", "mark", "half ticks")),
     JournalKind.J_DAY: (
@@ -121,6 +122,7 @@ FIELDS: dict[int, tuple[tuple[str, str, Any], ...]] = {
         ("reason", "before", ConnectionState),
     ),
     JournalKind.J_ORDER: (ORDER, SIDE, PRICE, SIZE, ("val", "filled", "lots")),
+    JournalKind.J_ADOPT: (("id", "size", "lots"), SIDE, ("val", "cost", "quanta")),
 }
 
 

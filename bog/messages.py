@@ -167,6 +167,13 @@ class Ready(Event):
     position: Exact
 
 
+class Adopt(Event):
+    """A run began with the venue's position instead of the journal's."""
+
+    position: Exact
+    cost: Exact
+
+
 class Funding(Event):
     amount: Exact
     price: Exact
@@ -241,7 +248,7 @@ EVENTS: dict[str, type] = {
     "place": Sized, "amend": Sized, "amended": Sized, "cancel": OfOrder, "cancel_all": NoMore,
     "ack": Ack, "reject": Refused, "fill": Fill, "canceled": Refused, "expired": OfOrder,
     "unknown": OfOrder, "allowed": Allowed, "denied": Denied, "run": Run, "ready": Ready,
-    "funding": Funding, "peak": Peak, "day": Day, "halt": Halted, "clear_halt": ClearHalt,
+    "adopt": Adopt, "funding": Funding, "peak": Peak, "day": Day, "halt": Halted, "clear_halt": ClearHalt,
     "level": LevelSet, "gap": Gap, "stale": Stale, "fresh": NoMore, "epoch": Epoch,
     "breaker": Breaker, "connection": Changed, "strategy": Changed, "fit": Fit, "model": Model,
     "end": End, "unknown_record": NoMore,

@@ -26,7 +26,7 @@ from bog._core.reader import Reader
 from bog._core.shm import object_path
 from bog._core.source import Source, open_source
 from bog._core.stats import StatsPage, name_process
-from bog._core.types import StateWord
+from bog._core.types import Side, StateWord
 from bog.errors import BogError, ConfigError, DataError, FeedError
 from bog.facts import halt_name
 from bog.host import Host
@@ -128,11 +128,26 @@ def check_clear_halt(halt_id: int, recovered: Recovered) -> None:
     raise ConfigError(f"--clear-halt {halt_id}: no such halt: {right}")
 
 
+def check_adopt(adopt: list[int], recovered: Recovered) -> tuple[int, int, int] | None:
+    """Return side, lots and cost to begin with; refuse when the journal moved since it was agreed to."""
+    if not adopt:
+        return None
+    ours, theirs, cost = adopt
+    held = recovered.words[StateWord.W_POS]
+    if held != ours:
+        raise ConfigError(
+            f"--arm: the journal's position is {held} lots, and was {ours} when bog-arm asked: run"
+            " bog-arm again"
+        )
+    return int(Side.ASK if theirs < 0 else Side.BID), abs(theirs), cost
+
+
 def prepare(spec: Spec, page: StatsPage) -> tuple[Lane, JournalFile, Recovered, Any]:
     """Return a lane that is recovered and ready to run, its journal, what it recovered, its feed."""
     raw = raw_market(spec["market"])
     recovered = recover(spec["journal"], raw, account=spec["account"], segments=spec["segments"])
     check_clear_halt(spec["clear_halt"], recovered)
+    adopt = check_adopt(spec["adopt"], recovered)
     check_mode(spec, recovered)
     plugs: dict[str, Any] = {}
     kind = spec["feed"]["kind"]
@@ -175,7 +190,7 @@ def prepare(spec: Spec, page: StatsPage) -> tuple[Lane, JournalFile, Recovered, 
     }
     try:
         lane = Lane(core, page, journal, **plugs)
-        lane.start(recovered, spec["clear_halt"])
+        lane.start(recovered, spec["clear_halt"], adopt)
     except ValueError as error:
         journal.close()
         raise ConfigError(str(error)) from None
@@ -222,8 +237,9 @@ def serve(process: ProcessSpec, say: Any) -> int:
                 "void": recovered.void,
                 "canceled": 0 if one["link"] else len(recovered.open_orders),
                 "orders": resting_of(recovered) if one["link"] else [],
-                "position": recovered.words[StateWord.W_POS],
+                "position": words[StateWord.W_POS],
                 "trade": recovered.words[StateWord.W_TRADE],
+                "funded": recovered.words[StateWord.W_FUNDED],
                 "first": words[StateWord.W_NEXT_ORDER_ID],
                 "halt": words[StateWord.W_HALT],
                 "halt_id": words[StateWord.W_HALT_ID],

@@ -51,7 +51,9 @@ def refuse_report(path: str) -> None:
         raise UsageError(f"--report {path}: want a file in a folder that can be written to")
 
 
-def process_spec(settings: Settings, values: dict[str, Any]) -> ProcessSpec:
+def process_spec(
+    settings: Settings, values: dict[str, Any], adopted: arming.Adopted
+) -> ProcessSpec:
     """Return what the engine process is told: a spec for each market, in their order."""
     markets, build, now_ns = values["market"], build_id(), time.time_ns()
     if len(set(markets)) < len(markets):
@@ -63,6 +65,7 @@ def process_spec(settings: Settings, values: dict[str, Any]) -> ProcessSpec:
         own = settings.of(market)
         page = supervise.page_path(own.feed.directory, market)
         lanes.append(spec_of(own, market, values, config.config_hash(own), build, page, now_ns))
+        lanes[-1]["adopt"] = adopted.get(market, [])
     live = [lane for lane in lanes if lane["feed"]["kind"] in LIVE_FEEDS]
     if 0 < len(live) < len(lanes) and lanes[0]["speed_ppm"] != 1_000_000:
         settings.refuse("feed.speed", "want 1: a feed in shared memory runs in real time")
@@ -76,20 +79,24 @@ def session(values: dict[str, Any], flags: config.Tree, name: str, child: Child)
     settings = config.load(values["config"], flags)
     for market in values["market"]:
         settings.market(market)
+    adopted: arming.Adopted = {}
     if mode == "live":
         gateway.refuse_missing(settings)
-        arming.consume(values["arm"], settings, list(values["market"]), build_id(), time.time_ns())
+        markets = list(values["market"])
+        adopted = arming.consume(values["arm"], settings, markets, build_id(), time.time_ns())
     # the engine's process is there already, the feed is not: it stays off the hot core, too
     host.stand_back(-1 if values["cpu"] is None else values["cpu"], os.sched_getaffinity(0))
     with child_feed.embedded(settings, values["market"]):
-        return trade(settings, values, name, child)
+        return trade(settings, values, adopted, name, child)
 
 
-def trade(settings: Settings, values: dict[str, Any], name: str, child: Child) -> int:
+def trade(
+    settings: Settings, values: dict[str, Any], adopted: arming.Adopted, name: str, child: Child
+) -> int:
     """Run one session from start to report; return the exit code."""
     if values["report"]:
         refuse_report(values["report"])
-    process = process_spec(settings, values)
+    process = process_spec(settings, values, adopted)
     abouts = {
         spec["market"]: about_of(settings.of(spec["market"]), spec) for spec in process["lanes"]
     }

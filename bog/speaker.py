@@ -160,6 +160,12 @@ class JournalSpeaker:
                 return None
             case J.J_READY:
                 return "INFO", "ready", "Ready to trade", {"position": self._size(self.position)}
+            case J.J_ADOPT:
+                self.position = -int(rec["id"]) if rec["side"] else int(rec["id"])
+                held: dict[str, Value] = {
+                    "position": self._size(self.position), "cost": self._money(val),
+                }  # fmt: skip
+                return "WARNING", "adopt", "Position of the venue adopted", held
             case J.J_FUNDING:
                 paid: dict[str, Value] = {
                     "amount": self._money(val),

@@ -64,6 +64,7 @@ class Spec(TypedDict):
     account: int
     chain: int  # id of the venue's chain; 0 on paper
     clear_halt: int
+    adopt: list[int]  # the journal's position, the venue's to begin with instead, its cost; or none
     page: str
     link: str  # of the gateway that executes; "": the paper venue, or the built-in market
     parent: int  # process that must live: without it the engine drains
@@ -175,6 +176,7 @@ def spec_of(
         account=settings.live.account_index if live else 0,
         chain=settings.live.chain_id if live else 0,
         clear_halt=values["clear_halt"] or 0,
+        adopt=[],
         page=page,
         link=link_path(settings.feed.directory, market) if live else "",
         parent=os.getpid(),

@@ -32,7 +32,9 @@ from bog._core.memory cimport copy_line
 from bog._core.orders cimport (
     EFFECT_DUPLICATE, EFFECT_IGNORED, OrderEffect, orders_age, orders_init, orders_on_report,
 )
-from bog._core.position cimport position_fill, position_funding, position_trade
+from bog._core.position cimport (
+    position_fill, position_funding, position_funding_is_new, position_trade,
+)
 from bog._core.quota cimport quota_init
 from bog._core.risk cimport Moment, risk_init, risk_standing
 from bog._core.types cimport (
@@ -73,6 +75,8 @@ cdef inline void engine_on_report(Engine *e, const Report *report, Out *out) noe
     if report.kind == REP_FUNDING or report.kind == REP_FILL:
         engine_unbox(e)
     if report.kind == REP_FUNDING:
+        if not position_funding_is_new(&e.position, report.venue_id):
+            return
         if position_funding(&e.position, report.fee):
             engine_halt(e, out, HALT_ACCOUNTING, report.fee)
             return
@@ -80,6 +84,7 @@ cdef inline void engine_on_report(Engine *e, const Report *report, Out *out) noe
         rec.val = report.fee
         rec.px = report.px
         rec.qty = e.position.pos
+        rec.aux = <uint32_t>report.venue_id
         return
     fault = orders_on_report(&e.orders, report, &effect)
     if effect.flags & EFFECT_DUPLICATE:

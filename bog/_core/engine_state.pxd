@@ -13,9 +13,9 @@ from bog._core.risk cimport Risk, risk_halt, risk_restore
 from bog._core.strategy cimport Quote
 from bog._core.types cimport (
     ALLOW, DENY_KILLED, DENY_PAUSED, J_DENIED, J_HALT, W_CASH, W_COMMANDS, W_COST, W_DAY,
-    W_DAY_OPEN, W_FEES, W_FILLS, W_FUNDING, W_HALT, W_HALT_ID, W_LAST_NS, W_LEVEL, W_MARK2, W_TRADE,
-    W_NEXT_ORDER_ID, W_PEAK, W_POS, W_REALIZED, W_VOLUME, Command, JournalRec, Limits, Position,
-    Record, Report, StrategyParams, half_t, ns_t, px_t, qty_t, quanta_t,
+    W_DAY_OPEN, W_FEES, W_FILLS, W_FUNDED, W_FUNDING, W_HALT, W_HALT_ID, W_LAST_NS, W_LEVEL,
+    W_MARK2, W_NEXT_ORDER_ID, W_PEAK, W_POS, W_REALIZED, W_TRADE, W_VOLUME, Command, JournalRec,
+    Limits, Position, Record, Report, StrategyParams, half_t, ns_t, px_t, qty_t, quanta_t,
 )
 
 cdef extern from "engine_state.h" nogil:
@@ -280,4 +280,8 @@ cdef inline int64_t engine_word(Engine *e, int word, int64_t value, bint store) 
         if store:
             p.trade = <uint32_t>value
         return <int64_t>p.trade
+    if word == W_FUNDED:
+        if store:
+            p.funded = <uint32_t>value
+        return <int64_t>p.funded
     return 0

@@ -10,14 +10,18 @@ from libc.stdlib cimport free
 from libc.string cimport memcpy
 
 from bog._core.memory cimport lines
-from bog._core.position cimport position_fill, position_funding, position_holds, position_trade
+from bog._core.position cimport (
+    position_adopt, position_fill, position_funding, position_funding_is_new, position_holds,
+    position_trade,
+)
 from bog._core.types cimport (
-    BID, HALT_NONE, J_ACK, J_AMEND, J_AMENDED, J_AMEND_REJECT, J_CANCEL, J_CANCELED, J_CANCEL_ALL,
-    J_CLEAR_HALT, J_CONNECTION, J_DAY, J_DENIED, J_FILL, J_FUNDING, J_HALT, J_LEVEL, J_ORDER,
-    J_PEAK, J_PLACE, J_READY, J_RUN, J_STATE, J_UNKNOWN, ORDER_AMEND_SENT, ORDER_CANCEL_SENT,
-    ORDER_FILLED, ORDER_IN_FLIGHT, REJ_RESTART, STATE_WORDS, W_CASH, W_COMMANDS, W_COST, W_DAY,
-    W_DAY_OPEN, W_FEES, W_FILLS, W_FUNDING, W_HALT, W_HALT_ID, W_LAST_NS, W_LEVEL, W_MARK2,
-    W_NEXT_ORDER_ID, W_PEAK, W_POS, W_REALIZED, W_TRADE, W_VOLUME, JournalRec, Position,
+    BID, HALT_NONE, J_ACK, J_ADOPT, J_AMEND, J_AMENDED, J_AMEND_REJECT, J_CANCEL, J_CANCELED,
+    J_CANCEL_ALL, J_CLEAR_HALT, J_CONNECTION, J_DAY, J_DENIED, J_FILL, J_FUNDING, J_HALT, J_LEVEL,
+    J_ORDER, J_PEAK, J_PLACE, J_READY, J_RUN, J_STATE, J_UNKNOWN, ORDER_AMEND_SENT,
+    ORDER_CANCEL_SENT, ORDER_FILLED, ORDER_IN_FLIGHT, REJ_RESTART, STATE_WORDS, W_CASH, W_COMMANDS,
+    W_COST, W_DAY, W_DAY_OPEN, W_FEES, W_FILLS, W_FUNDED, W_FUNDING, W_HALT, W_HALT_ID, W_LAST_NS,
+    W_LEVEL, W_MARK2, W_NEXT_ORDER_ID, W_PEAK, W_POS, W_REALIZED, W_TRADE, W_VOLUME, JournalRec,
+    Position,
 )
 
 
@@ -59,7 +63,7 @@ cdef class Fold:
     """The exact replay of one run's records to the state words and the orders alive."""
 
     cdef Position *position
-    cdef int64_t word[19]  # STATE_WORDS, by enum StateWord
+    cdef int64_t word[20]  # STATE_WORDS, by enum StateWord
     cdef int64_t last_ns
     cdef int seen
     cdef readonly bint ready
@@ -81,7 +85,7 @@ cdef class Fold:
 
     @property
     def words(self):
-        """The 19 words of enum StateWord."""
+        """The 20 words of enum StateWord."""
         cdef int i
         self.word[<int> W_POS] = self.position.pos
         self.word[<int> W_COST] = self.position.cost
@@ -92,6 +96,7 @@ cdef class Fold:
         self.word[<int> W_VOLUME] = self.position.volume
         self.word[<int> W_FILLS] = <int64_t> self.position.fills
         self.word[<int> W_TRADE] = <int64_t> self.position.trade
+        self.word[<int> W_FUNDED] = <int64_t> self.position.funded
         return tuple([self.word[i] for i in range(STATE_WORDS)])
 
     @property
@@ -148,8 +153,13 @@ cdef class Fold:
         if J_PLACE <= kind <= J_UNKNOWN and kind != J_CANCEL_ALL:
             doubt = self.order(rec) or doubt
         elif kind == J_FUNDING:
-            if position_funding(self.position, rec.val):
+            if not position_funding_is_new(self.position, rec.aux):
+                doubt = f"the funding of second {rec.aux} is booked again"
+            elif position_funding(self.position, rec.val):
                 doubt = "the funding overflows the position"
+        elif kind == J_ADOPT:
+            if position_adopt(self.position, rec.side, <int64_t> rec.id, rec.val):
+                doubt = f"a position of {rec.id} lots that cost {rec.val} cannot be"
         elif kind == J_PEAK:
             self.word[<int> W_PEAK] = rec.val
             self.word[<int> W_MARK2] = rec.px
@@ -203,6 +213,8 @@ cdef class Fold:
             p.fills = <uint64_t> rec.val
         elif at == W_TRADE:
             p.trade = <uint64_t> rec.val
+        elif at == W_FUNDED:
+            p.funded = <uint64_t> rec.val
         return doubt
 
     cdef carry_order(self, const JournalRec *rec):

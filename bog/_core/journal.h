@@ -12,7 +12,7 @@
 #include "types.h"
 
 #define BOG_JOURNAL_PAGE 4096
-#define BOG_JOURNAL_VERSION 2
+#define BOG_JOURNAL_VERSION 3
 #define BOG_JOURNAL_SEALED_BYTES 60 /* of each record: all but the crc */
 
 /* First page of a disk file. Everything comes from the caller: same run, same bytes. */

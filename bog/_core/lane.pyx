@@ -60,6 +60,7 @@ from bog._core.paper_state cimport paper_free, paper_new
 from bog._core.portfolio cimport (
     Portfolio, portfolio_hold, portfolio_room, portfolio_worst,
 )
+from bog._core.position cimport position_adopt
 from bog._core.publisher cimport Publisher
 from bog._core.reader cimport Reader
 from bog._core.risk cimport CAP_DAILY_LOSS, CAP_DECIMALS, CAP_LONG, CAP_ORDER, CAP_SHORT
@@ -71,12 +72,12 @@ from bog._core.stats cimport (
     StatsPage,
 )
 from bog._core.types cimport (
-    BID, CMD_AMEND, CMD_CANCEL, CMD_PLACE, HALT_JOURNAL, J_AMEND, J_CANCELED, J_END, J_ORDER, J_PLACE,
-    J_READY, J_RUN, J_STATE, LEVEL_DRAIN, NEVER, REC_STATS, REC_STATUS, REJ_OTHER, REJ_RESTART,
-    REP_ACK, REP_AMEND_REJECT, REP_CANCELED, REP_CANCEL_REJECT, REP_EXPIRED, REP_FILL, REP_FUNDING,
-    REP_REJECT, REP_UNKNOWN, ROW_LEVEL, ROW_RESET, ROW_STATS, ROW_STATUS, ROW_TRADE, STATE_WORDS,
-    STATUS_END, STATUS_GAP, STRATEGY_INVENTORY, W_NEXT_ORDER_ID, Command, JournalRec, Limits, Order,
-    Record, Report, Row, StrategyParams, VenueParams, ns_t, px_t,
+    BID, CMD_AMEND, CMD_CANCEL, CMD_PLACE, HALT_JOURNAL, J_ADOPT, J_AMEND, J_CANCELED, J_END,
+    J_ORDER, J_PLACE, J_READY, J_RUN, J_STATE, LEVEL_DRAIN, NEVER, REC_STATS, REC_STATUS, REJ_OTHER,
+    REJ_RESTART, REP_ACK, REP_AMEND_REJECT, REP_CANCELED, REP_CANCEL_REJECT, REP_EXPIRED, REP_FILL,
+    REP_FUNDING, REP_REJECT, REP_UNKNOWN, ROW_LEVEL, ROW_RESET, ROW_STATS, ROW_STATUS, ROW_TRADE,
+    STATE_WORDS, STATUS_END, STATUS_GAP, STRATEGY_INVENTORY, W_NEXT_ORDER_ID, Command, JournalRec,
+    Limits, Order, Record, Report, Row, StrategyParams, VenueParams, ns_t, px_t,
 )
 
 cdef ns_t TIMER_NS = 100_000_000LL    # event time between two timer events
@@ -207,13 +208,14 @@ cdef class Lane:
 
     # the start: what was carried over, in the journal before anything new
 
-    def start(self, object recovered, unsigned long long clear_halt=0):
+    def start(self, object recovered, unsigned long long clear_halt=0, tuple adopt=None):
         """Write the head of the run: what it starts from, and what did not survive the last one.
 
         `recovered` gives `words` (by StateWord) and `open_orders`; None begins an account. Orders
         that were alive are gone with the process that simulated their venue: they are journaled as
         canceled. At a real venue they live on: they are unknown until the gateway says what became
-        of each. Clears halt `clear_halt` when that is the one that stands.
+        of each. Clears halt `clear_halt` when that is the one that stands. `adopt` is the side, lots
+        and cost that a person has taken the venue's word for, in place of the position carried over.
         """
         cdef Event event
         cdef int i
@@ -236,6 +238,11 @@ cdef class Lane:
             else:
                 self.put(J_CANCELED, order.id, 0, REJ_RESTART, order.side, 0)
         self.put(J_READY, 0, 0, 0, 0, 0)
+        if adopt is not None:
+            side, lots, cost = adopt
+            if position_adopt(&self.engine.position, side, lots, cost):
+                raise ValueError(f"a position of {lots} lots that cost {cost} quanta cannot be")
+            self.put(J_ADOPT, lots, cost, 0, side, 0)
         if clear_halt:
             memset(&event, 0, sizeof(Event))
             event.kind = EVENT_CLEAR_HALT
@@ -619,6 +626,7 @@ cdef class Lane:
         cdef Report report
         cdef Event event
         cdef uint64_t known = self.engine.position.fills
+        cdef int64_t funding = self.engine.position.funding
         if not self.venue_report(self.now_ns, &report):
             return
         report.market = self.market_id
@@ -634,7 +642,7 @@ cdef class Lane:
                 memcpy(&self.stats.fill[self.stats.fills % STATS_FILLS], &report, sizeof(Report))
                 self.stats.fills += 1
         elif report.kind == REP_FUNDING:
-            self.stats.measure.funding -= report.fee
+            self.stats.measure.funding += self.engine.position.funding - funding
         elif report.kind == REP_ACK:
             self.stats.acks += 1
         elif report.kind == REP_REJECT:

@@ -66,6 +66,19 @@ cdef inline void position_trade(Position *p, uint64_t id) noexcept nogil:
         p.trade = <uint32_t>id
 
 
+cdef inline int position_funding_is_new(Position *p, uint64_t second) noexcept nogil:
+    """Remember the venue's funding payment of a Unix second; return 0 when it was booked before.
+
+    0 is one on paper, which has no such name: always new.
+    """
+    if second == 0:
+        return 1
+    if second <= p.funded:
+        return 0
+    p.funded = <uint32_t>second
+    return 1
+
+
 cdef inline int position_funding(Position *p, quanta_t paid) noexcept nogil:
     """Book a funding payment: `paid` quanta left us, negative when we received.
 
@@ -78,6 +91,26 @@ cdef inline int position_funding(Position *p, quanta_t paid) noexcept nogil:
         return 1
     p.cash = cash
     p.funding = funding
+    return 0
+
+
+cdef inline int position_adopt(Position *p, int side, qty_t lots, quanta_t cost) noexcept nogil:
+    """Hold `lots` on a `side` that cost `cost` quanta, as the venue says, whatever was booked.
+
+    What was earned, paid and received stays; cash follows from the identity. Return 0, or 1 with the
+    position unchanged: a side that is none, a size or a cost below zero, a cost of nothing, or a sum
+    that does not fit.
+    """
+    cdef quanta_t cash = 0, signed_cost = cost if side == BID else -cost
+    if (side != BID and side != ASK) or lots < 0 or cost < 0 or (lots == 0 and cost != 0):
+        return 1
+    if add_overflows(p.realized, -signed_cost, &cash) or p.fees == INT64_MIN:
+        return 1
+    if add_overflows(cash, -p.fees, &cash) or add_overflows(cash, p.funding, &cash):
+        return 1
+    p.pos = lots if side == BID else -lots
+    p.cost = signed_cost
+    p.cash = cash
     return 0
 
 

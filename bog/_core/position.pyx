@@ -5,8 +5,8 @@ from libc.stdlib cimport free
 
 from bog._core.memory cimport lines
 from bog._core.position cimport (
-    position_daily2, position_equity2, position_fill, position_funding, position_funding_due,
-    position_holds, position_roll, position_sample_peak, position_unrealized2,
+    position_adopt, position_daily2, position_equity2, position_fill, position_funding,
+    position_funding_due, position_holds, position_roll, position_sample_peak, position_unrealized2,
 )
 from bog._core.types cimport Position
 
@@ -32,6 +32,10 @@ cdef class PositionProbe:
     def funding(self, long long paid):
         """Book a funding payment; return False, with nothing changed, when it does not fit."""
         return position_funding(self.p, paid) == 0
+
+    def adopt(self, int side, long long lots, long long cost):
+        """Hold what the venue says; return False, with nothing changed, when it does not fit."""
+        return position_adopt(self.p, side, lots, cost) == 0
 
     def funding_due(self, long long mark, int rate_ppm):
         """Return what an hour at this mark and rate costs us, rounded against us."""

@@ -231,7 +231,7 @@ cdef dict position_dict(const Position *position):
         "realized": position.realized, "fees": position.fees, "funding": position.funding,
         "volume": position.volume, "fills": position.fills, "day": position.day,
         "day_open": position.day_open, "peak": position.peak, "mark2": position.mark2,
-        "trade": position.trade,
+        "trade": position.trade, "funded": position.funded,
     }
 
 

@@ -214,7 +214,8 @@ enum bog_report_kind {
     BOG_REP_AMEND_REJECT = 7,
     BOG_REP_EXPIRED = 8,
     BOG_REP_UNKNOWN = 9,  /* outcome lost: live until proven dead */
-    BOG_REP_FUNDING = 10, /* fee = -payment received (positive: we paid) */
+    BOG_REP_FUNDING = 10, /* fee = what we paid, negative when we received; venue_id = Unix second
+                          of the venue's payment, told once; 0 on paper */
 };
 
 /* How a fill came about. The first three are the paper venue's, market-making.md section 5. */
@@ -519,7 +520,8 @@ typedef struct bog_position {
     bog_half_t peak;     /* highest sampled profit of the day, half quanta */
     bog_px_t mark2;      /* last mark used, half ticks; 0 before the first */
     uint64_t trade;      /* low 32 bits of the newest trade id that was booked */
-    uint64_t pad[3];
+    uint64_t funded;     /* Unix second of the venue's newest funding payment that was booked */
+    uint64_t pad[2];
 } bog_position_t;
 
 /*
@@ -563,7 +565,8 @@ enum bog_journal_kind {
     BOG_J_AMEND_REJECT = 14,
     BOG_J_EXPIRED = 15,
     BOG_J_UNKNOWN = 16,
-    BOG_J_FUNDING = 17,    /* val = paid, quanta; px = mark; qty = position */
+    BOG_J_FUNDING = 17,    /* val = paid, quanta; px = mark; qty = position; aux = Unix second of
+                           the venue's payment, 0 on paper */
     BOG_J_PEAK = 18,       /* val = new peak of the day's profit, half quanta; px = mark2 */
     BOG_J_DAY = 19,        /* id = UTC day; val = equity at its start, half quanta; px = mark2 */
     BOG_J_HALT = 20,       /* id = halt id, reason = enum bog_halt, val = evidence */
@@ -581,6 +584,7 @@ enum bog_journal_kind {
                            val = how many in a row, px = mid2, qty = mid2 last accepted */
     BOG_J_CONNECTION = 31, /* state = new enum bog_connection_state, reason = old one */
     BOG_J_ORDER = 32, /* an order alive when the file was turned over: as place; val = filled */
+    BOG_J_ADOPT = 33, /* a person took the venue's word: id = |position|, side, val = its cost */
 };
 
 /* Words of carried state, one J_STATE record each, in this order. */
@@ -603,8 +607,9 @@ enum bog_state_word {
     BOG_W_LEVEL = 15,
     BOG_W_COMMANDS = 16,
     BOG_W_LAST_NS = 17,
-    BOG_W_TRADE = 18, /* low bits of the newest trade id of the venue that was booked */
-    BOG_STATE_WORDS = 19,
+    BOG_W_TRADE = 18,  /* low bits of the newest trade id of the venue that was booked */
+    BOG_W_FUNDED = 19, /* Unix second of the venue's newest funding payment that was booked */
+    BOG_STATE_WORDS = 20,
 };
 
 _Static_assert(sizeof(bog_row_t) == 64, "a row is one cache line");

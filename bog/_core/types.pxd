@@ -202,6 +202,7 @@ cdef extern from "types.h" nogil:
         J_BREAKER "BOG_J_BREAKER"
         J_CONNECTION "BOG_J_CONNECTION"
         J_ORDER "BOG_J_ORDER"
+        J_ADOPT "BOG_J_ADOPT"
 
     cpdef enum StateWord "bog_state_word":
         W_POS "BOG_W_POS"
@@ -223,6 +224,7 @@ cdef extern from "types.h" nogil:
         W_COMMANDS "BOG_W_COMMANDS"
         W_LAST_NS "BOG_W_LAST_NS"
         W_TRADE "BOG_W_TRADE"
+        W_FUNDED "BOG_W_FUNDED"
         STATE_WORDS "BOG_STATE_WORDS"
 
     ctypedef struct Row "bog_row_t":
@@ -480,7 +482,8 @@ cdef extern from "types.h" nogil:
         half_t peak
         px_t mark2
         uint64_t trade
-        uint64_t pad[3]
+        uint64_t funded
+        uint64_t pad[2]
 
     ctypedef struct JournalRec "bog_journal_rec_t":
         uint64_t seq

@@ -80,6 +80,7 @@ class JournalKind(IntEnum):
     J_BREAKER = 30
     J_CONNECTION = 31
     J_ORDER = 32
+    J_ADOPT = 33
 
 class Level(IntEnum):
     LEVEL_RUN = 0
@@ -175,7 +176,8 @@ class StateWord(IntEnum):
     W_COMMANDS = 16
     W_LAST_NS = 17
     W_TRADE = 18
-    STATE_WORDS = 19
+    W_FUNDED = 19
+    STATE_WORDS = 20
 
 class Status(IntEnum):
     STATUS_UP = 1

@@ -7,10 +7,11 @@ from typing import Any
 
 import click
 
-from bog import arming, config, errors, gateway
+from bog import arming, config, errors, gateway, units
 from bog.build import build_id
 from bog.cli.live import deciding, flags_of
 from bog.errors import ConfigError
+from bog.settings import Settings
 
 EPILOG = """\b
 Examples:
@@ -37,25 +38,58 @@ def refuse_foreign(compared: dict[str, Any]) -> None:
         )
 
 
+def unexplained(compared: dict[str, Any], settings: Settings, adopt: bool) -> arming.Adopted:
+    """Return the positions to adopt; refuse where the venue holds what no trade explains."""
+    found = compared["unexplained"]
+    if found and not adopt:
+        one = found[0]
+        ours, theirs = (
+            units.text(lots, settings.market(one.market).size_decimals)
+            for lots in (one.ours, one.theirs)
+        )
+        raise ConfigError(
+            f"market {one.market}: the journal and all trades since come to a position of {ours}, the"
+            f" venue has {theirs}: look at the account's history there, then --adopt takes its word"
+        )
+    if adopt and not found:
+        raise ConfigError("--adopt: journal and venue agree on every position: leave it out")
+    if found and compared["fills"]:
+        raise ConfigError(
+            f"--adopt: {compared['fills']} fills are not in the journal yet: start without it, which"
+            " books them and halts, then arm again"
+        )
+    for one in found:
+        if one.cost < 0:
+            raise ConfigError(
+                f"--adopt: market {one.market}: the venue says no average entry price"
+            )
+    return {one.market: [one.ours, one.theirs, one.cost] for one in found}
+
+
 @click.command("bog-arm", epilog=EPILOG)
 @deciding
+@click.option("--adopt", is_flag=True,
+              help="Begin with the positions of the venue where no trade leads to them.")  # fmt: skip
 def command(**values: Any) -> None:
     """Arm one live start: look at account, limits and build, and type the account's number."""
+    adopt = values.pop("adopt")
     values = {**values, "mode": "live"}
     settings = config.load(values["config"], flags_of(values))
     for market in values["market"]:
         settings.market(market)
         settings.of(market).strategy_params(market)
     gateway.refuse_missing(settings)
-    refuse_foreign(gateway.compare(settings, values["market"], build_id()))
+    compared = gateway.compare(settings, values["market"], build_id())
+    refuse_foreign(compared)
+    adopted = unexplained(compared, settings, adopt)
     facts = arming.facts_of(settings, values["market"], build_id())
-    click.echo(table(facts))
+    click.echo(table(facts | arming.adopts_of(settings, adopted)))
     account = facts["account"]
     typed = click.prompt(f"Type {len(account)} digits, the account's number, to arm", default="",
                          show_default=False)  # fmt: skip
     if typed.strip() != account:
         raise ConfigError(f"typed {typed.strip()!r}, the account is {account}: nothing was armed")
-    path = arming.write(settings.live.arm_directory, facts, time.time_ns())
+    path = arming.write(settings.live.arm_directory, facts, time.time_ns(), adopted)
     click.echo(f"armed until {arming.LIFE_SEC // 60} minutes from now, for one start:\n{path}")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from bog.exchange.orders import Order
 from bog.exchange.spec import cut
@@ -12,6 +13,7 @@ from bog.exchange.tiers import Tier
 
 CLOSED_ORDERS = 1000  # that the venue remembers
 TRADES = 1000
+PAYMENTS = 1000
 KEYS_FROM = 4  # lower indices belong to the venue's own apps
 
 
@@ -52,6 +54,16 @@ class Position:
         return realized
 
 
+class Payment(NamedTuple):
+    """One hour's funding of a position."""
+
+    second: int  # Unix time
+    market: int
+    paid: int  # micro-USDC out of the account
+    ppm: int  # rate
+    lots: int  # held, signed
+
+
 @dataclass(slots=True, eq=False)
 class Account:
     """One sub-account. Money in micro-USDC. `cash` falls by what is bought and rises by what is sold."""
@@ -63,6 +75,7 @@ class Account:
     keys: dict[int, Key] = field(default_factory=dict)
     fees: int = 0
     funding: int = 0
+    payments: list[Payment] = field(default_factory=list)  # of funding, the newest last
     deposited: int = 0
     positions: dict[int, Position] = field(default_factory=dict)
     orders: dict[int, Order] = field(default_factory=dict)  # open ones, by the venue's index

@@ -218,6 +218,23 @@ class Acts:
         self.venue.fund()
         return {}
 
+    def position(self, asked: Json) -> Json:
+        """Another position without a trade, entered at `px`, as a settlement or a lost fill makes it."""
+        account, market = self._account(asked), self._market(asked)
+        number = market.spec.market
+        lots, px = int(asked["lots"]), int(asked["px"])
+        held = account.position(number)
+        more, dearer = lots - held.lots, lots * px - held.cost
+        for owner, sign in ((account, 1), (self.state.public, -1)):
+            held = owner.position(number)
+            held.lots += sign * more
+            held.cost += sign * dearer
+            owner.cash -= sign * dearer
+        self.state.batch.positions.add((account.index, number))
+        self.state.batch.accounts.add(account.index)
+        self.venue.commit()
+        return {}
+
     def order(self, asked: Json) -> Json:
         """An order that no key of the account signed: another program, or the web site."""
         account, market = self._account(asked), self._market(asked)

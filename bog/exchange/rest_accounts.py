@@ -131,17 +131,27 @@ class Accounts(Desk):
         return answer
 
     def get_positionFunding(self, query: Query, token: str) -> Json:
-        """Own funding payments: their sum a market, which is all this exchange keeps."""
+        """Own funding payments, newest first."""
         account = self.owner_of(query, token)
-        rows = [
-            {"timestamp": self.state.markets[number].funding_ms // 1000, "market_id": number,
-             "funding_id": number, "change": usd(-held.funding), "discount": "0.000000",
-             "rate": views.percent(self.state.markets[number].paid_ppm),
-             "position_size": self.state.markets[number].spec.size(abs(held.lots)),
-             "position_side": "short" if held.lots < 0 else "long"}
-            for number, held in account.positions.items() if held.funding
-        ]  # fmt: skip
-        return {"position_fundings": rows}
+        limit, start = number(query, "limit", 100), number(query, "cursor", 0)
+        if not 1 <= limit <= 100:
+            raise Refusal(20001, " : limit")
+        market, side = number(query, "market_id", 255), query.get("side", "all")
+        found = [
+            p
+            for p in reversed(account.payments)
+            if market in (255, p.market) and side in ("all", "short" if p.lots < 0 else "long")
+        ]
+        answer: Json = {"position_fundings": [
+            {"timestamp": p.second, "market_id": p.market, "funding_id": p.second,
+             "change": usd(-p.paid), "discount": "0.000000", "rate": views.percent(p.ppm),
+             "position_size": self.state.markets[p.market].spec.size(abs(p.lots)),
+             "position_side": "short" if p.lots < 0 else "long"}
+            for p in found[start : start + limit]
+        ]}  # fmt: skip
+        if start + limit < len(found):
+            answer["next_cursor"] = str(start + limit)
+        return answer
 
     def get_getMakerOnlyApiKeys(self, query: Query, token: str) -> Json:
         """The keys that may only make."""

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from bog.errors import DataError
-from bog.exchange.accounts import Account, Key, Position
+from bog.exchange.accounts import Account, Key, Payment, Position
 from bog.exchange.orders import OPEN, Order
 from bog.exchange.state import Batch, State, Trade, TxRecord
 from bog.exchange.tiers import TIERS
@@ -35,6 +35,7 @@ def of_account(account: Account) -> Json:
         "keys": {index: [key.public.hex(), key.nonce, key.maker_only]
                  for index, key in account.keys.items()},
         "positions": {market: asdict(held) for market, held in account.positions.items()},
+        "payments": account.payments,
     }  # fmt: skip
 
 
@@ -104,6 +105,7 @@ def made(record: Json) -> Account:
         setattr(account, name, record[name])
     account.keys = {int(index): Key(bytes.fromhex(public), nonce, maker_only)
                     for index, (public, nonce, maker_only) in record["keys"].items()}  # fmt: skip
+    account.payments = [Payment(*payment) for payment in record.get("payments", ())]
     account.positions = {int(m): Position(**held) for m, held in record["positions"].items()}
     return account
 

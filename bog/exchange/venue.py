@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from bog.exchange import codec, engine, events, gate, margin
-from bog.exchange.accounts import Account, Key
+from bog.exchange.accounts import PAYMENTS, Account, Key, Payment
 from bog.exchange.codec import CREATE, Tx
 from bog.exchange.orders import CANCELED, EXPIRED, POST_ONLY, STATUSES
 from bog.exchange.rates import Rates
@@ -259,6 +259,10 @@ class Venue:
                 position.funding += paid
                 account.funding += paid
                 account.cash -= paid
+                account.payments.append(
+                    Payment(state.now_ms // 1000, number, paid, market.funding_ppm, position.lots)
+                )
+                del account.payments[:-PAYMENTS]
                 if account is not state.public:
                     state.batch.positions.add((account.index, number))
                     state.batch.accounts.add(account.index)

@@ -1,7 +1,7 @@
 """What is asked of the venue over HTTP, and what the answers mean: one question at a time.
 
 Next nonces first, then orders whose fate is unknown, then trades that are missing, then the rounds
-of reconciliation. A question that fails proves nothing and is asked again later.
+of reconciliation, then funding. A question that fails proves nothing and is asked again later.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from bog.lighter.codes import NOT_FOUND
 from bog.lighter.connection import SECOND
 from bog.lighter.desk import Desk, Key
 from bog.lighter.fate import Order
+from bog.lighter.funding import Funding
 from bog.lighter.rows import RowError, TradeRow, TxView
 
 IDS_MOST = 20  # client ids in one question
@@ -30,6 +31,7 @@ class What(Enum):
     TX = "tx"
     TRADES = "trades"
     ACTIVE = "accountActiveOrders"
+    FUNDING = "positionFunding"
     ACCOUNT = "account"
 
 
@@ -66,9 +68,12 @@ class Ask:
 class Asks:
     """Chooses questions and hands their answers to the desk and its fates."""
 
-    def __init__(self, desk: Desk, account: int, booked: dict[int, int] | None = None) -> None:
+    def __init__(
+        self, desk: Desk, account: int, booked: dict[int, int] | None = None,
+        funding: Funding | None = None,
+    ) -> None:  # fmt: skip
         """`booked` is by market the low 32 bits of the newest trade that its engine has booked."""
-        self.desk, self.account = desk, account
+        self.desk, self.account, self.funding = desk, account, funding
         self.booked = booked or {}
         self.marks: dict[int, int] = {}  # the same, whole: known when the first trades were seen
         self.sweep: Sweep | None = None
@@ -97,7 +102,10 @@ class Asks:
     def next(self) -> Ask | None:
         """Return the most urgent question that the budget allows now, counted as asked."""
         desk = self.desk
-        ask = self._nonce() or self._orders() or self._tx() or self._trades() or self._round()
+        ask = (
+            self._nonce() or self._orders() or self._tx() or self._trades() or self._round()
+            or self._funding()
+        )  # fmt: skip
         if ask is None:
             return None
         live = len(desk.fates.live)
@@ -154,6 +162,15 @@ class Asks:
         query = f"account_index={self.account}&market_id={self.desk.markets[market].market}"
         return self._ask(What.ACTIVE, query, True, market=market)
 
+    def _funding(self) -> Ask | None:
+        funding = self.funding
+        if funding is None or self.desk.venue_ms < funding.due_ms:
+            return None
+        query = f"account_index={self.account}&limit={PAGE}"
+        if funding.cursor:
+            query += f"&cursor={funding.cursor}"
+        return self._ask(What.FUNDING, query, True)
+
     # answers
 
     def answered(self, ask: Ask, status: int, body: bytes, now: int) -> None:
@@ -193,6 +210,8 @@ class Asks:
                 self.desk.fates.saw_order(view, now)
             self._missing(ask, {view.client for view in views})
             self._step(ask)
+        elif ask.what is What.FUNDING:
+            self._paid(codec.body(body, codec.Fundings), ask.asked_ms)
         else:
             found = [a for a in codec.body(body, codec.Accounts).accounts or []
                      if a.index == self.account]  # fmt: skip
@@ -280,6 +299,13 @@ class Asks:
         for row in sorted(sweep.found, key=lambda row: row.trade_id):
             self.trade(row, now)
         self.desk.fates.swept(sweep.began_ns, now)
+
+    def _paid(self, answer: codec.Fundings, asked_ms: int) -> None:
+        """Take a page of funding payments."""
+        assert self.funding is not None
+        rows, markets = answer.position_fundings or [], self.desk.markets
+        if self.funding.page(rows, answer.next_cursor, markets):
+            self.desk.fates.reports += self.funding.reports(asked_ms, markets)
 
     def _mark(self, page: list[TradeRow]) -> None:
         """Learn up to which trade each engine has booked, from the newest ones of the account.

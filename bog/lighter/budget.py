@@ -16,7 +16,7 @@ from bog.lighter.connection import MINUTE, SECOND
 SPARE = 4  # requests kept beside one cancel for each live order: cancel-all, next nonce, a look
 WEIGHTS = {
     "nextNonce": 6, "sendTx": 6, "accountOrders": 300, "accountActiveOrders": 300, "account": 300,
-    "tx": 300, "trades": 600, "accountLimits": 300, "apikeys": 150, "": 1,
+    "tx": 300, "trades": 600, "positionFunding": 300, "accountLimits": 300, "apikeys": 150, "": 1,
 }  # fmt: skip
 
 

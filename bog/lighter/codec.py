@@ -13,7 +13,7 @@ from urllib.parse import urlencode
 import msgspec
 
 from bog.errors import one_line
-from bog.lighter.rows import OrderRow, PositionRow, RowError, TradeRow, TxRow
+from bog.lighter.rows import FundingRow, OrderRow, PositionRow, RowError, TradeRow, TxRow
 
 BATCH_MOST = 15  # transactions in one message
 PING, PONG = b'{"type":"ping"}', b'{"type":"pong"}'
@@ -161,6 +161,11 @@ class Orders(Answer):
 
 class Trades(Answer):
     trades: list[TradeRow] | None = None
+    next_cursor: str = ""
+
+
+class Fundings(Answer):
+    position_fundings: list[FundingRow] | None = None
     next_cursor: str = ""
 
 

@@ -35,6 +35,7 @@ from bog.lighter.client import Client
 from bog.lighter.connection import SECOND, State
 from bog.lighter.desk import Desk, Key, Message, Rules
 from bog.lighter.fate import Fates, Report
+from bog.lighter.funding import Funding
 from bog.lighter.guard import Switch, Watch
 from bog.lighter.hello import GatewaySpec, KeySpec
 from bog.lighter.inbox import Inbox
@@ -110,7 +111,9 @@ class Gateway:
         booked = {raw: m["trade"] for raw, m in zip(self.links, spec["markets"], strict=True)}
         if other:  # the code was changed under a running bot: its orders can still be canceled
             self.desk.halt(f"{other}: start anew")
-        self.asks = Asks(self.desk, spec["account"], booked)
+        funded = {raw: m["funded"] for raw, m in zip(self.links, spec["markets"], strict=True)}
+        self.funding = Funding(funded)
+        self.asks = Asks(self.desk, spec["account"], booked, self.funding)
         self.books = Books()
         self.begin()
         path = Path(spec["signed"])
@@ -156,6 +159,8 @@ class Gateway:
             self.desk.fates.before[raw] = ids
             for o in market["orders"]:
                 self.desk.fates.adopt(o["id"], raw, o["side"], o["px"], now, gone_ms, o["filled"])
+        if not self.spec["compare_only"]:
+            self.desk.fates.reports += self.funding.begin(time.time_ns() // 1_000_000)
 
     def _signer(self, key: KeySpec) -> Signer:
         spec = self.spec
@@ -350,14 +355,25 @@ class Gateway:
         """Return ours beside the venue's, as the last round of questions has it."""
         there = [view for views in self.asks.active.values() for view in views]
         fates = self.desk.fates
+        costs = {raw: view.cost for raw, view in self.positions(row).items()}
         return {
             "positions": {m: [h.pos, h.theirs] for m, h in self.books.held.items()},
+            "costs": {m: costs.get(m, 0) for m in self.books.held},
             "ours": len(fates.live),
             "orders": [view._asdict() for view in there if view.client in fates.orders],
             "foreign": len([view for view in there if view.client not in fates.orders]),
             "fills": self.books.fills,
             "collateral": row.collateral,
             "differences": self.books.differences,
+        }
+
+    def positions(self, row: codec.AccountRow) -> dict[int, rows.PositionView]:
+        """Return what the account holds, by market."""
+        return {
+            raw: rows.position_view(held, scale)
+            for raw, scale in self.desk.markets.items()
+            for held in row.positions or []
+            if held.market_id == scale.market
         }
 
     def compare(self, now: int) -> None:
@@ -424,10 +440,9 @@ class Gateway:
 
     def _account(self, row: codec.AccountRow, asked_ns: int) -> None:
         """Take the account as REST shows it: positions, and the timer."""
-        for raw, scale in self.desk.markets.items():
-            found = [p for p in row.positions or [] if p.market_id == scale.market]
-            pos = rows.position_view(found[0], scale).pos if found else 0
-            self.books.shown(raw, pos, asked_ns)
+        there = self.positions(row)
+        for raw in self.desk.markets:
+            self.books.shown(raw, there[raw].pos if raw in there else 0, asked_ns)
         if self.spec["switch_ms"]:
             wrong = self.switch.shown(row.cancel_all_time, asked_ns)
             if wrong:

@@ -30,6 +30,7 @@ class MarketSpec(TypedDict):
     max_px: int
     position: int  # lots; the venue has to say the same before anything is quoted
     trade: int  # low 32 bits of the newest trade that the engine has booked; 0: none
+    funded: int  # Unix second of the newest funding payment that it has booked; 0: none
     first: int  # id of this run's first order: one below it that nobody knows is of a run before
     orders: list[Resting]  # each is unknown until the venue says what became of it
 

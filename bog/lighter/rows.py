@@ -74,6 +74,12 @@ class PositionRow(msgspec.Struct):
     unrealized_pnl: str = "0"
 
 
+class FundingRow(msgspec.Struct):
+    timestamp: int  # s
+    market_id: int
+    change: str  # of the collateral, USDC
+
+
 class TxRow(msgspec.Struct):
     hash: str
     type: int
@@ -116,6 +122,7 @@ class TradeView(NamedTuple):
 class PositionView(NamedTuple):
     market: int
     pos: int  # lots, signed
+    cost: int  # quanta, of its size at the average entry price, rounded against us; -1: not known
     open_orders: int
 
 
@@ -154,6 +161,17 @@ def fee(px: int, qty: int, ppm: int) -> int:
     return -(-px * qty * ppm // MICRO)
 
 
+def micro(text: str, what: str) -> int:
+    """Return an amount of USDC in millionths."""
+    return _number(text, 6, what)
+
+
+def quanta_paid(paid: int, scale: Scale) -> int:
+    """Return what was paid, in micro-USDC, in quanta of a market: a fraction counts against us."""
+    steps: int = 10 ** (scale.price_decimals + scale.size_decimals)
+    return -(-paid * steps // MICRO)
+
+
 def trade_views(row: TradeRow, account: int, scale: Scale) -> list[TradeView]:
     """Return what a trade is to the account: nothing, one fill, or two when it met itself."""
     px = _number(row.price, scale.price_decimals, "price", units.PX_MAX)
@@ -177,12 +195,23 @@ def trade_views(row: TradeRow, account: int, scale: Scale) -> list[TradeView]:
     return found
 
 
+def _cost(row: PositionRow, size: int, scale: Scale) -> int:
+    """Return what a position cost; the price is an average, with any number of decimals."""
+    try:
+        above, below = units.parse(row.avg_entry_price).as_integer_ratio()
+    except ValueError:
+        return -1
+    steps: int = size * above * 10**scale.price_decimals
+    return max(-1, steps // below if row.sign < 0 else -(-steps // below))
+
+
 def position_view(row: PositionRow, scale: Scale) -> PositionView:
     """Return a signed position: the venue sends its size without a sign."""
     size = _number(row.position, scale.size_decimals, "position")
     if size < 0 or row.sign not in (-1, 0, 1) or (row.sign == 0 and size):
         raise RowError(f"position {row.position} of sign {row.sign}: want a size and 1 or -1")
-    return PositionView(row.market_id, size * (row.sign or 1), row.open_order_count)
+    cost = _cost(row, size, scale)
+    return PositionView(row.market_id, size * (row.sign or 1), cost, row.open_order_count)
 
 
 class _Event(msgspec.Struct):

@@ -183,6 +183,17 @@ def test_the_exact_daily_loss_is_allowed_and_one_quantum_more_halts_until_cleare
     assert [c[0] for c in said(probe.clear_halt(SECOND + 7, 1))] == [PLACE, PLACE]
 
 
+def test_a_payment_of_the_venue_is_booked_once_and_one_on_paper_each_time() -> None:
+    probe = quoting()
+    funding = ReportKind.REP_FUNDING
+    for paid, second, total in ((7, 3600, -7), (7, 3600, -7), (9, 7200, -16), (9, 3600, -16)):
+        probe.report(SECOND + 1, funding, fee=paid, venue_id=second)
+        assert probe.position()["funding"] == total
+    for total in (-17, -18):
+        probe.report(SECOND + 2, funding, fee=1)
+        assert probe.position()["funding"] == total
+
+
 def test_the_daily_loss_is_judged_at_the_mark_to_half_a_quantum() -> None:
     probe = quoting(max_daily_loss=1000)
     probe.report(SECOND, ReportKind.REP_FILL, 1, 0, 9_990, 1, venue_id=1)

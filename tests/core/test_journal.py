@@ -463,7 +463,7 @@ def test_another_market_account_or_version_is_refused(make: Make) -> None:
     data[8] += 1
     data[PAGE - 4 : PAGE] = crc32c(data[: PAGE - 4]).to_bytes(4, "little")
     path.write_bytes(data)
-    with pytest.raises(ConfigError, match="journal version 3"):
+    with pytest.raises(ConfigError, match="journal version 4"):
         recover(directory, 1)
 
 
@@ -684,6 +684,19 @@ def test_an_order_is_in_the_state_that_the_record_says() -> None:
     assert fold.words[StateWord.W_POS] == -4
 
 
+def test_an_adopted_position_is_carried_and_one_that_cannot_be_is_a_doubt() -> None:
+    k = JournalKind
+    fold, doubts = folded(
+        rec(k.J_ADOPT, id=30, side=1, val=3000), rec(k.J_FUNDING, val=5, aux=3600)
+    )
+    assert not doubts
+    assert fold.words[StateWord.W_POS] == -30 and fold.words[StateWord.W_COST] == -3000
+    assert fold.words[StateWord.W_CASH] == 2995 and fold.words[StateWord.W_FUNDED] == 3600
+    assert folded(rec(k.J_ADOPT, id=0, side=1, val=3000))[1]
+    again = folded(rec(k.J_FUNDING, val=5, aux=3600), rec(k.J_FUNDING, val=5, aux=3600))
+    assert "booked again" in str(again[1])
+
+
 def test_day_peak_halt_level_and_funding_are_carried() -> None:
     k = JournalKind
     fold, doubts = folded(
@@ -817,7 +830,7 @@ def test_exports_hold_every_record(make: Make, tmp_path: Path) -> None:
     assert command("export", path, "--format", "csv", "--out", out)[2] is None
     lines = out.read_text().splitlines()
     assert len(lines) == count + 1
-    assert lines[-1].startswith("1,place,1,5,27,5,6,1005,10,0,4,1,0,0,1,0,")
+    assert lines[-1].startswith("1,place,1,5,28,5,6,1005,10,0,4,1,0,0,1,0,")
     from pyarrow import parquet  # of an extra that the tests install: its absence is a failure
 
     assert command("export", path, "--format", "parquet", "--out", out)[2] is None

@@ -157,6 +157,47 @@ def test_funding_that_does_not_fit_changes_nothing(paid):
     assert position.state() == before
 
 
+@given(
+    st.lists(st.tuples(st.sampled_from((BUY, SELL)), st.integers(1, 10**6), st.integers(1, 10**6)),
+             max_size=6),
+    st.sampled_from((BUY, SELL)), st.integers(0, 10**9), st.integers(0, 10**15),
+)  # fmt: skip
+def test_law_an_adopted_position_keeps_what_was_earned(
+    fills: list[tuple[int, int, int]], side: int, lots: int, cost: int
+) -> None:
+    position = held(*fills, fee=3)
+    position.funding(11)
+    before = position.state()
+    taken = position.adopt(side, lots, cost)
+    assert taken == (lots > 0 or cost == 0)
+    after = position.state()
+    assert position.holds()
+    same = ("realized", "fees", "funding", "volume", "fills")
+    assert [after[name] for name in same] == [before[name] for name in same]
+    sign = -1 if side == SELL else 1
+    wanted = (sign * lots, sign * cost) if taken else (before["pos"], before["cost"])
+    assert (after["pos"], after["cost"]) == wanted
+
+
+@pytest.mark.parametrize(
+    ("side", "lots", "cost"), [(2, 1, 1), (BUY, -1, 1), (BUY, 1, -1), (SELL, 0, 1), (-1, 0, 0)]
+)
+def test_a_position_that_cannot_be_is_not_adopted(side: int, lots: int, cost: int) -> None:
+    position = held((BUY, 100, 7))
+    before = position.state()
+    assert not position.adopt(side, lots, cost)
+    assert position.state() == before
+
+
+def test_a_cost_that_does_not_fit_the_cash_is_not_adopted() -> None:
+    position = held((BUY, 100, 7))
+    assert position.funding(-(MAX // 2))
+    before = position.state()
+    assert not position.adopt(SELL, 1, MAX)
+    assert position.state() == before
+    assert position.adopt(BUY, 1, MAX) and position.holds()
+
+
 def test_the_day_rolls_forward_only_and_resets_open_and_peak_together():
     position = held((BUY, 100, 10))
     assert position.roll(20_000, 200)

@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from bog.recovery import recover
 from bog.units import text
 from tests.rig.gateway import ACCOUNT, Exchange, Taker
 from tests.rig.live import Bot, command, environment, wait_for
-from tests.rig.rehearsal import children, configuration, live
+from tests.rig.rehearsal import arm, children, configuration, live
 
 
 @pytest.fixture
@@ -31,8 +32,13 @@ def start(place: Path, exchange: Exchange) -> Iterator[Callable[..., Bot]]:
     """Start a live bot; none outlives the test."""
     bots: list[Bot] = []
 
-    def go(*options: object, **keys: object) -> Bot:
-        bots.append(live(place, configuration(place, exchange, **keys), *options))
+    def go(*options: object, token: str = "", **keys: object) -> Bot:
+        environ = configuration(place, exchange, **keys)
+        if token:
+            options = ("--config", "rehearsal", "--mode", "live", "--arm", token, *options)
+            bots.append(Bot(place, *options, **environ))
+        else:
+            bots.append(live(place, environ, *options))
         return bots[-1]
 
     yield go
@@ -40,9 +46,14 @@ def start(place: Path, exchange: Exchange) -> Iterator[Callable[..., Bot]]:
         bot.kill()
 
 
+def word(bot: Bot, which: StateWord) -> int:
+    """Return a word of the state that the bot's journal comes to."""
+    return recover(bot.folder, bot.raw, segments=bot.shm).words[which]
+
+
 def held(bot: Bot) -> int:
     """Return the position in lots that the bot's journal comes to."""
-    return recover(bot.folder, bot.raw, segments=bot.shm).words[StateWord.W_POS]
+    return word(bot, StateWord.W_POS)
 
 
 def records(bot: Bot) -> list[dict[str, int]]:
@@ -122,6 +133,37 @@ def test_a_dead_gateway_is_replaced_and_trading_goes_on(
     assert states == [lost, closed, lost, closed]
 
 
+def test_funding_is_booked_once_while_it_runs_and_for_the_time_between(
+    start: Callable[..., Bot], exchange: Exchange
+) -> None:
+    bot = start().trading(fills=1)
+    assert bot.page()["position"]["funding"] == 0 and bot.page()["position"]["funded"]
+    booked = 0
+
+    def charged() -> bool:
+        exchange.ask(do="fund", ppm=500)  # of a flat position nothing is paid
+        return bool(exchange.god()["funding"] != booked)
+
+    for _ in range(2):
+        wait_for(lambda: time.time() > bot.page()["position"]["funded"] + 1)
+        wait_for(charged)
+        # it is asked for after full hours, and by a gateway that begins
+        first = children(bot)["bog-gateway"]
+        os.kill(first, signal.SIGKILL)
+        wait_for(lambda first=first: children(bot).get("bog-gateway", first) != first)
+        booked = exchange.god()["funding"]
+        wait_for(lambda booked=booked: bot.page()["position"]["funding"] == -booked)
+    bot.stop()
+    wait_for(lambda: time.time() > word(bot, StateWord.W_FUNDED) + 1)
+    exchange.ask(do="fund", ppm=900)
+    again = start().trading()
+    wait_for(lambda: again.page()["position"]["funding"] == -exchange.god()["funding"])
+    again.stop()
+    paid = [r["val"] for r in records(again) if r["kind"] == K.J_FUNDING]
+    assert sum(paid) == exchange.god()["funding"] - booked
+    assert exchange.god()["cash"] - exchange.god()["deposited"] == word(again, StateWord.W_CASH)
+
+
 def test_a_restart_finds_the_fills_and_the_orders_of_the_life_before(
     start: Callable[..., Bot], exchange: Exchange
 ) -> None:
@@ -143,14 +185,50 @@ def test_a_restart_finds_the_fills_and_the_orders_of_the_life_before(
     assert true["orders"] == [] and true["positions"].get("1", {"lots": 0})["lots"] == held(again)
 
 
-def test_a_position_that_the_journal_does_not_know_quotes_nothing(
-    start: Callable[..., Bot], exchange: Exchange
-) -> None:
+def by_hand(exchange: Exchange, lots: int) -> None:
+    """Buy on the account with no order of the bot's."""
     other = Taker(exchange, ACCOUNT)
-    mark = exchange.ask(do="god")["marks"]["1"]
-    other.take(mark + 5000, 100, Side.BID)
-    bot = start().ready()
+    other.nonce = exchange.god()["nonces"]["4"]
+    other.take(exchange.ask(do="god")["marks"]["1"] + 5000, lots, Side.BID)
+
+
+def test_a_position_that_the_journal_does_not_know_quotes_nothing(
+    place: Path, start: Callable[..., Bot], exchange: Exchange
+) -> None:
+    token = arm(place, configuration(place, exchange)).stdout.splitlines()[-1]
+    by_hand(exchange, 100)
+    bot = start(token=token).ready()
     wait_for(lambda: "HALTED" in str(bot.log) or "position of market" in str(bot.log))
     assert exchange.god()["orders"] == [] and not bot.page()["orders"]
     bot.signal(signal.SIGTERM)
     bot.ends(0)
+
+
+def test_a_person_adopts_the_position_of_the_venue_and_the_bot_trades_on(
+    place: Path, start: Callable[..., Bot], exchange: Exchange
+) -> None:
+    first = start().trading(fills=1)
+    first.stop()
+    earned = word(first, StateWord.W_REALIZED)
+    agreed = arm(place, configuration(place, exchange), "--adopt")
+    assert agreed.returncode == 78 and "agree on every position: leave it out" in agreed.stderr
+    # fills that vanished: the venue's position is another, and no trade leads to it
+    held_there = held(first) + 300
+    exchange.ask(do="position", account=ACCOUNT, market=1, lots=held_there, px=1_000_000)
+    refused = arm(place, configuration(place, exchange))
+    assert refused.returncode == 78
+    ours, theirs = text(held(first), 5), text(held_there, 5)
+    assert f"a position of {ours}, the venue has {theirs}" in refused.stderr
+    armed = arm(place, configuration(place, exchange), "--adopt")
+    assert armed.returncode == 0, armed.stderr
+    assert f"position {theirs} that cost" in armed.stdout and f"in place of {ours}" in armed.stdout
+    token = armed.stdout.splitlines()[-1]
+    again = start(token=token).trading(fills=1)
+    again.stop()
+    (adopted,) = (r for r in records(again) if r["kind"] == K.J_ADOPT)
+    signed = -adopted["id"] if adopted["side"] else adopted["id"]
+    assert signed == held_there and adopted["val"] == abs(held_there) * 1_000_000
+    fills = [r for r in records(again) if r["kind"] == K.J_FILL]
+    bought = sum(-r["qty"] if r["side"] else r["qty"] for r in fills)
+    assert held(again) == held_there + bought == exchange.god()["positions"]["1"]["lots"]
+    assert word(again, StateWord.W_REALIZED) != earned or not fills

@@ -225,6 +225,7 @@ def rest(exchange: Exchange, trader: Trader) -> dict[str, tuple[str, Any]]:
         "accounts": ("DetailedAccounts", get("account", by="index", value=1000)),
         "keys": ("AccountApiKeys", get("apikeys", api_key_index=255, **mine)),
         "rates": ("FundingRates", get("funding-rates")),
+        "payments": ("PositionFundings", get("positionFunding", token, limit=5, **mine)),
         "stats": ("ExchangeStats", get("exchangeStats")),
         "status": ("Status", exchange.fetch("/")[1]),
         "info": ("ZkLighterInfo", exchange.fetch("/info")[1]),

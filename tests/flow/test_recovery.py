@@ -61,6 +61,7 @@ class Model:
         elif kind == K.J_FUNDING:
             w[W.W_FUNDING] -= val
             w[W.W_CASH] -= val
+            w[W.W_FUNDED] = max(w[W.W_FUNDED], record.get("aux", 0))
         elif kind == K.J_PEAK:
             w[W.W_PEAK], w[W.W_MARK2] = val, px
         elif kind == K.J_DAY:

@@ -112,6 +112,7 @@ class Rig:
             "markets": [{
                 "market": 1, "link": str(self.path), "price_decimals": 1, "size_decimals": 5,
                 "max_order": 10**6, "min_px": 1, "max_px": 2**31, "position": 0, "trade": 0,
+                "funded": 1,
                 "first": 0, "orders": [],
             }],
             "daily_notional": 2**60, "sends_per_min": 4000,

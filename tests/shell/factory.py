@@ -78,7 +78,7 @@ def position(**changed: int) -> Position:
     base = {
         "pos": 0, "cost": 0, "cash": 20, "realized": 20, "fees": 0, "funding": 0,
         "volume": 20_020, "fills": 2, "day": 20_414, "day_open": 0, "peak": 40, "mark2": 2001,
-        "trade": 7,
+        "trade": 7, "funded": 0,
     }  # fmt: skip
     return Position(**(base | changed))  # type: ignore[typeddict-item]
 

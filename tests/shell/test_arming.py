@@ -82,8 +82,7 @@ def test_a_token_is_private_and_good_once(folder: Path) -> None:
     path = armed(folder)
     assert os.stat(path).st_mode & 0o7777 == 0o600
     assert os.stat(folder / "arm").st_mode & 0o7777 == 0o700
-    facts = arming.consume(path, settings_of(folder), [1], BUILD, NOW + MINUTE)
-    assert facts["account"] == "17"
+    assert arming.consume(path, settings_of(folder), [1], BUILD, NOW + MINUTE) == {}
     assert os.listdir(folder / "arm") == []
     line = refused(path, settings_of(folder))
     assert "No such file" in line and "bog-arm makes a new one" in line
@@ -171,7 +170,9 @@ def test_a_token_that_was_edited_is_refused(folder: Path) -> None:
     path = armed(folder)
     facts = json.loads(Path(path).read_text())["facts"]
     assert "(extra)" in refused(
-        edited(path, facts=facts | {"extra": "1"}, digest=arming.digest(facts | {"extra": "1"})),
+        edited(
+            path, facts=facts | {"extra": "1"}, digest=arming.digest(facts | {"extra": "1"}, {})
+        ),
         settings,
     )
     Path(path := armed(folder)).write_bytes(b"x" * 70_000)
@@ -204,16 +205,33 @@ def test_a_folder_that_others_may_write_to_gets_no_token(folder: Path) -> None:
     assert os.listdir(folder / "arm") == []
 
 
+def test_a_token_adopts_what_was_agreed_to_and_no_other_position(folder: Path) -> None:
+    settings = settings_of(folder)
+    facts = arming.facts_of(settings, [1], BUILD)
+    held = {1: [500, -20, 123_456_789]}
+    said = arming.adopts_of(settings, held)
+    assert said == {
+        "market 1 adopts": "position -0.00020 that cost 123.456789, in place of 0.00500"
+    }
+    path = arming.write(str(folder / "arm"), facts, NOW, held)
+    assert arming.consume(path, settings, [1], BUILD, NOW + 1) == held
+    for rows in ([], [[1, 500, -21, 123_456_789]], [[1, 500, -20]], "x", None):
+        path = arming.write(str(folder / "arm"), facts, NOW, held)
+        edited(path, adopted=rows)
+        with pytest.raises(ConfigError, match="digest is not of these facts"):
+            arming.consume(path, settings, [1], BUILD, NOW + 1)
+
+
 @given(st.dictionaries(st.text(max_size=8), st.text(max_size=8), min_size=2, max_size=6), st.data())
 def test_law_a_digest_is_of_every_name_and_value_in_their_order(
     facts: dict[str, str], data: st.DataObject
 ) -> None:
     name = data.draw(st.sampled_from(sorted(facts)))
-    before = arming.digest(facts)
-    assert arming.digest(dict(facts)) == before
-    assert arming.digest(facts | {name: facts[name] + "1"}) != before
-    assert arming.digest({k: v for k, v in facts.items() if k != name}) != before
-    assert arming.digest(dict(reversed(facts.items()))) != before
+    before = arming.digest(facts, {})
+    assert arming.digest(dict(facts), {}) == before
+    assert arming.digest(facts | {name: facts[name] + "1"}, {}) != before
+    assert arming.digest({k: v for k, v in facts.items() if k != name}, {}) != before
+    assert arming.digest(dict(reversed(facts.items())), {}) != before
 
 
 # where keys are kept
