@@ -168,8 +168,9 @@ def test_a_restart_finds_the_fills_and_the_orders_of_the_life_before(
     start: Callable[..., Bot], exchange: Exchange
 ) -> None:
     bot = start(live__engine_silent_ms=60_000).trading(fills=1)
-    # nobody is left to cancel: bog-live, the engine and the gateway die at once
-    pids = [bot.pid, *children(bot).values()]
+    # nobody is left to cancel: all die at once, the gateway first, which would when another is gone
+    names = children(bot)
+    pids = [names.pop("bog-gateway"), *names.values(), bot.pid]
     wait_for(lambda: exchange.god()["orders"])
     for pid in pids:
         os.kill(pid, signal.SIGKILL)
