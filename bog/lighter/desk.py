@@ -119,7 +119,9 @@ class Desk:
         self.halted = ""  # why nothing but cancels goes until a person has looked
         self.pending: dict[int, Message] = {}
         self.never: deque[int] = deque(maxlen=KEEP)  # creates of which nothing left
-        self.waiting: dict[int, Command] = {}  # cancels that no key could take, by order
+        self.waiting: dict[
+            int, Command
+        ] = {}  # cancels that no key could take, or too early, by order
         self.out: list[Message] = []
         self.said: list[str] = []  # for a person
         self.done = self.failed = 0  # attempts to reach the venue
@@ -218,7 +220,9 @@ class Desk:
         elif order.ended:
             self._tell(c, ReportKind.REP_CANCEL_REJECT, Reject.REJ_NOT_FOUND)
             return
-        if not self._cancel_one(order.id, order.market):
+        if order.unfound:  # what became of the order is asked first
+            order.unfound, order.cancel_ns = False, self.now + SECOND
+        if self.now < order.cancel_ns or not self._cancel_one(order.id, order.market):
             self.waiting[c.order_id] = c
 
     def _cancel_one(self, id: int, market: int) -> bool:
@@ -415,7 +419,9 @@ class Desk:
         self._cancel_strays()
         for id, c in list(self.waiting.items()):
             target = self.fates.orders.get(id)
-            if target is None or target.ended or self._cancel_one(id, c.market):
+            if target is None or target.ended:
+                del self.waiting[id]
+            elif now >= target.cancel_ns and self._cancel_one(id, c.market):
                 del self.waiting[id]
         self._send()
 

@@ -89,6 +89,8 @@ class Order:
     counted: bool = True  # `filled` is all that was told of it, also by gateways before this one
     gone_ms: int = 0  # of an adopted one: from then on no create of it can be run
     stray: bool = False  # of a run before this one, whose journal has lost it: to be canceled
+    unfound: bool = False  # its last cancel found no such order, and nothing was seen of it since
+    cancel_ns: int = 0  # the next cancel leaves not before
 
 
 class Fates:
@@ -172,6 +174,7 @@ class Fates:
         order = self.orders.get(tx.order_id)
         if order is not None and said.act is Act.LOOK:
             order.look = True
+            order.unfound = tx.kind == CommandKind.CMD_CANCEL
             if tx.kind == CommandKind.CMD_PLACE:
                 # an order of this id stands there: which one, it has to say itself
                 self._unknown(order, tx)
@@ -264,6 +267,7 @@ class Fates:
                 return
             if order.status:
                 return  # an older word: an end is for good
+            order.unfound, order.cancel_ns = False, 0
             self._ack(order, view.order_index, view.version_us, now)
             self._stands(order, view)
         else:
