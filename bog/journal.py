@@ -3,13 +3,14 @@
 docs/formats.md has the layout in words; `recovery` reads the same files at a start.
 """
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from bog._core.journal import PAGE, verify
+from bog._core.journal import PAGE, lock, verify
 from bog._core.types import (
     ConnectionState,
     FillReason,
@@ -24,8 +25,8 @@ from bog._core.types import (
     Verdict,
     Violation,
 )
-from bog.errors import JournalDamaged
-from bog.recovery import Header, parse_header, refuse_damage
+from bog.errors import ConfigError, JournalDamaged
+from bog.recovery import Header, parse_header, refuse_damage, run_files
 from bog.units import half_text, text
 
 RECORD = np.dtype(
@@ -186,3 +187,40 @@ def read(path: Path | str) -> Run:
     refuse_damage(path, data[PAGE:], whole)
     records = np.frombuffer(data, RECORD, whole, PAGE)
     return Run(path, header, records, len(data) - PAGE - whole * RECORD.itemsize)
+
+
+def cut_off(path: Path) -> tuple[int, int]:
+    """Cut a run's file at its first damaged record, and return its bytes before and after.
+
+    The file as it was is kept beside it. Raise ConfigError when there is nothing to cut, when a bot
+    writes the journal, or when a run follows, which began with what this one came to.
+    """
+    data = path.read_bytes()
+    header = parse_header(data[:PAGE], path)
+    if header is None:
+        raise JournalDamaged(f"{path}: the header is damaged or missing: nothing can be kept")
+    if run_files(path.parent, header.market)[-1][2].name != path.name:
+        raise ConfigError(f"{path} is not the newest run of market {header.market}: it stays whole")
+    end = PAGE + verify(data[PAGE:], header.crc)[0] * RECORD.itemsize
+    if end == len(data):
+        raise ConfigError(f"{path} is sound: there is nothing to cut")
+    try:
+        held = lock(path.parent, header.market)
+        try:
+            kept = path.with_name(f"{path.name}.damaged")
+            with open(kept, "xb", opener=_private) as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            with path.open("r+b") as file:
+                file.truncate(end)
+                os.fsync(file.fileno())
+        finally:
+            os.close(held)
+    except OSError as error:
+        raise ConfigError(f"{path} was not cut: {error}") from error
+    return len(data), end
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)

@@ -149,8 +149,8 @@ def refuse_damage(path: Path, data: bytes, whole: int) -> None:
     if any(whole + 1 < seq <= count for (seq,) in SEQ.iter_unpack(rest)):
         raise JournalDamaged(
             f"{path}: record {whole + 1} at byte {PAGE + whole * RECORD.size} is damaged and "
-            f"records follow it ({whole} before it are whole): restore the file, or move it away "
-            "to start without it"
+            f"records follow it ({whole} before it are whole): restore the file, or after a loss of "
+            "power let `bog-journal cut` end it there, and the venue say what followed"
         )
 
 

@@ -15,7 +15,7 @@ from bog._core.fold import Fold
 from bog._core.journal import PAGE
 from bog._core.types import JournalKind, StateWord
 from bog.errors import ConfigError, JournalDamaged, run
-from bog.journal import RECORD, Run, decode, kind_name, read
+from bog.journal import RECORD, Run, cut_off, decode, kind_name, read
 from bog.recovery import run_files
 
 KINDS = [kind_name(kind) for kind in JournalKind]
@@ -33,8 +33,8 @@ def cli() -> None:
     """Read the journal: every intent, report and risk event of a run, in order.
 
     PATH is one run's file, m<market>-r<run>.journal, or a directory of them (all its runs in
-    order). Nothing here writes to a journal, and a journal that is being written can be read: what
-    is shown is what has reached the disk. A torn tail, as the loss of power leaves it, is passed
+    order). Nothing here but cut writes to a journal, and a journal that is being written can be read:
+    what is shown is what has reached the disk. A torn tail, as the loss of power leaves it, is passed
     over and said on stderr; damage before the tail ends a command with exit code 75.
     """
 
@@ -260,6 +260,24 @@ def write_parquet(columns: dict[str, np.ndarray[Any, Any]], out: Path) -> None:
             "--format parquet needs pyarrow, which is not installed: pip install 'bog-mm[data]'"
         ) from None
     parquet.write_table(pyarrow.table(columns), out, compression="zstd", use_dictionary=["name"])
+
+
+@cli.command()
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+def cut(file: Path) -> None:
+    """Cut a damaged FILE, the newest of its market, where the damage begins.
+
+    For a host that lost power with pages of the journal on the disk that follow pages which are not:
+    bog-live refuses such a file, because it cannot tell them from records that were lost since. What
+    is kept had been written before; the file as it was stays beside it, as FILE.damaged. What happened
+    after the cut only the venue knows: on paper it is lost. A live start asks for it: orders that
+    rest are canceled, fills are booked and halt, a position that differs halts.
+    """
+    before, at = cut_off(file)
+    click.echo(
+        f"{file}: cut after record {(at - PAGE) // RECORD.itemsize}, {before - at} bytes are in"
+        f" {file.name}.damaged only"
+    )
 
 
 def main() -> None:

@@ -207,7 +207,7 @@ class Asks:
             views = self._views(codec.body(body, codec.Orders).orders)
             self.active[ask.market] = views
             for view in views:
-                self.desk.fates.saw_order(view, now)
+                self.desk.fates.saw_order(view, now, ask.asked_ns)
             self._missing(ask, {view.client for view in views})
             self._step(ask)
         elif ask.what is What.FUNDING:
@@ -241,10 +241,11 @@ class Asks:
         for view in views:
             order = self.desk.fates.live.get(view.client)
             self.unseen += order is not None and order.create is not None and not order.acked
-            self.desk.fates.saw_order(view, now)
+            self.desk.fates.saw_order(view, now, ask.asked_ns)
         for id in set(ask.ids) - {view.client for view in views}:
             order = self.desk.fates.orders.get(id)
             if order is None or order.ended:
+                self.desk.fates.returned.pop(id, None)
                 continue
             if order.create is None or order.create.settled:
                 self.desk.fates.nowhere(id, ask.asked_ms, self.desk.rules.skew_ms)

@@ -119,7 +119,9 @@ class Desk:
         self.halted = ""  # why nothing but cancels goes until a person has looked
         self.pending: dict[int, Message] = {}
         self.never: deque[int] = deque(maxlen=KEEP)  # creates of which nothing left
-        self.waiting: dict[int, Command] = {}  # cancels that no key could take, by order
+        self.waiting: dict[
+            int, Command
+        ] = {}  # cancels that no key could take or that are early, by order
         self.out: list[Message] = []
         self.said: list[str] = []  # for a person
         self.done = self.failed = 0  # attempts to reach the venue
@@ -218,7 +220,9 @@ class Desk:
         elif order.ended:
             self._tell(c, ReportKind.REP_CANCEL_REJECT, Reject.REJ_NOT_FOUND)
             return
-        if not self._cancel_one(order.id, order.market):
+        if order.unfound:  # what became of the order is asked first
+            order.unfound, order.cancel_ns = False, self.now + SECOND
+        if self.now < order.cancel_ns or not self._cancel_one(order.id, order.market):
             self.waiting[c.order_id] = c
 
     def _cancel_one(self, id: int, market: int) -> bool:
@@ -410,22 +414,25 @@ class Desk:
             key.nonces.expire(venue_ms)
         self.fates.overdue(now)
         for order in self.fates.revenants:
-            self._cancel_one(order.id, order.market)
+            self.fates.revive(order, order.filled, now)
         self.fates.revenants.clear()
         self._cancel_strays()
         for id, c in list(self.waiting.items()):
             target = self.fates.orders.get(id)
-            if target is None or target.ended or self._cancel_one(id, c.market):
+            early = target is not None and not target.ended and now < target.cancel_ns
+            if target is None or target.ended or (not early and self._cancel_one(id, c.market)):
                 del self.waiting[id]
         self._send()
 
     def _cancel_strays(self) -> None:
-        """Cancel what a run before this one left and its journal has lost, until it is proven dead."""
+        """Cancel what rests and no engine knows, until it is proven dead."""
         strays = [order for order in self.fates.live.values() if order.stray]
         under_way = {tx.order_id for tx in self.fates.txs.values()} if strays else set()
         for order in strays:
             if order.id not in under_way and self._cancel_one(order.id, order.market):
-                self.said.append(f"order {order.id} is of a run before this one: canceled")
+                self.said.append(
+                    f"order {order.id} rests and the engine does not know it: canceled"
+                )
 
     def halt(self, why: str) -> None:
         """Stop everything but cancels, for a person to look."""

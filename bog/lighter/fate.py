@@ -23,6 +23,7 @@ KEEP = 4096  # orders remembered after their end
 READS = 2  # answers in a row that have to agree that an order is nowhere
 READS_TAKEN = 3  # the same for one whose transaction the venue had taken
 MISSING_NS = 1_000_000_000  # a fill that an order frame counts may be so long under way
+SETTLED_NS = 1_000_000_000  # a question that left so long after a word is answered in its light
 
 
 class Report(NamedTuple):
@@ -88,7 +89,11 @@ class Order:
     swept: bool = True  # its trades before this gateway were asked for
     counted: bool = True  # `filled` is all that was told of it, also by gateways before this one
     gone_ms: int = 0  # of an adopted one: from then on no create of it can be run
-    stray: bool = False  # of a run before this one, whose journal has lost it: to be canceled
+    stray: bool = False  # rests, and the engine does not know it: to be canceled
+    changed_ns: int = 0  # when the last word about its price, size or end was sent or heard
+    doubts: int = 0  # answers in a row, asked for after that, by which it stands otherwise
+    unfound: bool = False  # its last cancel found no such order, and nothing was seen of it since
+    cancel_ns: int = 0  # the next cancel leaves not before
 
 
 class Fates:
@@ -105,6 +110,9 @@ class Fates:
         self.faults: list[str] = []
         self.before: dict[int, range] = {}  # by market: ids of the runs before this one
         self.revenants: list[Order] = []  # proven dead, and seen alive: to be canceled
+        self.returned: dict[int, Order] = {}  # ended, and once more in an answer: asked for again
+        self.placed = range(0)  # ids from the first to the last that this gateway sent
+        self.now = 0
         self.duplicates = 0
         self.foreign_fills = 0
 
@@ -117,8 +125,9 @@ class Fates:
         tx = Tx(hash, CommandKind.CMD_PLACE, id, px, qty, expired_ms, now + self.verdict_ns)
         self.txs[hash] = tx
         self.orders[id] = self.live[id] = Order(
-            id, market, side, px, qty, tx, top_qty=qty, asked={(px, qty)}
+            id, market, side, px, qty, tx, top_qty=qty, asked={(px, qty)}, changed_ns=now
         )
+        self.placed = range(self.placed.start or id, max(self.placed.stop, id + 1))
         if len(self.orders) > 2 * KEEP:
             ended = [o.id for o in self.orders.values() if o.ended]
             for old in ended[: max(0, len(self.orders) - KEEP)]:
@@ -129,7 +138,7 @@ class Fates:
         order = self.orders[id]
         tx = Tx(hash, CommandKind.CMD_AMEND, id, px, qty, expired_ms, now + self.verdict_ns)
         self.txs[hash] = tx
-        order.amend = tx
+        order.amend, order.changed_ns = tx, now
         order.top_qty = max(order.top_qty, qty)
         order.asked.add((px, qty))
 
@@ -172,6 +181,7 @@ class Fates:
         order = self.orders.get(tx.order_id)
         if order is not None and said.act is Act.LOOK:
             order.look = True
+            order.unfound = tx.kind == CommandKind.CMD_CANCEL
             if tx.kind == CommandKind.CMD_PLACE:
                 # an order of this id stands there: which one, it has to say itself
                 self._unknown(order, tx)
@@ -225,7 +235,7 @@ class Fates:
         elif tx.kind == CommandKind.CMD_CANCEL:
             self._say(order, ReportKind.REP_CANCEL_REJECT, reason=reason, px=order.px)
         elif tx.kind == CommandKind.CMD_AMEND and order.amend is tx:
-            order.amend = None
+            order.amend, order.changed_ns = None, self.now
             self._say(order, ReportKind.REP_AMEND_REJECT, reason=reason, px=tx.px)
 
     def _settle_tx(self, tx: Tx) -> None:
@@ -234,12 +244,17 @@ class Fates:
 
     # what is learned of orders
 
-    def saw_order(self, view: OrderView, now: int) -> None:
-        """The venue said how an order stands, on a stream or when it was asked."""
+    def saw_order(self, view: OrderView, now: int, asked_ns: int = 0) -> None:
+        """The venue said how an order stands, on a stream or when it was asked, at `asked_ns`."""
+        self.now = max(self.now, now)
         order = self.orders.get(view.client)
         end = end_of(view.status)
         if order is None and end is None and view.client in self.before.get(view.market, ()):
             order = self.adopt(view.client, view.market, view.side, view.px, now, 0)
+            order.stray = True
+        elif order is None and end is None and view.client in self.placed:
+            self._fault(f"order {view.client} ended long ago and stands at the venue again")
+            order = self.adopt(view.client, view.market, view.side, view.px, now, 0, view.filled)
             order.stray = True
         if order is None:
             if end is None:
@@ -251,6 +266,8 @@ class Fates:
             self._fault(f"order {order.id} is said to be of market {view.market}, side {view.side}")
             return
         order.look, order.absent = False, 0
+        if asked_ns:
+            order = self._doubt(order, view, end, now, asked_ns)
         order.venue_filled = max(order.venue_filled, view.filled)
         order.version_us = max(order.version_us, view.version_us)
         if order.create is None and order.qty == 0:
@@ -264,6 +281,7 @@ class Fates:
                 return
             if order.status:
                 return  # an older word: an end is for good
+            order.unfound, order.cancel_ns = False, 0
             self._ack(order, view.order_index, view.version_us, now)
             self._stands(order, view)
         else:
@@ -273,6 +291,42 @@ class Fates:
                 self._fault(f"order {order.id} was proven dead and has filled {view.filled}")
             self._stands(order, view)
         self._try_to_end(order, now)
+
+    def _doubt(
+        self, order: Order, view: OrderView, end: int | None, now: int, asked_ns: int
+    ) -> Order:  # fmt: skip
+        """See in an answer whether an order stands as we know it: what ended is gone, what was changed
+        stays changed. A venue that went back says otherwise again and again: that is a fault, and the
+        order is canceled whatever else becomes of it. Return the order as it is from now on.
+        """
+        ended = order.ended and not order.dead
+        changed = order.create is not None and (view.px, view.qty) != (order.px, order.qty)
+        if end is not None or order.dead or not (ended or (order.acked and changed)):
+            order.doubts = 0
+            self.returned.pop(order.id, None)
+            return order
+        if order.amend is not None or asked_ns - order.changed_ns < SETTLED_NS:
+            return order  # the answer may be the older word
+        order.doubts += 1
+        if ended:
+            self.returned[order.id] = order
+        if order.doubts < READS:
+            order.look, order.look_ns = True, now
+            return order
+        self.returned.pop(order.id, None)
+        was = (order.status or "gone") if ended else f"{order.px} x {order.qty}"
+        self._fault(
+            f"order {order.id} was {was}, and stands at the venue again: {view.px} x {view.qty},"
+            f" {view.filled} of it filled"
+        )
+        # what was told and is true no more is not counted
+        return self.revive(order, min(order.filled, view.filled), now)
+
+    def revive(self, order: Order, filled: int, now: int) -> Order:
+        """Return an order that ended and lives, `filled` of it told: to be canceled until it is dead."""
+        order = self.adopt(order.id, order.market, order.side, order.px, now, 0, filled)
+        order.stray = order.acked = True
+        return order
 
     def saw_trade(self, view: TradeView, now: int) -> None:
         """A fill of ours: counted once, whatever else is known of its order."""
@@ -365,13 +419,15 @@ class Fates:
 
     def overdue(self, now: int) -> None:
         """Look at the clock: what has no verdict in time is unknown, and has to be asked for."""
+        self.now = now
         for tx in list(self.txs.values()):
             if now >= tx.due_ns and not tx.overdue:
                 self._overdue(tx)
 
     def asks(self, now: int) -> list[Order]:
         """Return the orders whose own state has to be asked for."""
-        return [o for o in self.live.values() if o.look and now >= o.look_ns]
+        known = [*self.live.values(), *self.returned.values()]
+        return [o for o in known if o.look and now >= o.look_ns]
 
     def asks_txs(self) -> list[Tx]:
         """Return the changes of orders whose fate has to be asked for by their hash."""
@@ -428,7 +484,7 @@ class Fates:
         self._settle_tx(tx)
         if order.amend is not tx:
             return
-        order.amend = None
+        order.amend, order.changed_ns = None, self.now
         order.px, order.qty = tx.px, tx.qty
         order.unknown = False
         if not order.ended:
@@ -460,7 +516,7 @@ class Fates:
         self._close(order)
 
     def _close(self, order: Order) -> None:
-        order.ended, order.look = True, False
+        order.ended, order.look, order.changed_ns = True, False, self.now
         self.live.pop(order.id, None)
         for tx in [t for t in self.txs.values() if t.order_id == order.id]:
             self._settle_tx(tx)

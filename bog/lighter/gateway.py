@@ -53,6 +53,9 @@ ROUND_NS = 10 * SECOND
 START_S = 20.0
 LAST_S = 3.0  # for the last words
 HTTP_NS = SECOND  # without a socket for so long, HTTP carries what must go
+QUIET_NS = (
+    5 * SECOND
+)  # nothing sent for so long: an answered question shows that the venue is there
 MOST_BYTES = 1 << 22
 FILL = 64  # pairs made ready in an idle moment
 
@@ -146,6 +149,7 @@ class Gateway:
         self.began_round_ns = self.checked_account_ns = 0
         self.socket_gone_ns = time.monotonic_ns()
         self.http_ok_ns = 0
+        self.sent_ns = 0  # when the last transaction left
         self.rounds_wanted = 0
         self.posts: set[asyncio.Task[None]] = set()
 
@@ -197,7 +201,7 @@ class Gateway:
         """Record and send what the desk has signed."""
         out, self.desk.out = self.desk.out, []
         for message in out:
-            now = time.time_ns()
+            now, self.sent_ns = time.time_ns(), time.monotonic_ns()
             try:
                 for p in message.payloads:
                     self.writers[message.key.name].add(now, p.kind, p.hash, p.text)
@@ -429,6 +433,7 @@ class Gateway:
                 if status == 401:
                     self.made_token = ("", 0)
                 self.asks.answered(ask, status, body, now)
+                self.desk.done += now - self.sent_ns > QUIET_NS
                 if ask.what.value == "account" and self.asks.accounts is not None:
                     self._account(self.asks.accounts, ask.asked_ns)
                 wait_s = 0.0

@@ -27,6 +27,7 @@ from bog._core.journal import (
     crc32c,
     crc32c_portable,
     file_name,
+    lock,
     segment_name,
     verify,
 )
@@ -792,6 +793,44 @@ def test_check_passes_a_sound_journal_and_refuses_a_damaged_one(make: Make) -> N
     path.write_bytes(data[: PAGE + 70] + b"x" + data[PAGE + 71 :])
     error = command("check", path)[2]
     assert isinstance(error, JournalDamaged)
+
+
+def test_cut_ends_the_newest_file_where_its_damage_begins_and_keeps_it_as_it_was(
+    make: Make,
+) -> None:
+    path = whole_file(make, 200)
+    good = path.read_bytes()
+    at = PAGE + 64 * 100
+    bad = good[:at] + bytes(4096) + good[at + 4096 :]
+    path.write_bytes(bad)
+    (line,), _, error = command("cut", path)
+    assert error is None and "cut after record 100" in line
+    assert path.read_bytes() == good[:at] and recover(path.parent, 1).records == 100
+    kept = path.with_name(f"{path.name}.damaged")
+    assert kept.read_bytes() == bad and kept.stat().st_mode & 0o777 == 0o600
+    error = command("cut", path)[2]
+    assert isinstance(error, ConfigError) and "nothing to cut" in str(error)
+    path.write_bytes(bad)
+    error = command("cut", path)[2]
+    assert isinstance(error, ConfigError) and path.read_bytes() == bad, "what is kept stays"
+    kept.unlink()
+    second = make(run=2)
+    error = command("cut", path)[2]
+    assert isinstance(error, ConfigError) and "not the newest" in str(error)
+    second.close()
+
+
+def test_cut_leaves_a_journal_alone_that_a_bot_writes(make: Make) -> None:
+    path = whole_file(make, 3)
+    bad = path.read_bytes()[:-70] + bytes(6) + path.read_bytes()[-64:]
+    path.write_bytes(bad)
+    held = lock(path.parent, 1)
+    error = command("cut", path)[2]
+    assert isinstance(error, ConfigError) and "in use" in str(error)
+    os.close(held)
+    assert (
+        path.read_bytes() == bad and [p.name for p in path.parent.iterdir()].count(path.name) == 1
+    )
 
 
 def test_check_finds_money_that_does_not_add_up_and_state_not_carried(make: Make) -> None:

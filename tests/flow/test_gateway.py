@@ -122,6 +122,15 @@ def test_a_fill_while_the_socket_was_gone_is_told_once(gateway: Any, exchange: E
     assert rig.told(id).count("FILL") == 1 and resting(exchange) == []
 
 
+def test_answered_questions_show_a_gateway_that_sends_nothing_that_the_venue_is_there(
+    gateway: Any,
+) -> None:
+    """An engine whose breaker is half open sends nothing and waits for attempts that succeed."""
+    rig = gateway(switch_ms=0)
+    begun = rig.link.done
+    rig.until(lambda: rig.link.done >= begun + 2)
+
+
 def test_an_engine_that_falls_silent_has_its_orders_canceled(
     gateway: Any, exchange: Exchange
 ) -> None:

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from subprocess import CompletedProcess as Done
 
@@ -26,10 +27,12 @@ def configuration(where: Path, exchange: Exchange, **keys: object) -> dict[str, 
     return {f"BOG_{key.upper()}": str(value) for key, value in at.items()}
 
 
-def arm(where: Path, environ: dict[str, str], *options: object) -> "Done[str]":
+def arm(
+    where: Path, environ: dict[str, str], *options: object, before: Sequence[str] = ()
+) -> "Done[str]":
     """Run bog-arm as a person would who types the account's number."""
     line = [
-        sys.executable, "-c", "from bog.cli.arm import main; main()", "--market", 1,
+        *before, sys.executable, "-c", "from bog.cli.arm import main; main()", "--market", 1,
         "--feed-dir", where / "shm", "--journal", where / "journal", "--config", "rehearsal",
         *options,
     ]  # fmt: skip
@@ -39,14 +42,15 @@ def arm(where: Path, environ: dict[str, str], *options: object) -> "Done[str]":
     )  # fmt: skip
 
 
-def live(where: Path, environ: dict[str, str], *options: object) -> Bot:
-    """Arm, and start the bot with the token."""
-    armed = arm(where, environ)
+def live(where: Path, environ: dict[str, str], *options: object, before: Sequence[str] = ()) -> Bot:
+    """Arm, and start the bot with the token; `before` are words in front of both command lines."""
+    armed = arm(where, environ, before=before)
     assert armed.returncode == 0, armed.stderr
     token = armed.stdout.splitlines()[-1]
     return Bot(
-        where, "--config", "rehearsal", "--mode", "live", "--arm", token, *options, **environ
-    )
+        where, "--config", "rehearsal", "--mode", "live", "--arm", token, *options, before=before,
+        **environ,
+    )  # fmt: skip
 
 
 def children(bot: Bot) -> dict[str, int]:

@@ -5,7 +5,7 @@ import os
 import random
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,22 +21,26 @@ CALM_S = 100.0  # to quote again after a fault, on a crowded machine
 
 
 class Stage:
-    """One exchange, one bot on it. `keys` are settings, with two underscores for a dot."""
+    """One exchange, one bot on it. `keys` are settings, with two underscores for a dot.
 
-    def __init__(self, where: Path, **keys: object) -> None:
+    `options` are the exchange's, beside a public market that moves.
+    """
+
+    def __init__(self, where: Path, options: Sequence[object] = (), **keys: object) -> None:
         self.where = where
         (where / "exchange").mkdir()
         (where / "bot" / "shm").mkdir(mode=0o700, parents=True)
-        self.exchange = Exchange(where / "exchange", "--flow", "sim")
+        self.exchange = Exchange(where / "exchange", "--flow", "sim", *map(str, options))
         self.keys = {"live__tx_expiry_sec": 5, **keys}
         self.environ: dict[str, str] = {}  # beside the settings
+        self.before: Sequence[str] = ()  # words in front of the bot's command line
         self.bot: Any = None
         self.pids: dict[str, int] = {}
 
     def start(self, *options: object) -> "Stage":
         """Start a bot."""
         keys = configuration(self.where, self.exchange, **self.keys)
-        self.bot = live(self.where / "bot", keys | self.environ, *options)
+        self.bot = live(self.where / "bot", keys | self.environ, *options, before=self.before)
         return self
 
     def begin(self, *options: object) -> "Stage":

@@ -228,6 +228,27 @@ def test_a_window_full_of_lost_numbers_opens_when_they_have_expired() -> None:
     assert [o.client for o in rig.venue.live()] == [13]
 
 
+def test_a_cancel_that_found_no_order_is_not_repeated_before_the_order_was_asked_for() -> None:
+    """An engine repeats at once what was refused: no storm of it reaches the venue."""
+    rig = Rig()
+    rig.do(rig.command(CREATE, 7))
+    rig.settle(100)
+    rig.venue.odds.frames_lost = 1.0
+    rig.venue.fill(rig.venue.live()[0], 100)
+    rig.venue.odds.frames_lost, rig.venue.odds.rest_error = 0.0, 1.0
+    rig.told()
+    begun, refused = len(rig.sent), 1
+    for _ in range(100):  # two seconds
+        if refused:
+            rig.do(rig.command(CANCEL, 7))
+        rig.step()
+        refused = rig.told().count((7, "CANCEL_REJECT"))
+    assert 2 <= len(rig.sent) - begun <= 4, "one a second, for nobody says what became of it"
+    rig.venue.odds.rest_error = 0.0
+    rig.settle(3000)
+    assert (7, "FILL") in rig.told() and not rig.desk.fates.live
+
+
 def test_a_cancel_of_an_unknown_order_adopts_it() -> None:
     rig = Rig()
     rig.do(rig.command(CREATE, 7))

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from bog._core.orders import OrdersProbe
 from bog._core.types import FillReason, OrderState, Reject, ReportKind, Side
 from bog.lighter.codes import meaning
-from bog.lighter.fate import READS, READS_TAKEN, Fates, Order
+from bog.lighter.fate import KEEP, READS, READS_TAKEN, Fates, Order
 from bog.lighter.once import Once
 from bog.lighter.rows import OrderView, TradeView, TxView
 
@@ -36,6 +36,13 @@ class Rig:
             px: int = PX, qty: int = QTY) -> None:  # fmt: skip
         view = OrderView(id, INDEX, M, Side.BID, px, qty, filled, status, us)
         self.fates.saw_order(view, self.now)
+
+    def asked(self, status: str = "open", filled: int = 0, *, after_s: float = 2, id: int = 7,
+              px: int = PX, qty: int = QTY) -> None:  # fmt: skip
+        """An answer shows the order; the question left `after_s` from now, and time is then."""
+        self.wait(after_s)
+        view = OrderView(id, INDEX, M, Side.BID, px, qty, filled, status, 0)
+        self.fates.saw_order(view, self.now, self.now)
 
     def trade(self, id: int, qty: int, *, client: int = 7, px: int = PX, side: int = 0) -> None:
         view = TradeView(id, M, client, INDEX, side, px, qty, 3, True, 1)
@@ -191,6 +198,71 @@ def test_what_was_proven_dead_and_lives_is_a_fault_and_to_be_canceled() -> None:
     rig.saw()
     assert [o.id for o in rig.fates.revenants] == [7]
     assert rig.fates.faults == ["order 7 was proven dead and stands at the venue"]
+
+
+def test_an_order_that_ended_and_stands_again_is_a_fault_and_canceled_until_it_is_dead() -> None:
+    rig = Rig()
+    rig.saw()
+    rig.trade(1, 30)
+    rig.saw("canceled", 30, us=9)
+    rig.told()
+    rig.saw()  # a frame may be an older word
+    rig.asked(after_s=0.5)  # so may an answer
+    assert rig.fates.returned == {} and rig.fates.faults == []
+    rig.asked()
+    assert [o.id for o in rig.fates.asks(rig.now)] == [7], "one answer may be wrong"
+    assert rig.fates.faults == []
+    rig.asked(filled=10)
+    assert rig.fates.faults == [
+        f"order 7 was canceled, and stands at the venue again: {PX} x {QTY}, 10 of it filled"
+    ]
+    assert rig.fates.live[7].stray and rig.fates.returned == {} and rig.told() == []
+    rig.asked(filled=10)
+    assert len(rig.fates.faults) == 1
+    rig.trade(2, 5)
+    rig.saw("canceled", 15)
+    rig.fates.swept(rig.now, rig.now)
+    assert rig.told() == [("FILL", 5), ("CANCELED", 0)] and not rig.fates.live
+
+
+def test_an_order_that_ended_and_is_in_one_answer_only_did_not_come_back() -> None:
+    rig = Rig()
+    rig.saw()
+    rig.saw("canceled")
+    for _ in range(3):
+        rig.asked()
+        rig.asked("canceled")
+    assert rig.fates.faults == [] and not rig.fates.live and not rig.fates.asks(rig.now)
+
+
+def test_an_order_that_stands_as_it_was_before_its_change_is_a_fault_and_canceled() -> None:
+    rig = Rig()
+    rig.saw()
+    rig.fates.amend(7, PX + 1, 120, "amend", 15_000, rig.now)
+    rig.asked()  # the change is under way
+    rig.fates.ran(TxView("amend", 17, 0, 2))
+    rig.asked(px=PX + 1, qty=120)
+    rig.asked()
+    assert rig.fates.faults == []
+    rig.asked()
+    assert rig.fates.faults == [
+        f"order 7 was {PX + 1} x 120, and stands at the venue again: {PX} x {QTY}, 0 of it filled"
+    ]
+    assert rig.fates.live[7].stray
+
+
+def test_an_order_that_was_forgotten_since_is_still_no_stranger() -> None:
+    rig = Rig()
+    for id in range(8, 8 + 2 * KEEP + 1):
+        rig.place(id, f"create {id}")
+        rig.saw(id=id)
+        rig.saw("canceled", id=id)
+    assert 8 not in rig.fates.orders
+    rig.saw(id=8)
+    assert rig.fates.faults == ["order 8 ended long ago and stands at the venue again"]
+    assert rig.fates.live[8].stray and rig.fates.foreign == {}
+    rig.saw(id=8 + 4 * KEEP)
+    assert len(rig.fates.foreign) == 1
 
 
 def test_an_order_that_stood_and_vanished_is_a_fault_after_answers_agree() -> None:
