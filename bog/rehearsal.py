@@ -2,7 +2,7 @@
 
 A `bog-exchange` is started, a `bog-live` is armed on it and trades, and at the end what the bot's
 journal says is held against what the exchange knows: position, cash, fees, open orders, and every
-fill, to the micro-USDC.
+fill, to the micro-USDC. What may go wrong meanwhile is in `nemesis`.
 """
 
 from __future__ import annotations
@@ -16,14 +16,16 @@ import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from bog import config
 from bog._core.journal import PAGE
 from bog._core.types import JournalKind, Side, StateWord
 from bog.errors import BogError, DataError
 from bog.launch import MODULE
+from bog.nemesis import Nemesis, script
 from bog.recovery import NAMES, RECORD, recover, run_files
 from bog.spec import raw_market
 
@@ -32,6 +34,12 @@ LOW = 1 << 32  # a journal keeps so many trade ids apart
 START_SEC = 120.0
 END_SEC = 90.0
 POLL_SEC = 0.5
+TOLD_SEC = 10.0  # between two lines of how far it is
+# a fault's end is soon proven, and the limit is near enough to be reached
+FAULTY = {
+    "BOG_LIVE__TX_EXPIRY_SEC": "5", "BOG_RISK__MAX_POSITION": "0.06", "BOG_RISK__MAX_SHORT": "0.06",
+}  # fmt: skip
+ENDS = (JournalKind.J_REJECT, JournalKind.J_CANCELED, JournalKind.J_EXPIRED)
 HALTS = ("halt", "gateway_halt", "gateway_difference")
 
 
@@ -146,13 +154,43 @@ def journal_says(journal: Path, segments: Path, market: int) -> Account:
     return Account(words[StateWord.W_POS], cash, words[StateWord.W_FEES], orders, sorted(fills))
 
 
-def records(journal: Path, raw: int) -> Iterator[dict[str, int]]:
-    """Yield the records of every run, as fields by their names."""
+def records(
+    journal: Path, raw: int, read: dict[Path, int] | None = None
+) -> Iterator[dict[str, int]]:
+    """Yield the records of every run, as fields by their names.
+
+    `read` is by file how far that was done before: those records are passed over.
+    """
+    read = {} if read is None else read
     for _, _, path in run_files(journal, raw):
-        data = path.read_bytes()[PAGE:]
+        with path.open("rb") as file:
+            file.seek(read.get(path, PAGE))
+            data = file.read()
         whole = len(data) - len(data) % RECORD.size
+        read[path] = read.get(path, PAGE) + whole
         for fields in RECORD.iter_unpack(data[:whole]):
             yield dict(zip(NAMES, fields, strict=True))
+
+
+class Progress:
+    """What a journal on the disk comes to so far."""
+
+    def __init__(self, journal: Path, market: int) -> None:
+        self.journal, self.raw = journal, raw_market(market)
+        self.read: dict[Path, int] = {}
+        self.orders = 0  # creates and amends that were sent
+        self.fills = [0, 0]  # by side
+        self.dead: set[int] = set()  # orders that ended otherwise than by their fills
+
+    def look(self) -> Progress:
+        """Take what was written since the last look."""
+        for r in records(self.journal, self.raw, self.read):
+            self.orders += r["kind"] in (JournalKind.J_PLACE, JournalKind.J_AMEND)
+            if r["kind"] == JournalKind.J_FILL:
+                self.fills[r["side"] & 1] += 1
+            elif r["kind"] in ENDS:
+                self.dead.add(r["id"])
+        return self
 
 
 def differences(ours: Account, theirs: Account) -> list[str]:
@@ -194,6 +232,11 @@ class Plan:
     orders: int = 5000
     fills: int = 200  # on each side
     seed: int = 1
+    faults: int = 0  # rounds of every kind of fault
+    only: tuple[str, ...] = ()  # of these kinds, in place of every
+
+    def is_met(self, orders: int, fills: list[int]) -> bool:
+        return orders >= self.orders and min(fills) >= self.fills
 
 
 @dataclass
@@ -206,6 +249,9 @@ class Result:
     ours: Account
     theirs: Account
     wrong: list[str]
+    faults: dict[str, int] = field(default_factory=dict)  # how often each kind spoiled something
+    lost: int = 0  # transactions whose answer was lost
+    live: int = 0  # of them, taken by the exchange
 
 
 def environment(where: Path, exchange: Exchange) -> dict[str, str]:
@@ -257,7 +303,12 @@ def _trade(
     say: Callable[[str], None],
     more: dict[str, str],
 ) -> Result:
-    environ = environment(where, exchange) | more
+    environ = environment(where, exchange) | (FAULTY if plan.faults else {}) | more
+    limits = config.load("rehearsal", environ=environ).of(plan.market).limits(plan.market)
+    acts = script(plan.seed, plan.faults, plan.only)
+    for number, act in enumerate(acts, 1):
+        say(f"{number:3} {act.kind}, {act.seconds:.1f} s: {json.dumps(act.asks)}")
+    nemesis = Nemesis(acts, exchange.ask, ACCOUNT, limits["max_long"])
     armed = token(environ, plan.market)
     began = time.monotonic()
     with (where / "bot.out").open("w") as out, (where / "bot.err").open("w") as err:
@@ -267,7 +318,8 @@ def _trade(
             env=environ, stdin=subprocess.DEVNULL, stdout=out, stderr=err,
         )  # fmt: skip
         try:
-            _follow(bot, plan, where, say, began)
+            _follow(bot, plan, where, say, began, nemesis)
+            nemesis.end()
         finally:
             if bot.poll() is None:
                 bot.send_signal(signal.SIGTERM)
@@ -278,12 +330,15 @@ def _trade(
                 code = bot.wait()
     theirs = venue_says(exchange.ask(do="god", account=ACCOUNT), plan.market)
     ours = journal_says(where / "journal", where / "shm", plan.market)
-    orders, fills = counted(where, plan.market)
-    wrong = differences(ours, theirs)
+    progress = Progress(where / "journal", plan.market).look()
+    orders, fills = progress.orders, progress.fills
+    wrong = differences(ours, theirs) + nemesis.wrong
     if code:
         last = (where / "bot.err").read_text().strip().splitlines()[-1:]
         wrong.append(f"bog-live ended with exit code {code}: {' '.join(last)}")
-    if orders < plan.orders or min(fills) < plan.fills:
+    if nemesis.played < len(acts):
+        wrong.append(f"{nemesis.played} of {len(acts)} faults in {plan.seconds:.0f} s")
+    if not plan.is_met(orders, fills):
         wrong.append(
             f"{orders} orders and {fills} fills a side in {time.monotonic() - began:.0f} s: want"
             f" {plan.orders} and {plan.fills}"
@@ -291,7 +346,10 @@ def _trade(
     wrong += alarms(where / "bog.log")
     if theirs.orders:
         wrong.append(f"left at the exchange: orders {theirs.orders}")
-    return Result(time.monotonic() - began, orders, fills, ours, theirs, wrong)
+    return Result(
+        time.monotonic() - began, orders, fills, ours, theirs, wrong, nemesis.happened,
+        nemesis.lost, nemesis.live,
+    )  # fmt: skip
 
 
 def alarms(path: Path) -> list[str]:
@@ -301,31 +359,28 @@ def alarms(path: Path) -> list[str]:
     return [line["message"] for line in said if line["event"] in HALTS]
 
 
-def counted(where: Path, market: int) -> tuple[int, list[int]]:
-    """Return how many creates and amends, and how many fills a side, the journal has."""
-    orders, fills = 0, [0, 0]
-    for r in records(where / "journal", raw_market(market)):
-        orders += r["kind"] in (JournalKind.J_PLACE, JournalKind.J_AMEND)
-        if r["kind"] == JournalKind.J_FILL:
-            fills[r["side"] & 1] += 1
-    return orders, fills
-
-
 def _follow(
     bot: subprocess.Popen[bytes],
     plan: Plan,
     where: Path,
     say: Callable[[str], None],
     began: float,
+    nemesis: Nemesis,
 ) -> None:
     """Wait until enough has happened, the time is over, or the bot has ended."""
     told = 0.0
+    progress = Progress(where / "journal", plan.market)
     while bot.poll() is None and time.monotonic() - began < plan.seconds:
         time.sleep(POLL_SEC)
-        orders, fills = counted(where, plan.market)
-        if orders >= plan.orders and min(fills) >= plan.fills:
+        orders, fills = progress.look().orders, progress.fills
+        if nemesis.acts:
+            nemesis.look(time.monotonic(), progress.dead)
+        if nemesis.wrong:
+            return  # what must not be is seen best at once
+        if plan.is_met(orders, fills) and (nemesis.done or not nemesis.acts):
             return
-        if time.monotonic() - told > 10:
+        if time.monotonic() - told > TOLD_SEC:
             told = time.monotonic()
+            played = f", {nemesis.played} of {len(nemesis.acts)} faults" if nemesis.acts else ""
             say(f"{told - began:.0f} s: {orders} of {plan.orders} orders, fills {fills[0]} bid,"
-                f" {fills[1]} ask, of {plan.fills}")  # fmt: skip
+                f" {fills[1]} ask, of {plan.fills}{played}")  # fmt: skip

@@ -86,7 +86,10 @@ class Control:
 
     def god(self, asked: Json) -> Json:
         """What is true: all accounts, or one; fills above an id."""
-        return ledger.god(self.server.venue.state, asked.get("account"), int(asked.get("after", 0)))
+        state, account = self.server.venue.state, asked.get("account")
+        return ledger.god(state, account, int(asked.get("after", 0))) | ledger.creates(
+            state, account
+        )
 
     def fault(self, asked: Json) -> Json:
         """Add an entry to the script."""
@@ -94,9 +97,14 @@ class Control:
         return {"faults": len(self.server.faults.script)}
 
     def faults(self, _: Json) -> Json:
-        """What is in the script, and how often it happened."""
-        return {"script": [{**fault.what, "left": fault.left, "happened": fault.happened}
-                           for fault in self.server.faults.script]}  # fmt: skip
+        """What is in the script, and how often it happened; what is refused, and how often it was."""
+        return {
+            "script": [
+                {**fault.what, "left": fault.left, "happened": fault.happened, "hit": fault.hit}
+                for fault in self.server.faults.script
+            ],
+            "refuse": self.server.venue.rules.refuse,
+        }
 
     def clear(self, _: Json) -> Json:
         """Forget the script; the network is whole again."""

@@ -128,6 +128,8 @@ def create(state: State, account: Account, tx: Tx) -> list[Order]:
         self_trade=tx.attributes.get(SELF_TRADE, EXPIRE_MAKER),
         by_master=bool(tx.attributes.get(SELF_EQUALITY)), hash=tx.hash,
     )  # fmt: skip
+    about = account.index, order.client
+    state.created[about] = state.created.get(about, 0) + 1
     settle(state, market, order)
     return [order]
 

@@ -43,6 +43,7 @@ class Fault:
     left: int = 1
     skip: int = 0
     happened: int = 0
+    hit: int = 0  # transactions in the messages that it happened to
     after: bool = False  # http, ws: the venue takes the transaction first
     held: list[tuple[Any, Json]] = field(default_factory=list)
 
@@ -106,7 +107,10 @@ class Faults:
             return None
         names = {number: name for name, number in NAMES.items()}
         kind = names.get(kinds[0]) if kinds else None
-        return self.find(at, path=path, type=kind, account=owner_of(infos[0] if infos else None))
+        fault = self.find(at, path=path, type=kind, account=owner_of(infos[0] if infos else None))
+        if fault is not None:
+            fault.hit += len(kinds)
+        return fault
 
     def frames(self, reader: Any, frame: Json) -> list[Json | str]:
         """Return what really goes to a client in place of a frame."""

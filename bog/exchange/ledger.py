@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from bog.exchange import margin
 from bog.exchange.accounts import Account
+from bog.exchange.codec import CREATE
 from bog.exchange.orders import KINDS, STATUSES, TIMES, Order
 from bog.exchange.state import State, Trade, TxRecord
 
@@ -33,6 +35,18 @@ def god(state: State, account: int | None = None, after_trade: int = 0) -> Json:
         "insurance": state.insurance,
         "last_trade": state.trade_id,
     }  # fmt: skip
+
+
+def creates(state: State, account: int | None = None) -> Json:
+    """Return how many creates took effect, and the client indices of which more than one did."""
+    found = [
+        (client, times) for (owner, client), times in state.created.items()
+        if account in (None, owner)
+    ]  # fmt: skip
+    return {
+        "created": sum(times for _, times in found),
+        "twice": [client for client, times in found if client and times > 1],
+    }
 
 
 def of_account(state: State, account: Account) -> Json:
@@ -81,8 +95,10 @@ def of_trade(trade: Trade) -> Json:
 
 
 def of_tx(record: TxRecord) -> Json:
-    """Return one transaction that was taken and has not run."""
+    """Return one transaction that was taken and has not run; a create with its side and size."""
+    of = json.loads(record.info) if record.type == CREATE else {}
     return {
         "hash": record.hash, "type": record.type, "account": record.account, "key": record.key,
         "nonce": record.nonce, "expired_at": record.expired_at, "effect_ns": record.effect_ns,
+        "is_ask": bool(of.get("IsAsk")), "lots": of.get("BaseAmount", 0),
     }  # fmt: skip

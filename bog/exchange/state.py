@@ -147,6 +147,8 @@ class State:
     insurance: int = 0  # micro-USDC that the fund has gained
     txs: dict[str, TxRecord] = field(default_factory=dict)
     trades: deque[Trade] = field(default_factory=lambda: deque(maxlen=200_000))  # of accounts
+    # creates that took effect, by account and client index: a rollback does not undo them
+    created: dict[tuple[int, int], int] = field(default_factory=dict)
     # anonymous participants of the public market, as one
     public: Account = field(default_factory=lambda: Account(0, TIERS["standard"], 0, "0x0"))
 

@@ -132,6 +132,7 @@ class Venue:
                 entry["skip"] -= 1
                 continue
             entry["left"] -= entry["left"] > 0
+            entry["happened"] = entry.get("happened", 0) + 1
             return entry
         return None
 

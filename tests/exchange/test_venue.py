@@ -56,6 +56,24 @@ def test_an_application_refusal_makes_no_order_and_is_in_the_transaction() -> No
     assert json.loads(json.loads(record.event)["ae"])["code"] == 21728
 
 
+def test_the_god_view_says_which_client_index_took_effect_twice() -> None:
+    desk = Desk()
+    client = desk.clients[0]
+    for index in (42, 43, 0, 0):
+        client.send(*bid(desk, client=index))
+        desk.run()
+    assert desk.application(client, *bid(desk, client=42)) == 21728
+    assert ledger.creates(desk.state) == {"created": 4, "twice": []}
+    client.send("cancel_order", 1, 42)
+    desk.run()
+    client.send(*bid(desk, client=42))
+    waiting = ledger.god(desk.state)["could_execute"]
+    assert [(tx["is_ask"], tx["lots"]) for tx in waiting] == [(False, 20)]
+    desk.run()
+    assert ledger.creates(desk.state) == {"created": 5, "twice": [42]}
+    assert ledger.creates(desk.state, 999) == {"created": 0, "twice": []}
+
+
 def test_a_client_index_is_free_again_when_its_order_has_ended() -> None:
     desk = Desk()
     client = desk.clients[0]

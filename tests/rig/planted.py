@@ -8,12 +8,13 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from bog._core.types import ReportKind
+from bog._core.types import CommandKind, Reject, ReportKind
 from bog.lighter import gateway
 from bog.lighter.desk import Desk
 from bog.lighter.fate import Fates, Report
 
 PLANTS: dict[str, Callable[[], None]] = {}
+FAULTY: dict[str, Callable[[], None]] = {}  # that only faults of the venue show
 
 
 def plant(set_up: Callable[[], None]) -> Callable[[], None]:
@@ -121,6 +122,28 @@ def created_twice() -> None:
     Desk.cancel_account = lambda self: True  # type: ignore[method-assign]
 
 
+def lost_answer_is_a_refusal() -> None:
+    """A create that was not answered in time counts as dead, whatever the venue says of it later."""
+    real, real_saw = Fates._overdue, Fates.saw_order
+
+    def overdue(self: Fates, tx: Any) -> None:
+        order = self.orders.get(tx.order_id)
+        if tx.kind == CommandKind.CMD_PLACE and order is not None and not order.acked:
+            self._fail(tx, int(Reject.REJ_OTHER))
+        else:
+            real(self, tx)
+
+    def saw_order(self: Fates, view: Any, now: int) -> None:
+        order = self.orders.get(view.client)
+        if order is None or not order.dead:
+            real_saw(self, view, now)
+
+    Fates._overdue, Fates.saw_order = overdue, saw_order  # type: ignore[method-assign]
+
+
+FAULTY["lost_answer_is_a_refusal"] = lost_answer_is_a_refusal
+
+
 if __name__ == "__main__":
-    PLANTS[os.environ["PLANTED_BUG"]]()
+    (PLANTS | FAULTY)[os.environ["PLANTED_BUG"]]()
     sys.exit(gateway.main())
