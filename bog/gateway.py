@@ -21,13 +21,14 @@ from bog import credentials, log, signed
 from bog._core.link import GatewayState, Link, first_order_id
 from bog._core.types import StateWord
 from bog.build import digest_of
+from bog.cash import Cash, Earned
 from bog.errors import BogError, ConfigError
 from bog.launch import MODULE
 from bog.recovery import Resting, recover, resting_of
 from bog.settings import Settings
 from bog.spec import MARKETS, Spec, journal_of, link_path, raw_market
 from bog.supervise import ERRORS, Lane
-from bog.units import text
+from bog.units import scaled, text
 
 if TYPE_CHECKING:
     from bog.lighter.hello import GatewaySpec, KeySpec, MarketSpec
@@ -39,7 +40,7 @@ SETTLE_SEC = 20.0  # a gateway that is to end may take so long to see what there
 END_SEC = 40.0  # to prove that nothing rests any more
 PAUSES_SEC = (0.0, 0.25, 1.0, 5.0)  # before a new one, when the last ones did not live for long
 LASTED_SEC = 30.0
-COMPARED = ("positions", "ours", "orders", "foreign", "fills", "collateral")
+COMPARED = ("positions", "ours", "orders", "foreign", "fills", "collateral", "moved")
 LEVELS = {"difference": "ERROR", "halt": "ERROR", "error": "ERROR", "guard": "ERROR"}
 
 
@@ -107,6 +108,7 @@ class Gateway:
         self.child: subprocess.Popen[bytes] | None = None
         self.unread = b""
         self.facts: dict[str, Any] = {}  # what this one said of the account, and at its end
+        self.cash = Cash()
         self.came = False  # one was ready
         self.compared = 0.0  # when it last said how ours and the venue's compare
         self.why = ""  # its newest alarm
@@ -199,7 +201,7 @@ class Gateway:
             "failed": link.failed,
             "done": link.done,
             "quota": link.quota,
-            "differences": sum(link.differences for link in self._links()),
+            "differences": link.differences,  # of the account: each link has the same number
             "compared": compared,
             "table": table(compared, self.settings) if compared else "",
             "compared_age_sec": round(time.monotonic() - (self.compared or self.since), 1),
@@ -245,10 +247,23 @@ class Gateway:
                 self.compared = time.monotonic() if event == "compared" else self.compared
             if event == "error" and not self.came and not self.ended:
                 raise ERRORS.get(line.get("code", 1), BogError)(f"the gateway: {words}")
+            if event == "compared":
+                self._count_cash(str(line["collateral"]))
             if event in LEVELS:
                 self.why = words
             level = "DEBUG" if event == "compared" else LEVELS.get(event, "INFO")
             log.emit(level, f"gateway_{event}", f"Gateway: {words or event}")
+
+    def _count_cash(self, collateral: str) -> None:
+        """Say what moved the venue's collateral that the engines have not booked."""
+        moved = self.cash.look(scaled(collateral, 6, "collateral"), earned_by(self.lanes))
+        self.facts["moved"] = self.cash.moved
+        if moved:
+            self.why = (
+                f"the collateral moved by {text(moved, 6)} USDC that no fill, fee or funding explains: a"
+                " transfer, or trades of somebody else"
+            )
+            log.emit("ERROR", "gateway_cash", f"Gateway: {self.why}")
 
     def _gone(self, why: str) -> None:
         if time.monotonic() - self.since > LASTED_SEC:
@@ -269,6 +284,18 @@ class Gateway:
             if self.child.stdout is not None:
                 self.child.stdout.close()
         self.child = None
+
+
+def earned_by(lanes: list[Lane]) -> Earned:
+    """Return what the engines have booked since their accounts began."""
+    micro = slack = 0
+    for lane in lanes:
+        page: Any = lane.page.snapshot()
+        held = page["position"]
+        quanta: int = 10 ** (lane.spec["price_decimals"] + lane.spec["size_decimals"])
+        micro += (held["realized"] - held["fees"] + held["funding"]) * 10**6 // quanta
+        slack += held["fills"] + sum(page["measure"]["filled"]) * 10**6 // (2 * quanta)
+    return Earned(micro, slack)
 
 
 def how(code: int) -> str:
@@ -421,4 +448,6 @@ def table(compared: dict[str, Any], settings: Settings) -> str:
         f"fills not in the journal: {compared['fills']}",
         f"collateral: {compared['collateral']}",
     ]
+    if compared.get("moved"):
+        lines.append(f"of it moved by no fill, fee or funding: {text(compared['moved'], 6)}")
     return "\n".join(lines)

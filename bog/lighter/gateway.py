@@ -146,7 +146,8 @@ class Gateway:
         self.stopped = False  # no command is taken any more
         self.ended = False  # nor is anything asked
         self.unseen = 0  # orders that REST showed and the stream did not
-        self.began_round_ns = self.checked_account_ns = 0
+        self.began_round_ns = self.compared_ns = 0
+        self.told_round = 0  # the last one of which a comparison was told
         self.socket_gone_ns = time.monotonic_ns()
         self.http_ok_ns = 0
         self.sent_ns = 0  # when the last transaction left
@@ -386,13 +387,19 @@ class Gateway:
             emit("difference", text=difference.text, what=difference.what, market=difference.market,
                  ours=difference.ours, theirs=difference.theirs)  # fmt: skip
             self.desk.halt(difference.text)
+        if (
+            self.asks.rounds != self.told_round
+            and now - self.compared_ns > ROUND_NS
+            and self.agreed
+        ):
+            self.told_round, self.compared_ns = self.asks.rounds, now
+            assert self.asks.accounts is not None
+            emit("compared", **self.comparison(self.asks.accounts))
         if self.books.is_open and self.asks.sweep is None and now - self.began_round_ns > SECOND:
             self.began_round_ns = now
             self.asks.begin_round()
         elif now - self.began_round_ns > ROUND_NS and self.machine.state is State.LIVE:
             self.began_round_ns = now
-            if self.asks.accounts is not None and self.agreed:
-                emit("compared", **self.comparison(self.asks.accounts))
             if not self.asks.round:
                 self.asks.begin_round()
 

@@ -1,6 +1,7 @@
 """bog-live, armed, on a local exchange: real sockets, real signatures, real queues."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -162,6 +163,23 @@ def test_funding_is_booked_once_while_it_runs_and_for_the_time_between(
     paid = [r["val"] for r in records(again) if r["kind"] == K.J_FUNDING]
     assert sum(paid) == exchange.god()["funding"] - booked
     assert exchange.god()["cash"] - exchange.god()["deposited"] == word(again, StateWord.W_CASH)
+
+
+def test_money_that_no_trade_moved_is_said(start: Callable[..., Bot], exchange: Exchange) -> None:
+    bot = start().trading(fills=1)
+    line = [sys.executable, "-m", "bog.cli.ctl", "--journal", str(bot.folder), "reconcile"]
+
+    def said() -> str:
+        done = subprocess.run(line, env=environment(), capture_output=True, text=True, check=False)
+        return done.stdout
+
+    wait_for(lambda: "compared" in said())
+    exchange.ask(do="deposit", account=ACCOUNT, micro=25_000_000)
+    # a fill may be in one of the sums and not yet in the other
+    wait_for(lambda: re.search(r"moved by no fill, fee or funding: 2(4\.9|5\.0)", said()))
+    moved = [one["message"] for one in bot.log if one["event"] == "gateway_cash"]
+    assert len(moved) == 1 and "a transfer, or trades of somebody else" in moved[0]
+    bot.stop()
 
 
 def test_a_restart_finds_the_fills_and_the_orders_of_the_life_before(

@@ -1,0 +1,47 @@
+"""The account's cash: the collateral that the venue says beside what its fills, fees and funding make.
+
+Pure. The venue may take a position's average price in whole steps, so that what it counts as earned is
+off by half a step of each lot that was filled, and by a millionth for each fill.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Earned(NamedTuple):
+    """What the engines have booked so far, in micro-USDC, and how far the venue's sums may be off."""
+
+    micro: int  # realized, less fees, plus funding
+    slack: int  # grows with every fill
+
+
+class Cash:
+    """Finds what moved the collateral that no fill, fee or funding explains."""
+
+    def __init__(self) -> None:
+        self.moved = 0  # in all, micro-USDC: transfers, or what others traded
+        self.apart: int | None = None  # of collateral and what was earned, as explained so far
+        self.slack = 0  # when that was so
+        self.again: int | None = None  # what the last look found besides
+
+    def look(self, collateral: int, earned: Earned) -> int:
+        """Return what has moved, once two looks in a row agree; else 0.
+
+        A fill may be in one of the numbers and not yet in the other.
+        """
+        apart = collateral - earned.micro
+        if self.apart is None:
+            self.apart, self.slack = apart, earned.slack
+        moved, room = apart - self.apart, earned.slack - self.slack
+        if abs(moved) <= room:
+            self.again = None
+            return 0
+        agreed = self.again is not None and abs(moved - self.again) <= room
+        if not agreed:
+            self.again = moved
+            return 0
+        self.again = None
+        self.apart, self.slack = apart, earned.slack
+        self.moved += moved
+        return moved
