@@ -33,6 +33,8 @@ BOUNDS = {
 }
 STATES = [state for state in OrderState if facts.is_alive(state)]
 
+KEYS = ("trade", "guard")  # of a gateway
+
 Labels = tuple[str, ...]
 Sample = tuple[Labels, float]
 Reader = Callable[[Glance], Iterable[tuple[Labels, Any]]]
@@ -180,6 +182,36 @@ def _age(glance: Glance, since_ns: int) -> float:
 
 def _differences(glance: Glance) -> float:
     return glance.link.differences if glance.link is not None else 0
+
+
+def _keys(name: str) -> Reader:
+    """Return a reader of a field of LinkKey for both keys; nothing on paper."""
+
+    def series(glance: Glance) -> Iterator[Sample]:
+        for key in KEYS if glance.link is not None else ():
+            assert glance.link is not None
+            yield (key,), getattr(glance.link.key(key), name)
+
+    return series
+
+
+def _budget(what: str) -> Reader:
+    """Return a reader of what is `left`, or at `most` allowed, of sends and reads; nothing on paper."""
+
+    def series(glance: Glance) -> Iterator[Sample]:
+        if glance.link is not None:
+            found = glance.link.budget
+            for of in ("sends", "reads"):
+                yield (of,), getattr(found, f"{of}_{what}")
+
+    return series
+
+
+def _quota(glance: Glance) -> list[Sample]:
+    """Return the venue's own word, where there is a gateway and the tier has a quota."""
+    if glance.link is None or glance.link.quota < 0:
+        return []
+    return [((), glance.link.quota)]
 
 
 def _build(glance: Glance) -> list[Sample]:
@@ -417,6 +449,28 @@ METRICS: list[Metric] = [
     Metric(S + "guardian_beat_age_seconds", G, (), "s",
            "since the gateway, which cancels all when the engine dies, last showed itself; 0 on"
            " paper", _one(lambda g: g.guardian_silent_sec)),
+    Metric(R + "nonce_next", G, ("key",), "number",
+           "nonce of the next transaction of a key; -1 before the venue has said; live only",
+           _keys("next")),
+    Metric(R + "nonces_waiting", G, ("key",), "transactions",
+           "sent with a key, and the venue may still execute them; at most 16", _keys("waiting")),
+    Metric(R + "nonce_synced", G, ("key",), "state",
+           "1 the next transaction of a key may leave, 0 the venue is asked for the nonce first",
+           _keys("synced")),
+    Metric(R + "nonce_refusals_total", C, ("key",), "transactions",
+           "refused by the venue for their nonce", _keys("refused")),
+    Metric(R + "nonce_gaps_total", C, ("key",), "transactions",
+           "that had to skip over numbers of which nothing is known", _keys("gaps")),
+    Metric(R + "nonce_resyncs_total", C, ("key",), "answers",
+           "of the venue to what nonce is next", _keys("resyncs")),
+    Metric(R + "venue_budget_left", G, ("of",), "requests",
+           "that may be made in this rolling minute: sends are transactions, reads count by weight",
+           _budget("left")),
+    Metric(R + "venue_budget_limit", G, ("of",), "requests",
+           "that the tier allows in a rolling minute", _budget("most")),
+    Metric(R + "venue_quota_left", G, (), "requests",
+           "creates and amends left of the volume quota, in the venue's own words; live only",
+           _quota),
     Metric(S + "huginn_silent_seconds", G, (), "s",
            "since a feed that is lost was last known alive; 0 while it lives",
            _one(lambda g: g.feed_silent_sec)),

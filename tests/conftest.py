@@ -11,8 +11,10 @@ from hypothesis import settings
 import bog.cli  # noqa: F401  # before any test module does
 from tests.rig.fault import pytest_runtest_logreport, pytest_terminal_summary
 from tests.rig.gateway import Exchange
+from tests.rig.leaks import pytest_runtest_makereport
 
-__all__ = ["pytest_runtest_logreport", "pytest_terminal_summary"]  # the table of the fault rows
+# the table of the fault rows; the search for keys after each test
+__all__ = ["pytest_runtest_logreport", "pytest_runtest_makereport", "pytest_terminal_summary"]
 
 ROOT = Path(__file__).resolve().parents[1]
 SHARED = ROOT.parent / "shared"

@@ -201,6 +201,22 @@ PANELS = [
     Panel("Volume quota", "timeseries", "Creates and amends left, where the tier has a quota.", "none",
           [Query("bog_risk_quota_left@", "left {{market}}"),
            Query("bog_performance_orders_per_second@", "asked/s {{market}}")]),
+    Panel("Nonce and quota budget", "timeseries",
+          "Live only. Transactions of a key that the venue may still execute, numbers refused and skipped"
+          " within five minutes; on the right the share left of a minute's requests and the quota that the"
+          " venue says.", "none",
+          [Query("bog_risk_nonces_waiting@", "waiting {{key}} {{market}}"),
+           Query("increase(bog_risk_nonce_refusals_total@[5m])", "refused {{key}} {{market}}"),
+           Query("increase(bog_risk_nonce_gaps_total@[5m])", "skipped {{key}} {{market}}"),
+           Query("bog_risk_nonce_synced@ == 0", "asks for its nonce: {{key}} {{market}}"),
+           Query("bog_risk_venue_budget_left@ / bog_risk_venue_budget_limit@",
+                 "share of {{of}} {{market}}"),
+           Query("bog_risk_venue_quota_left@", "quota {{market}}")],
+          overrides=[{"matcher": {"id": "byRegexp", "options": "/^share/"}, "properties": [
+              {"id": "custom.axisPlacement", "value": "right"}, {"id": "unit", "value": "percentunit"},
+              {"id": "min", "value": 0}, {"id": "max", "value": 1}]},
+              {"matcher": {"id": "byRegexp", "options": "/^quota/"}, "properties": [
+                  {"id": "custom.axisPlacement", "value": "right"}]}]),
     Panel("Stages of a turn, p99", "timeseries", "Sampled, within five minutes.", "ns",
           [Query(p99("bog_performance_huginn_read_latency_ns"), "read {{market}}"),
            Query(p99("bog_performance_orderbook_sync_latency_ns"), "book {{market}}"),

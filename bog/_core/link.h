@@ -16,7 +16,7 @@
 #include "types.h"
 
 #define BOG_LINK_MAGIC 0x4b4e494c20474f42ULL /* the bytes "BOG LINK" */
-#define BOG_LINK_VERSION 1
+#define BOG_LINK_VERSION 2
 #define BOG_LINK_PAGE 4096
 #define BOG_LINK_COMMANDS 256          /* slots, a power of two */
 #define BOG_LINK_REPORTS 4096          /* slots, a power of two */
@@ -55,6 +55,26 @@ typedef struct bog_link_gateway {
     uint64_t build;                       /* first 64 bits of the digest of its build */
 } bog_link_gateway_t;
 
+/* The numbers of one key, as its gateway has them. Counts go on over gateways, as above. */
+typedef struct bog_link_key {
+    alignas(BOG_CACHE_LINE) int64_t next; /* nonce of its next transaction; -1 before that is known */
+    uint64_t waiting;                     /* transactions that the venue may still execute */
+    uint64_t synced;                      /* 1: a transaction may have `next`; 0: the venue is asked */
+    uint64_t refused;                     /* transactions refused for their nonce */
+    uint64_t gaps;                        /* transactions that had to skip over numbers before them */
+    uint64_t resyncs;                     /* answers of the venue to what is next */
+    uint64_t pad[2];
+} bog_link_key_t;
+
+/* What the account may still ask of the venue, in requests and weights of a rolling minute. */
+typedef struct bog_link_budget {
+    alignas(BOG_CACHE_LINE) int64_t sends_left;
+    int64_t sends_most; /* what the tier allows; 0 before the gateway has come */
+    int64_t reads_left; /* the same as of sends where the tier counts both together */
+    int64_t reads_most;
+    uint64_t pad[4];
+} bog_link_budget_t;
+
 /* A count with a line of its own. */
 typedef struct bog_link_count {
     alignas(BOG_CACHE_LINE) uint64_t value;
@@ -75,7 +95,10 @@ typedef struct bog_link {
     bog_link_count_t command_tail; /* commands taken; the gateway writes */
     bog_link_count_t report_head;  /* reports pushed; the gateway writes */
     bog_link_count_t report_tail;  /* reports taken; the engine writes */
-    uint8_t rest[BOG_LINK_PAGE - 6 * BOG_CACHE_LINE];
+    bog_link_key_t trade;          /* of these three the gateway is the only writer */
+    bog_link_key_t guard;
+    bog_link_budget_t budget;
+    uint8_t rest[BOG_LINK_PAGE - 9 * BOG_CACHE_LINE];
     bog_command_t command[BOG_LINK_COMMANDS];
     bog_report_t report[BOG_LINK_REPORTS];
 } bog_link_t;
@@ -83,11 +106,16 @@ typedef struct bog_link {
 _Static_assert(sizeof(bog_link_engine_t) == 64, "the engine's line is one cache line");
 _Static_assert(sizeof(bog_link_gateway_t) == 64, "the gateway's line is one cache line");
 _Static_assert(sizeof(bog_link_count_t) == 64, "a count has a line of its own");
+_Static_assert(sizeof(bog_link_key_t) == 64, "a key's numbers are one cache line");
+_Static_assert(sizeof(bog_link_budget_t) == 64, "the budget is one cache line");
 _Static_assert(offsetof(bog_link_t, engine) == 64, "the engine's line is the second");
 _Static_assert(offsetof(bog_link_t, gateway) == 128, "the gateway's line is the third");
 _Static_assert(offsetof(bog_link_t, command_tail) == 192, "the tail of the commands");
 _Static_assert(offsetof(bog_link_t, report_head) == 256, "the head of the reports");
 _Static_assert(offsetof(bog_link_t, report_tail) == 320, "the tail of the reports");
+_Static_assert(offsetof(bog_link_t, trade) == 384, "the numbers of the trading key");
+_Static_assert(offsetof(bog_link_t, guard) == 448, "the numbers of the guardian's key");
+_Static_assert(offsetof(bog_link_t, budget) == 512, "the budget");
 _Static_assert(offsetof(bog_link_t, command) == 4096, "the commands follow the header page");
 _Static_assert(offsetof(bog_link_t, report) == 20480, "the reports follow the commands");
 _Static_assert(sizeof(bog_link_t) == 282624, "the object is whole pages");

@@ -38,6 +38,20 @@ cdef extern from "link.h" nogil:
         uint64_t differences
         uint64_t build
 
+    ctypedef struct LinkKeyLine "bog_link_key_t":
+        int64_t next
+        uint64_t waiting
+        uint64_t synced
+        uint64_t refused
+        uint64_t gaps
+        uint64_t resyncs
+
+    ctypedef struct LinkBudgetLine "bog_link_budget_t":
+        int64_t sends_left
+        int64_t sends_most
+        int64_t reads_left
+        int64_t reads_most
+
     ctypedef struct LinkCount "bog_link_count_t":
         uint64_t value
 
@@ -54,7 +68,10 @@ cdef extern from "link.h" nogil:
         LinkCount command_tail
         LinkCount report_head
         LinkCount report_tail
-        unsigned char rest[3712]
+        LinkKeyLine trade
+        LinkKeyLine guard
+        LinkBudgetLine budget
+        unsigned char rest[3520]
         Command command[256]
         Report report[4096]
 
@@ -82,4 +99,5 @@ cdef class Link:
     cdef readonly str path
     cdef attach(self, int fd, str path)
     cdef check(self, object market)
+    cdef LinkKeyLine *line(self, str key) except NULL
     cdef bint said(self, int answer) except -1

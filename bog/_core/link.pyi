@@ -40,6 +40,20 @@ class LinkReport(NamedTuple):
     flags: int
     market: int
 
+class LinkKey(NamedTuple):
+    next: int
+    waiting: int = 0
+    synced: int = 0
+    refused: int = 0
+    gaps: int = 0
+    resyncs: int = 0
+
+class LinkBudget(NamedTuple):
+    sends_left: int = 0
+    sends_most: int = 0
+    reads_left: int = 0
+    reads_most: int = 0
+
 def first_order_id(market: int, next_id: int) -> int: ...
 def layout() -> dict[str, tuple[int, int]]: ...
 
@@ -57,6 +71,7 @@ class Link:
     quota: int
     differences: int
     gateway_build: int
+    budget: LinkBudget
     def __init__(self, *args: object, **kwargs: object) -> None: ...
     @staticmethod
     def create(path: str, market: int, *, chain: int = 0, account: int = 0) -> Link: ...
@@ -72,6 +87,8 @@ class Link:
     def account(self) -> int: ...
     @property
     def owner(self) -> int: ...
+    def key(self, key: str) -> LinkKey: ...
+    def show_key(self, key: str, found: LinkKey) -> None: ...
     @property
     def commands_waiting(self) -> int: ...
     @property

@@ -9,10 +9,10 @@ from libc.stdint cimport uint64_t
 from libc.string cimport memset
 from posix.mman cimport PROT_READ, PROT_WRITE
 
-from bog._core.atomic cimport load_acquire, store_release
+from bog._core.atomic cimport load_acquire, load_relaxed, store_relaxed, store_release
 from bog._core.link cimport (
     LINK_BROKEN, LINK_COMMANDS, LINK_IDS, LINK_MAGIC, LINK_MARKET_IDS,
-    LINK_REPORTS, LINK_TAKEN, LINK_VERSION, Link,
+    LINK_REPORTS, LINK_TAKEN, LINK_VERSION, Link, LinkBudgetLine, LinkKeyLine,
     LinkObject, link_first_id, link_push_command, link_push_report, link_take_command, link_take_report,
 )
 from bog._core.shm cimport map_bytes, unmap_bytes
@@ -57,6 +57,26 @@ class LinkReport(NamedTuple):
     market: int
 
 
+class LinkKey(NamedTuple):
+    """The numbers of one key: what its gateway binds next, and what became of those before."""
+
+    next: int  # -1 before the venue has said
+    waiting: int = 0
+    synced: int = 0
+    refused: int = 0
+    gaps: int = 0
+    resyncs: int = 0
+
+
+class LinkBudget(NamedTuple):
+    """What may still be asked in a rolling minute: transactions, and reads by their weights."""
+
+    sends_left: int = 0
+    sends_most: int = 0
+    reads_left: int = 0
+    reads_most: int = 0
+
+
 def first_order_id(unsigned long long market, unsigned long long next_id):
     """Return the first order id of a run; ValueError when the market has none, or none left.
 
@@ -69,6 +89,17 @@ def first_order_id(unsigned long long market, unsigned long long next_id):
             f" {1 << (LINK_IDS - LINK_MARKET_IDS)} with ids left"
         )
     return first
+
+
+cdef dict key_layout(str name, LinkKeyLine *line):
+    return {
+        f"{name}.next": (<size_t> &line.next, sizeof(line.next)),
+        f"{name}.waiting": (<size_t> &line.waiting, sizeof(line.waiting)),
+        f"{name}.synced": (<size_t> &line.synced, sizeof(line.synced)),
+        f"{name}.refused": (<size_t> &line.refused, sizeof(line.refused)),
+        f"{name}.gaps": (<size_t> &line.gaps, sizeof(line.gaps)),
+        f"{name}.resyncs": (<size_t> &line.resyncs, sizeof(line.resyncs)),
+    }
 
 
 def layout():
@@ -101,6 +132,12 @@ def layout():
         "command_tail": (<size_t> &zero.command_tail, 8),
         "report_head": (<size_t> &zero.report_head, 8),
         "report_tail": (<size_t> &zero.report_tail, 8),
+        **key_layout("trade", &zero.trade),
+        **key_layout("guard", &zero.guard),
+        "budget.sends_left": (<size_t> &zero.budget.sends_left, sizeof(zero.budget.sends_left)),
+        "budget.sends_most": (<size_t> &zero.budget.sends_most, sizeof(zero.budget.sends_most)),
+        "budget.reads_left": (<size_t> &zero.budget.reads_left, sizeof(zero.budget.reads_left)),
+        "budget.reads_most": (<size_t> &zero.budget.reads_most, sizeof(zero.budget.reads_most)),
         "command": (<size_t> &zero.command, sizeof(zero.command)),
         "report": (<size_t> &zero.report, sizeof(zero.report)),
     }
@@ -149,6 +186,7 @@ cdef class Link:
             link.link.account = account
             link.link.owner = os.getpid()
             link.link.gateway.quota = -1
+            link.link.trade.next = link.link.guard.next = -1
             store_release(&link.link.magic, LINK_MAGIC)
             os.link(unnamed, path)
         finally:
@@ -332,6 +370,52 @@ cdef class Link:
     @gateway_build.setter
     def gateway_build(self, uint64_t digest):
         store_release(&self.link.gateway.build, digest)
+
+    cdef LinkKeyLine *line(self, str key) except NULL:
+        if key not in ("trade", "guard"):
+            raise ValueError(f"key {key!r}: want trade or guard")
+        return &self.link.trade if key == "trade" else &self.link.guard
+
+    def key(self, str key):
+        """Return the numbers of the key `trade` or `guard` as a LinkKey."""
+        cdef LinkKeyLine *line = self.line(key)
+        return LinkKey(
+            <long long> load_relaxed(<uint64_t *> &line.next), load_relaxed(&line.waiting),
+            load_relaxed(&line.synced), load_relaxed(&line.refused), load_relaxed(&line.gaps),
+            load_relaxed(&line.resyncs),
+        )
+
+    def show_key(self, str key, object found):
+        """As the gateway, show the numbers of a key, a LinkKey."""
+        cdef LinkKeyLine *line = self.line(key)
+        cdef long long next = found.next
+        store_relaxed(<uint64_t *> &line.next, <uint64_t> next)
+        store_relaxed(&line.waiting, found.waiting)
+        store_relaxed(&line.synced, found.synced)
+        store_relaxed(&line.refused, found.refused)
+        store_relaxed(&line.gaps, found.gaps)
+        store_relaxed(&line.resyncs, found.resyncs)
+
+    @property
+    def budget(self):
+        """What the account may still ask of the venue, as a LinkBudget."""
+        cdef LinkBudgetLine *line = &self.link.budget
+        return LinkBudget(
+            <long long> load_relaxed(<uint64_t *> &line.sends_left),
+            <long long> load_relaxed(<uint64_t *> &line.sends_most),
+            <long long> load_relaxed(<uint64_t *> &line.reads_left),
+            <long long> load_relaxed(<uint64_t *> &line.reads_most),
+        )
+
+    @budget.setter
+    def budget(self, object found):
+        cdef LinkBudgetLine *line = &self.link.budget
+        cdef long long sends_left = found.sends_left, sends_most = found.sends_most
+        cdef long long reads_left = found.reads_left, reads_most = found.reads_most
+        store_relaxed(<uint64_t *> &line.sends_left, <uint64_t> sends_left)
+        store_relaxed(<uint64_t *> &line.sends_most, <uint64_t> sends_most)
+        store_relaxed(<uint64_t *> &line.reads_left, <uint64_t> reads_left)
+        store_relaxed(<uint64_t *> &line.reads_most, <uint64_t> reads_most)
 
     # the rings
 

@@ -367,6 +367,8 @@ class Desk:
         self.failed += 1
         if said.act is Act.SLOW:
             self.budget.cool(self.now)
+        if said.act is Act.RESYNC:
+            nonces.refusals += len(message.payloads)
         if said.act is Act.HALT:
             self.halt(f"the venue refuses the {message.key.name} key: {error.code} {error.message}")
         if len(message.payloads) == 1 and said.refuses:

@@ -22,7 +22,7 @@ from typing import Any
 from picows import WSMsgType
 
 from bog import signed
-from bog._core.link import GatewayState, Link, first_order_id
+from bog._core.link import GatewayState, Link, LinkBudget, LinkKey, first_order_id
 from bog._core.signer import Signer, harden
 from bog._core.stats import name_process
 from bog.build import build_id, digest_of
@@ -47,6 +47,7 @@ from bog.lighter.rest import RestError
 from bog.lighter.rows import RowError
 from bog.signed import Owner, Writer
 
+KEYS = ("trade", "guard")
 CALL_S = 5.0
 TICK_NS = 10_000_000
 ROUND_NS = 10 * SECOND
@@ -93,6 +94,8 @@ class Gateway:
             link.gateway_state = GatewayState.GATEWAY_STARTING
             self.links[link.market] = link
         self.counted = {m: (link.failed, link.done) for m, link in self.links.items()}
+        # of gateways before this one
+        self.numbered = {m: {k: link.key(k) for k in KEYS} for m, link in self.links.items()}
         scales = dict(zip(self.links, map(hello.scale_of, spec["markets"]), strict=True))
         tier = Tier(
             spec["sends_per_min"], spec["reads_per_min"], spec["shared_bucket"], spec["quota"],
@@ -326,9 +329,23 @@ class Gateway:
             failed, done = self.counted[market]
             link.failed, link.done = failed + desk.failed, done + desk.done
             link.quota, link.differences = desk.budget.quota, self.books.differences
+            self.show(link, self.numbered[market], now)
         for signer in self.signers.values():
             if signer.ready < FILL:
                 signer.fill(4)
+
+    def show(self, link: Link, before: dict[str, LinkKey], now: int) -> None:
+        """Show the numbers of the keys, and what may still be asked, to whoever reads the link."""
+        for key in self.desk.keys:
+            n, old = key.nonces, before[key.name]
+            link.show_key(key.name, LinkKey(
+                n.next if n.known else -1, n.waiting, int(n.synced), old.refused + n.refusals,
+                old.gaps + n.gaps, old.resyncs + n.resyncs,
+            ))  # fmt: skip
+        budget = self.desk.budget
+        link.budget = LinkBudget(
+            budget.sends.left(now), budget.sends.most, budget.reads.left(now), budget.reads.most
+        )
 
     def _state(self, live: bool) -> GatewayState:
         if self.desk.halted:

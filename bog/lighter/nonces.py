@@ -57,6 +57,9 @@ class Nonces:
         self.skipping = False  # the next payload has to skip
         self.payloads: dict[str, Payload] = {}  # by hash: those not settled
         self.faults: list[str] = []  # what cannot be while we are the only writer
+        self.gaps = 0  # payloads that had to skip
+        self.resyncs = 0  # answers to what is next
+        self.refusals = 0  # payloads refused for their nonce
 
     @property
     def waiting(self) -> int:
@@ -76,6 +79,7 @@ class Nonces:
         payload = Payload(self.next, hash, text, kind, expired_ms, self.skipping)
         self.payloads[hash] = payload
         self.next += 1
+        self.gaps += self.skipping
         self.skipping = False
         return payload
 
@@ -143,6 +147,7 @@ class Nonces:
         number free; what is open there may come yet, until it expires, and is skipped.
         """
         changed = []
+        self.resyncs += 1
         if self.known and venue_next > self.next:
             self._fault(
                 f"the next nonce is {venue_next}, and ours {self.next}: somebody else signs"

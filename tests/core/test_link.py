@@ -5,6 +5,7 @@ import re
 import struct
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,7 +13,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bog._core.link import COMMANDS, ORDER_IDS, REPORTS, SIZE, GatewayState, Link, layout
+from bog._core.link import (
+    COMMANDS,
+    ORDER_IDS,
+    REPORTS,
+    SIZE,
+    GatewayState,
+    Link,
+    LinkBudget,
+    LinkKey,
+    layout,
+)  # fmt: skip
 from bog._core.stats import RunState
 from bog._core.types import CommandKind, Reject, ReportKind, Side, Tif
 
@@ -54,6 +65,11 @@ def test_no_line_of_the_header_page_has_two_writers() -> None:
     engine = {at // 64 for name, (at, _) in WHERE.items() if name.startswith("engine.")}
     gateway = {at // 64 for name, (at, _) in WHERE.items() if name.startswith("gateway.")}
     engine.add(WHERE["report_tail"][0] // 64)
+    gateway |= {
+        at // 64
+        for name, (at, _) in WHERE.items()
+        if name.startswith(("trade.", "guard.", "budget."))
+    }
     gateway |= {WHERE["report_head"][0] // 64, WHERE["command_tail"][0] // 64}
     assert not (maker & engine or maker & gateway or engine & gateway)
     assert WHERE["command"][0] % 4096 == WHERE["report"][0] % 64 == SIZE % 4096 == 0
@@ -75,7 +91,28 @@ def test_a_new_link_is_private_and_says_whose_it_is(link: Link, path: str) -> No
     assert other.gateway_state == GatewayState.GATEWAY_STARTING
     assert other.engine_state == RunState.RUN_STARTING
     assert (other.quota, other.differences, other.failed, other.done) == (-1, 0, 0, 0)
+    assert other.key("trade") == other.key("guard") == (-1, 0, 0, 0, 0, 0)
+    assert other.budget == (0, 0, 0, 0)
     assert os.listdir(Path(path).parent) == [Path(path).name]
+
+
+@given(st.lists(st.integers(0, 2**63 - 1), min_size=16, max_size=16))
+def test_law_the_numbers_of_keys_and_budget_come_out_as_they_went_in(found: list[int]) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        link = Link.create(str(Path(folder) / "x"), MARKET)
+        trade, guard, budget = (
+            LinkKey(-1, *found[1:6]),
+            LinkKey(*found[6:12]),
+            LinkBudget(*found[12:]),
+        )
+        link.show_key("trade", trade)
+        link.show_key("guard", guard)
+        link.budget = budget
+        other = Link.open(str(Path(folder) / "x"))
+        assert (other.key("trade"), other.key("guard"), other.budget) == (trade, guard, budget)
+        assert (other.quota, other.commands_waiting, other.reports_waiting) == (-1, 0, 0)
+        with pytest.raises(ValueError, match=r"^key 'taker': want trade or guard$"):
+            other.key("taker")
 
 
 def test_a_link_is_never_made_over_something_that_is_there(link: Link, path: str) -> None:
@@ -93,7 +130,7 @@ def test_a_link_is_not_made_without_its_names() -> None:
 
 FOREIGN = {
     "magic": ("magic", b"BOG LINX", "has magic 0x584e494c20474f42, expected 0x4b4e494c20474f42"),
-    "version": ("version", struct.pack("<I", 2), "has version 2, expected 1"),
+    "version": ("version", struct.pack("<I", 1), "has version 1, expected 2"),
     "size": ("size", struct.pack("<Q", 64), f"says it has 64 bytes, expected {SIZE}"),
 }
 

@@ -17,8 +17,10 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from bog.metrics import METRICS
+from tests.rig.gateway import Exchange
 from tests.rig.live import PATIENCE_S, Bot, K, environment, of_kind, one_error, records, wait_for
 from tests.rig.metrics import ASKED, HISTOGRAMS, free_port, occupied
+from tests.rig.rehearsal import configuration, live
 
 PORT = "BOG_MONITORING__PROMETHEUS_PORT"
 Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]
@@ -274,3 +276,44 @@ def test_what_a_client_sends_commands_nothing(bots: Callable[..., tuple[Bot, int
     assert Scraped(port)("risk_run_level") == 0
     bot.stop()
     assert not of_kind(records(bot.folder), K.J_HALT).size
+
+
+def test_a_live_bot_shows_nonces_quota_and_budget_as_the_venue_has_them(
+    tmp_path: Path, exchange: Exchange
+) -> None:
+    port, where = free_port(), tmp_path / "bot"
+    (where / "shm").mkdir(mode=0o700, parents=True)
+    bot = live(where, configuration(where, exchange, monitoring__prometheus_port=port))
+    try:
+        bot.trading()
+        first = Scraped(port)
+        for of, most in (("sends", 4000), ("reads", 24_000)):
+            assert first("risk_venue_budget_limit", of=of) == most
+            assert 0 < first("risk_venue_budget_left", of=of) < most
+        for key in ("trade", "guard"):
+            assert first("risk_nonce_synced", key=key) in (0, 1)
+            assert first("risk_nonce_resyncs_total", key=key) >= 1
+            assert first("risk_nonce_refusals_total", key=key) == 0
+        exchange.ask(at="ws", do="error", code=21104, type="create", count=2)
+        exchange.ask(at="ws", do="error", code=21104, type="modify", count=2)
+        wait_for(lambda: Scraped(port)("risk_nonce_refusals_total", key="trade") >= 4)
+        exchange.ask(at="ws", do="silent", when="before", type="modify", count=2)
+        wait_for(lambda: Scraped(port)("risk_nonce_gaps_total", key="trade") >= 1)
+        assert Scraped(port)("risk_nonce_resyncs_total", key="trade") >= 3
+        exchange.ask(do="clear")
+        bot.signal(signal.SIGUSR2)  # at rest the numbers are the venue's
+        wait_for(lambda: not exchange.god()["orders"])
+
+        def agrees() -> bool:
+            now, god = Scraped(port), exchange.god()
+            keys = (("trade", "4"), ("guard", "5"))
+            return (
+                all(now("risk_nonce_next", key=key) == god["nonces"][n] for key, n in keys)
+                and not any(now("risk_nonces_waiting", key=key) for key, _ in keys)
+                and abs(now("risk_venue_quota_left") - god["quota"]) <= god["volume"] / 3e6 + 2
+            )
+
+        wait_for(agrees)
+        bot.stop()
+    finally:
+        bot.kill()

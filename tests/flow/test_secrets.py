@@ -120,7 +120,7 @@ def test_the_search_finds_a_key_in_a_process_that_holds_it(exchange: Exchange) -
 
 def test_a_key_that_is_no_key_is_said_without_it(tmp_path: Path, exchange: Exchange) -> None:
     key = exchange.key(4).read_text().strip()
-    broken = tmp_path / "broken"
+    broken = tmp_path / "broken.key"
     broken.write_text(key[:-1] + "z\n")
     broken.chmod(0o600)
     (tmp_path / "shm").mkdir(mode=0o700)
