@@ -96,7 +96,8 @@ def parse(words: list[str]) -> None:
     given, _, _ = command.make_parser(context).parse_args(list(arguments))
     for option in command.params:
         if option.name in given and not isinstance(option.type, click.Path):
-            option.type_cast_value(context, given[option.name])
+            value, _ = option.consume_value(context, given)  # an option's value may be left out
+            option.type_cast_value(context, value)
 
 
 def anchor(heading: str) -> str:
