@@ -117,7 +117,8 @@ class Connection:
         self.state = State.BACKOFF
         self.since_ns = 0  # of this state
         self.retry_ns = 0  # in BACKOFF: when to try again
-        self.attempts = 0  # that failed since the connection last stood for long
+        self.pause_ns = 0  # the last one
+        self.attempts = 0  # that failed since the connection last stood for longer than that
         self.why = ""
         self.error = 0  # the venue's last number
         self.counters: Counter[str] = Counter()
@@ -210,7 +211,7 @@ class Connection:
                 now,
             )
             return
-        if self.state is State.LIVE and now - self.since_ns >= self.pace.backoff_most_ns:
+        if self.state is State.LIVE and now - self.since_ns >= self.pause_ns:
             self.attempts = 0
         self._keep_alive(now)
         self._pump(now)
@@ -252,7 +253,8 @@ class Connection:
         self.acked.clear()
         self.whole_ns.clear()
         self.asked = None
-        self._backoff(now, now + self.delay(self.attempts))
+        self.pause_ns = self.delay(self.attempts)
+        self._backoff(now, now + self.pause_ns)
         self.attempts += 1
 
     def _greeted(self, now: int) -> None:

@@ -1,5 +1,6 @@
 """The state machine of the connection, driven by events and a clock that the test holds."""
 
+import itertools
 from dataclasses import replace
 from random import Random
 
@@ -234,6 +235,32 @@ def test_failures_in_a_row_wait_longer_and_a_stable_connection_forgets_them() ->
         rig.tick(0.1, heard=True)
     rig.machine.lost("reset", rig.now)
     assert rig.machine.retry_ns - rig.now <= 500 * MS
+
+
+def test_a_connection_that_stands_longer_than_the_pause_before_it_starts_over() -> None:
+    """It had to stand for the longest pause: a stream that broke each 20 s was down for half the time."""
+    rig = Rig().live()
+    for _ in range(8):
+        rig.machine.lost("reset", rig.now)
+        pause = rig.machine.retry_ns - rig.now
+        assert pause <= 500 * MS
+        rig.now += pause
+        rig.tick()
+        rig.machine.opened(rig.now)
+        rig.machine.news(News.NEWS_CONNECTED, -1, rig.now)
+        texts = rig.sent()
+        while texts:
+            texts = rig.answer(texts)
+        rig.tick(pause / SECOND + 0.1, heard=True)
+    # one that breaks at once is tried more and more seldom
+    rig, pauses = Rig().live(), []
+    for _ in range(5):
+        rig.machine.lost("reset", rig.now)
+        pauses.append(rig.machine.retry_ns - rig.now)
+        rig.now = rig.machine.retry_ns
+        rig.tick()
+    assert all(3 * after > 2 * before for before, after in itertools.pairwise(pauses))
+    assert pauses[-1] > 4 * pauses[0]
 
 
 def test_attempts_never_pass_the_budget_of_a_minute() -> None:
