@@ -53,7 +53,8 @@ def limit_steps(name: str, value: str, price_decimals: int, size_decimals: int) 
         raise UsageError(f"{name} {value} is not above 0: bog-ctl pause stops quoting altogether")
     if unit != PER_SECOND:
         return steps
-    a_minute, rest = divmod(60 * steps, 10**decimals)
+    scale: int = 10**decimals
+    a_minute, rest = divmod(60 * steps, scale)
     if rest:
         raise UsageError(f"{name} {value} is no whole number of requests a minute")
     return a_minute

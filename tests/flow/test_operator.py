@@ -65,9 +65,12 @@ def shown(bot: Bot, *kinds: str) -> list[dict[str, Any]]:
     return [json.loads(line) for line in done.stdout.splitlines()]
 
 
-def on_disk(bot: Bot, kind: K) -> "np.ndarray[Any, Any]":
-    """Return the records of a kind of a running bot, once there are some on disk."""
-    return wait_for(lambda: (found := of_kind(records(bot.folder), kind)).size and found)
+def on_disk(bot: Bot, kind: K, least: int = 1) -> "np.ndarray[Any, Any]":
+    """Return the records of a kind of a running bot, once there are so many on disk."""
+    (found,) = wait_for(
+        lambda: (found := of_kind(records(bot.folder), kind)).size >= least and [found]
+    )
+    return found
 
 
 # set-limit
@@ -232,9 +235,7 @@ def holding(bot: Bot) -> Bot:
 
 def flattened(bot: Bot, number: int) -> "np.void":
     """Return the record that flattening number `number`, from 1, is over."""
-    return wait_for(
-        lambda: len(found := on_disk(bot, K.J_FLATTENED)) >= number and found[number - 1]
-    )
+    return on_disk(bot, K.J_FLATTENED, number)[number - 1]
 
 
 def test_flatten_brings_the_position_to_zero_with_quotes_that_only_reduce_then_rests(
