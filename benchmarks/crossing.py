@@ -145,7 +145,7 @@ def engine(pipe: Connection, folder: str, core: int) -> None:
 class Held:
     """What a lane starts from: a position, and no order."""
 
-    open_orders = ()
+    open_orders = limits = ()
 
     def __init__(self, pos: int) -> None:
         paid = pos * BASE[0][1]

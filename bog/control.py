@@ -27,10 +27,11 @@ from typing import Any, NamedTuple, Self
 from bog import log
 from bog._core.journal import private_directory
 from bog._core.stats import StatsPage
-from bog._core.types import Level
+from bog._core.types import Asked, Level
 from bog.errors import BogError, ConfigError
+from bog.limits import NAMES, limit_name
 
-REQUEST = struct.Struct("<4sHHIxxxxQ")  # magic, version, command, market, halt id
+REQUEST = struct.Struct("<4sHHIIQ")  # magic, version, command, market, limit, halt id or value
 MAGIC, VERSION = b"bogc", 1
 ANSWER_BYTES = 65536
 CLIENTS = 8  # that may wait at once; one more pushes out the oldest
@@ -49,9 +50,13 @@ class Command(IntEnum):
     DRAIN = 4
     KILL = 5
     RESET_BREAKER = 6
+    SET_LIMIT = 7
+    CANCEL_ALL = 8
+    FLATTEN = 9
 
 
 Answer = dict[str, Any]
+BUSY = "another request is under way: ask again"
 
 
 class Desk(NamedTuple):
@@ -264,7 +269,7 @@ class Server:
         if uid not in self.allowed:
             answer = _no(f"user {uid} may not command this bot")
         else:
-            command, answer = self._obey(packet)
+            command, answer = self._obey(packet, uid)
         with contextlib.suppress(OSError):  # a client that does not wait was obeyed all the same
             client.send(json.dumps(answer).encode())
         log.emit(
@@ -276,22 +281,27 @@ class Server:
             pid=pid,
         )
 
-    def _obey(self, packet: bytes) -> tuple[str, Answer]:
-        """Do what a request says; return the command's name and the answer."""
+    def _obey(self, packet: bytes, uid: int) -> tuple[str, Answer]:
+        """Do what a request of user `uid` says; return the command's name and the answer."""
         if len(packet) != REQUEST.size:
             return "-", _no(f"a request has {REQUEST.size} bytes")
-        magic, version, code, market, halt_id = REQUEST.unpack(packet)
+        magic, version, code, market, limit, number = REQUEST.unpack(packet)
         if magic != MAGIC or version != VERSION:
             return "-", _no(f"a request begins with {MAGIC.decode()} and version {VERSION}")
         if code not in list(Command):
             return "-", _no(f"command {code} does not exist")
         if market not in self.desks:
             return Command(code).name, _no(f"market {market} is not traded here")
-        command = Command(code)
-        return command.name, _act(command, self.desks[market], halt_id)
+        command, desk = Command(code), self.desks[market]
+        match command:
+            case Command.SET_LIMIT:
+                return command.name, _tighten(desk, limit, number, uid)
+            case Command.RESET_BREAKER:
+                return command.name, _reset(desk, number, uid)
+        return command.name, _act(command, desk, uid)
 
 
-def _act(command: Command, desk: Desk, halt_id: int) -> Answer:
+def _act(command: Command, desk: Desk, uid: int) -> Answer:
     page = desk.page
     match command:
         case Command.KILL:
@@ -300,23 +310,67 @@ def _act(command: Command, desk: Desk, halt_id: int) -> Answer:
             page.raise_level(Level.LEVEL_DRAIN)
         case Command.PAUSE:
             page.raise_level(Level.LEVEL_PAUSED)
+            return _hold(desk, uid)
+        case Command.CANCEL_ALL:
+            # first the level: what the engine is told besides only says who asked
+            page.raise_level(Level.LEVEL_PAUSED)
+            page.withdraw(Asked.ASKED_FLATTEN)
+            if not page.ask(Asked.ASKED_CANCEL_ALL, uid=uid):
+                return _no(f"{BUSY}; it is paused")
+        case Command.FLATTEN:
+            return _flatten(desk, uid)
         case Command.RESUME:
+            page.withdraw(Asked.ASKED_FLATTEN)
             if not page.resume():
                 return _no("it drains already, which is not undone: start it again")
-        case Command.RESET_BREAKER:
-            return _reset(desk, halt_id)
         case Command.STATUS:
             return {"ok": True, "message": "", "status": desk.status()}
     return {"ok": True, "message": ""}
 
 
-def _reset(desk: Desk, halt_id: int) -> Answer:
+def _hold(desk: Desk, uid: int) -> Answer:
+    """Let a pause end what flattens: it stands at the same level."""
+    if desk.page.withdraw(Asked.ASKED_FLATTEN) or not desk.status().get("flattening"):
+        return {"ok": True, "message": ""}
+    if not desk.page.ask(Asked.ASKED_HOLD, uid=uid):
+        return _no(f"{BUSY}; until then it flattens")
+    return {"ok": True, "message": ""}
+
+
+def _flatten(desk: Desk, uid: int) -> Answer:
+    status = desk.status()
+    if status["halt"]:
+        return _no(
+            f"halt {status['halt_id']}, {status['halt']}, stands, under which nothing is quoted:"
+            " reset-breaker clears it once it is understood"
+        )
+    if desk.page.level >= Level.LEVEL_DRAIN:
+        return _no("it drains already: nothing is quoted any more")
+    if not desk.page.ask(Asked.ASKED_FLATTEN, uid=uid):
+        return _no(BUSY)
+    desk.page.raise_level(Level.LEVEL_PAUSED)
+    return {"ok": True, "message": ""}
+
+
+def _tighten(desk: Desk, code: int, value: int, uid: int) -> Answer:
+    if code not in NAMES.values():
+        return _no(f"limit {code} does not exist")
+    name = limit_name(code)
+    now: dict[str, Any] = desk.status()["limits"][name]
+    if not 0 < value < now["steps"]:
+        return _no(f"{name} is {now['value']} now: want a tighter one, the configuration loosens")
+    if not desk.page.ask(Asked.ASKED_LIMIT, code, value, uid):
+        return _no(BUSY)
+    return {"ok": True, "message": ""}
+
+
+def _reset(desk: Desk, halt_id: int, uid: int) -> Answer:
     status = desk.status()
     if not status["halt"]:
         return _no("no halt stands")
     if status["halt_id"] != halt_id:
         return _no(f"no halt {halt_id} stands: halt {status['halt_id']}, {status['halt']}, does")
-    if not desk.page.ask_clear(halt_id):
+    if not desk.page.ask(Asked.ASKED_CLEAR_HALT, halt_id, uid=uid):
         return _no("another request to clear a halt is under way")
     return {"ok": True, "message": ""}
 
@@ -366,14 +420,17 @@ class Client:
             return None
         return connection
 
-    def ask(self, market: int, command: Command, halt_id: int = 0) -> Answer:
-        """Return the bot's answer; raise BogError when there is no bot, no answer, or a refusal."""
+    def ask(self, market: int, command: Command, number: int = 0, limit: int = 0) -> Answer:
+        """Return the bot's answer; raise BogError when there is no bot, no answer, or a refusal.
+
+        `number` is a halt's, or the new value of `limit` in the core's units.
+        """
         connection = self._connect(market)
         if connection is None:
             raise BogError(f"no bot trades market {market} on the journal in {self.where.parent}")
         with connection:
             try:
-                connection.send(REQUEST.pack(MAGIC, VERSION, command, market, halt_id))
+                connection.send(REQUEST.pack(MAGIC, VERSION, command, market, limit, number))
                 raw = connection.recv(ANSWER_BYTES)
             except TimeoutError:
                 raise BogError(

@@ -10,9 +10,12 @@ from enum import IntEnum
 from typing import Any, TypedDict
 
 from bog._core.types import (
+    Aside,
+    Asked,
     ConnectionState,
     FillReason,
     Fit,
+    Flattened,
     Halt,
     Level,
     ModelNumber,
@@ -170,6 +173,11 @@ class Page(TypedDict):
     level: int
     halt: int
     halt_id: int
+    asks: int  # requests of operators that the engine has taken
+    aside: int  # what an operator asked for and is under way, bits
+    limit: list[int]  # in force, by Limit
+    configured: list[int]  # of a limit that was tightened; else 0
+    tightened_by: list[int]  # and the user who did
     stale: int
     strategy: int  # StrategyState
     connection: int  # ConnectionState
@@ -272,6 +280,21 @@ def connection_name(code: int) -> str:
 def level_name(code: int) -> str:
     """Return the run level: RUN, PAUSED, DRAIN, KILLED."""
     return _name(Level, code, "LEVEL_")
+
+
+def asked_name(code: int) -> str:
+    """Return what an operator asked for: cancel_all, flatten, hold."""
+    return _name(Asked, code, "ASKED_").lower()
+
+
+def flattened_name(code: int) -> str:
+    """Return why flattening is over: flat, dust, held, halted."""
+    return _name(Flattened, code, "FLATTENED_").lower()
+
+
+def flattening(aside: int) -> bool:
+    """Return whether an operator's flattening is under way, or about to be."""
+    return bool(aside & (Aside.ASIDE_FLATTEN | Aside.ASIDE_REDUCE))
 
 
 def strategy_state(code: int) -> str:

@@ -11,8 +11,15 @@ from typing import Any, NamedTuple, cast
 from bog import facts
 from bog._core.link import Link
 from bog._core.stats import RunState, StatsPage
+from bog._core.types import Limit
 from bog.facts import About, Page
 
+# of the limits that stand in metrics and alarms
+LIMIT_FIELDS = {
+    Limit.LIMIT_MAX_POSITION: "max_long",
+    Limit.LIMIT_MAX_SHORT: "max_short",
+    Limit.LIMIT_MAX_DAILY_LOSS: "max_daily_loss",
+}
 BEAT_SEC = 1.0  # an engine that has not shown itself for longer is dead or stopped
 
 
@@ -54,8 +61,9 @@ class Glance:
     """One market at one moment: what the readers of the metrics' table read."""
 
     def __init__(self, traded: Traded) -> None:
-        self.about, self.limits = traded.about, traded.limits
+        self.about = traded.about
         self.page = page = cast(Page, traded.page.snapshot())
+        self.limits = traded.limits | tightened(page)
         self.traded = traded
         self.now_ns = time.monotonic_ns()
         self.rates = traded.rates.look(self.now_ns, page["books"], page["placed"] + page["amended"])
@@ -135,6 +143,15 @@ class Glance:
         if self.page["halt"]:
             return f"halted: {facts.halt_name(self.page['halt'])}"
         return "" if self.connected else "feed lost"
+
+
+def tightened(page: Page) -> dict[str, int]:
+    """Return the limits that an operator tightened, by their fields of bog_limits_t."""
+    return {
+        field: page["limit"][limit]
+        for limit, field in LIMIT_FIELDS.items()
+        if page["configured"][limit]
+    }
 
 
 def health(markets: Iterable[Traded]) -> dict[str, Any]:

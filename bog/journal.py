@@ -12,11 +12,14 @@ import numpy as np
 
 from bog._core.journal import PAGE, lock, verify
 from bog._core.types import (
+    Asked,
     ConnectionState,
     FillReason,
+    Flattened,
     Halt,
     JournalKind,
     Level,
+    Limit,
     ModelNumber,
     Reject,
     Side,
@@ -26,6 +29,7 @@ from bog._core.types import (
     Violation,
 )
 from bog.errors import ConfigError, JournalDamaged
+from bog.limits import limit_text
 from bog.recovery import Header, parse_header, refuse_damage, run_files
 from bog.units import half_text, text
 
@@ -123,6 +127,14 @@ FIELDS: dict[int, tuple[tuple[str, str, Any], ...]] = {
         ("reason", "before", ConnectionState),
     ),
     JournalKind.J_ORDER: (ORDER, SIDE, PRICE, SIZE, ("val", "filled", "lots")),
+    JournalKind.J_LIMIT: (
+        *(("reason", "limit", Limit), ("val", "value", "of limit"), ("qty", "before", "of limit")),
+        *(("px", "configured", "of limit"), ("aux", "uid", None), ("state", "carried", None)),
+    ),
+    JournalKind.J_ASKED: (
+        *(("reason", "request", Asked), ("qty", "position", "lots"), ("aux", "uid", None)),
+    ),
+    JournalKind.J_FLATTENED: (("reason", "reason", Flattened), ("qty", "position", "lots")),
     JournalKind.J_ADOPT: (("id", "size", "lots"), SIDE, ("val", "cost", "quanta")),
 }
 
@@ -161,7 +173,11 @@ def decode(header: Header, record: tuple[int, ...]) -> dict[str, int | str]:
         "kind": kind_name(named["kind"]),
     }
     for source, name, form in FIELDS.get(named["kind"], ()):
-        row[name] = value_text(named[source], form, header)
+        if form == "of limit":  # in the unit of the limit that the record is about
+            scale = header.price_decimals, header.size_decimals
+            row[name] = limit_text(named["reason"], named[source], *scale)
+        else:
+            row[name] = value_text(named[source], form, header)
     return row
 
 

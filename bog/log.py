@@ -28,8 +28,8 @@ Value = str | int | bool | Decimal
 # every field that a line may have, and its type; prices, sizes and money are exact decimals
 FIELDS: dict[str, type] = {
     "age_ms": Decimal, "amount": Decimal, "command": str, "config_hash": str, "count": int, "epoch":
-    int, "event_time": str, "exit_code": int, "fee": Decimal, "feed": str, "halt": int, "market":
-    int, "missed": int, "mode": str, "order": int, "path": str, "pid": int, "position": Decimal,
+    int, "event_time": str, "exit_code": int, "fee": Decimal, "feed": str, "halt": int, "limit": str,
+    "market": int, "missed": int, "mode": str, "order": int, "path": str, "pid": int, "position": Decimal,
     "price": Decimal, "profit": Decimal, "reason": str, "run": int, "seed": int, "side": str,
     "size": Decimal, "state": str, "strategy": str, "symbol": str, "tier": str, "traceback": str,
     "uid": int, "value": int, "venue_order": int, "version": str,

@@ -235,6 +235,22 @@ class Model(Event):
     value: Exact
 
 
+class LimitSet(Event):
+    limit: str
+    amount: Exact
+    uid: int
+
+
+class Asked(Event):
+    command: str
+    uid: int
+
+
+class Flattened(Event):
+    reason: str
+    position: Exact
+
+
 class End(Event):
     exit_code: int
 
@@ -251,7 +267,7 @@ EVENTS: dict[str, type] = {
     "adopt": Adopt, "funding": Funding, "peak": Peak, "day": Day, "halt": Halted, "clear_halt": ClearHalt,
     "level": LevelSet, "gap": Gap, "stale": Stale, "fresh": NoMore, "epoch": Epoch,
     "breaker": Breaker, "connection": Changed, "strategy": Changed, "fit": Fit, "model": Model,
-    "end": End, "unknown_record": NoMore,
+    "limit": LimitSet, "asked": Asked, "flattened": Flattened, "end": End, "unknown_record": NoMore,
 }  # fmt: skip
 MESSAGES = STATES | EVENTS
 

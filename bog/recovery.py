@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypedDict
 
-from bog._core.fold import Fold, OpenOrder
+from bog._core.fold import Fold, OpenOrder, Tightened
 from bog._core.journal import (
     HEADER_MAGIC,
     PAGE,
@@ -69,7 +69,7 @@ class Recovered:
     `run` is the newest run that became ready, 0 when there is none; `next_run` is the number for
     the next file. `words` are the 19 of enum StateWord. `records` were read of that run; `cut`
     bytes of torn tail were dropped from its file, and a command among them is possibly sent. `void`
-    counts newer runs that died before they were ready.
+    counts newer runs that died before they were ready. `limits` are those that an operator tightened.
     """
 
     run: int
@@ -80,6 +80,7 @@ class Recovered:
     cut: int = 0
     void: int = 0
     header: Header | None = None
+    limits: tuple[Tightened, ...] = ()
 
 
 class Resting(TypedDict):
@@ -199,6 +200,7 @@ def recover(
                     finished.torn,
                     void,
                     finished.header,
+                    tuple(finished.fold.limits.values()),
                 )
             void += 1
         return Recovered(0, next_run, Fold().words, void=void)

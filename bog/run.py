@@ -197,6 +197,21 @@ def prepare(spec: Spec, page: StatsPage) -> tuple[Lane, JournalFile, Recovered, 
     return lane, journal, recovered, feed
 
 
+def tightened_of(recovered: Recovered, page: StatsPage) -> list[dict[str, Any]]:
+    """Return the limits that an operator of the run before tightened, and which of them still stand."""
+    now = page.snapshot()
+    return [
+        {
+            "limit": one.limit,
+            "value": one.value,
+            "uid": one.uid,
+            "configured": now["configured"][one.limit] or now["limit"][one.limit],
+            "kept": now["configured"][one.limit] > 0,
+        }
+        for one in recovered.limits
+    ]
+
+
 def check_mode(spec: Spec, recovered: Recovered) -> None:
     """Refuse a journal of the other mode: paper would declare dead what rests at the venue."""
     before = spec["mode"] if recovered.header is None else recovered.header.mode
@@ -243,6 +258,7 @@ def serve(process: ProcessSpec, say: Any) -> int:
                 "first": words[StateWord.W_NEXT_ORDER_ID],
                 "halt": words[StateWord.W_HALT],
                 "halt_id": words[StateWord.W_HALT_ID],
+                "limits": tightened_of(recovered, page),
                 "silent": _silence(feed, one) if isinstance(feed, Reader) else "",
             }
         )

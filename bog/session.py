@@ -242,6 +242,8 @@ def say_start(ready: dict[str, Any], about: About, granted: Granted | None) -> N
              mode=about["mode"], symbol=about["symbol"], strategy=about["strategy"], tier=about["tier"],
              seed=about["seed"], config_hash=about["config_hash"], version=about["version"],
              run=ready["run"], path=ready["journal"])  # fmt: skip
+    for line in supervise.limits_kept(ready, about):
+        log.emit("WARNING", "limit", line, market=about["market"])
     if ready["silent"]:
         log.emit("WARNING", "no_feed", f"No feed yet: {ready['silent']}", market=about["market"])
 

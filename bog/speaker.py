@@ -14,6 +14,7 @@ from bog import facts
 from bog._core.types import (
     ConnectionState,
     Fit,
+    Flattened,
     Level,
     ModelNumber,
     Side,
@@ -21,6 +22,7 @@ from bog._core.types import (
     Verdict,
 )
 from bog._core.types import JournalKind as J
+from bog.limits import limit_name, limit_text
 from bog.log import Value, emit
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -42,6 +44,19 @@ LEVEL_WORDS = {
     Level.LEVEL_PAUSED: ("INFO", "Paused"),
     Level.LEVEL_DRAIN: ("INFO", "Draining"),
     Level.LEVEL_KILLED: ("ERROR", "Killed"),
+}
+
+
+ASKED_WORDS = {
+    "cancel_all": "Canceling every order, then paused",
+    "flatten": "Flattening: post-only reduce-only quotes at the touch, then paused",
+    "hold": "Flattening is called off",
+}
+FLATTENED_WORDS = {
+    "flat": "Flat: paused",
+    "dust": "Flat but for less than the smallest order: paused",
+    "held": "Flattening ends: an operator asked for something else",
+    "halted": "Flattening ends: halted",
 }
 
 
@@ -227,10 +242,30 @@ class JournalSpeaker:
                 before = facts.strategy_state(reason)
                 return "INFO", "strategy", f"Strategy {facts.strategy_state(state)}", {
                     "state": facts.strategy_state(state), "before": before}  # fmt: skip
+            case J.J_LIMIT:
+                return self._limit(rec)
+            case J.J_ASKED:
+                what = facts.asked_name(reason)
+                words = ASKED_WORDS.get(what, f"An operator asked for {what}")
+                return "WARNING", "asked", words, {"command": what, "uid": rec["aux"]}
+            case J.J_FLATTENED:
+                why = facts.flattened_name(reason)
+                level = "INFO" if reason == Flattened.FLATTENED_FLAT else "WARNING"
+                words = FLATTENED_WORDS.get(why, "Flattening is over")
+                left: dict[str, Value] = {"reason": why, "position": self._size(rec["qty"])}
+                return level, "flattened", words, left
             case J.J_END:
                 return "INFO", "end", "Run ended", {"exit_code": val}
             case _:
                 return "ERROR", "unknown_record", f"Journal record of unknown kind {kind}", {}
+
+    def _limit(self, rec: Mapping[str, int]) -> Said:
+        name, scale = limit_name(rec["reason"]), (self.price_decimals, self.size_decimals)
+        value, configured = (limit_text(rec["reason"], rec[k], *scale) for k in ("val", "px"))
+        words = "stays" if rec["state"] else "set"
+        text = f"Limit {name} {words} to {value}, configured {configured}, by user {rec['aux']}"
+        return "WARNING", "limit", text, {
+            "limit": name, "amount": Decimal(value), "uid": rec["aux"]}  # fmt: skip
 
     def _fill(self, rec: Mapping[str, int], quote: dict[str, Value]) -> Said:
         self.position += rec["qty"] if rec["side"] == Side.BID else -rec["qty"]

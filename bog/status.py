@@ -9,6 +9,7 @@ from bog import facts, host
 from bog._core.stats import RunState, StatsPage
 from bog.facts import About, Page
 from bog.host import Granted
+from bog.limits import NAMES, limit_text
 from bog.units import half_text, text
 
 Status = dict[str, Any]
@@ -33,6 +34,8 @@ def status(
     return {
         "market": about["market"],
         "symbol": about["symbol"],
+        "price_decimals": px,
+        "size_decimals": about["size_decimals"],
         "mode": about["mode"],
         "feed": about["feed"],
         "strategy": about["strategy"],
@@ -45,11 +48,15 @@ def status(
         "level_asked": facts.level_name(page.level),
         "halt": facts.halt_name(now["halt"]) if now["halt"] else "",
         "halt_id": now["halt_id"] if now["halt"] else 0,
+        "limits": limits_of(now, about),
+        "flattening": facts.flattening(now["aside"]),
+        "requests_taken": now["asks"],
         **pnl_of(now, about),
         "bid": text(now["bid"], px),
         "ask": text(now["ask"], px),
         "quotes": quotes_of(now, about),
         "orders": orders_of(now, about),
+        "canceled": now["cancels_done"],
         "connection": facts.connection_name(now["connection"]),
         "gateway": gateway,
         "feed_stale": bool(now["stale"]),
@@ -95,6 +102,21 @@ def pnl_of(page: Page, about: About) -> dict[str, str]:
     }
 
 
+def limits_of(page: Page, about: About) -> dict[str, Any]:
+    """Return the limits that an operator may tighten: in force, configured, and who tightened."""
+    scale = about["price_decimals"], about["size_decimals"]
+    found: dict[str, Any] = {}
+    for name, code in NAMES.items():
+        steps, configured = page["limit"][code], page["configured"][code]
+        found[name] = {
+            "value": limit_text(code, steps, *scale),
+            "steps": steps,  # in the core's units
+            "configured": limit_text(code, configured or steps, *scale),
+            "tightened_by": page["tightened_by"][code] if configured else None,  # user id
+        }
+    return found
+
+
 def orders_of(page: Page, about: About) -> list[dict[str, Any]]:
     """Return the orders that are not proven dead."""
     px, qty = about["price_decimals"], about["size_decimals"]
@@ -122,6 +144,11 @@ def table(status: Status) -> str:
                    f" {status['strategy']}"),
         ("process", f"{status['pid']}, run {status['run']}, {status['state'].lower()}"),
         ("level", f"{level}; {halt}"),
+        *((f"limit {name}", f"{limit['value']}, tightened from {limit['configured']} by user"
+                            f" {limit['tightened_by']}")
+          for name, limit in status["limits"].items() if limit["tightened_by"] is not None),
+        *((("flattening", f"{status['position'].lstrip('-')} {status['symbol']} left"),)
+          if status["flattening"] else ()),
         ("position", f"{status['position']} {status['symbol']}"),
         ("pnl", f"{status['pnl']}, today {status['pnl_today']}, unrealized {status['unrealized']}"),
         ("touch", f"{status['bid']} / {status['ask']}"),

@@ -25,6 +25,7 @@ from bog.errors import BogError, ConfigError, DataError, JournalDamaged, UsageEr
 from bog.facts import About
 from bog.host import Granted
 from bog.launch import Child
+from bog.limits import limit_name, limit_text
 from bog.recovery import NAMES, RECORD
 from bog.speaker import JournalSpeaker
 from bog.spec import ProcessSpec, Spec, raw_market
@@ -262,6 +263,21 @@ def remarks(engine: Engine) -> list[str]:
     return lines
 
 
+def limits_kept(ready: dict[str, Any], about: About) -> list[str]:
+    """Return what became of the limits that an operator tightened before this start, a line each."""
+    lines, scale = [], (about["price_decimals"], about["size_decimals"])
+    for one in ready["limits"]:
+        name = limit_name(one["limit"])
+        tight, configured = (
+            limit_text(one["limit"], one[k], *scale) for k in ("value", "configured")
+        )
+        said = f"limit {name} stays {tight}, as user {one['uid']} tightened it: {configured} configured"
+        if not one["kept"]:
+            said = f"limit {name} is {configured}, configured anew: user {one['uid']}'s {tight} is lifted"
+        lines.append(said)
+    return lines
+
+
 def welcome(ready: dict[str, Any], about: About, granted: Granted | None) -> str:
     """Return what the start found and did, a line each."""
     lines = [
@@ -284,6 +300,7 @@ def welcome(ready: dict[str, Any], about: About, granted: Granted | None) -> str
             f"HALTED by {facts.halt_name(ready['halt'])}: nothing is quoted; --clear-halt"
             f" {ready['halt_id']} trades again, once it is understood"
         )
+    lines += limits_kept(ready, about)
     if ready["silent"]:
         lines.append(f"no feed of market {about['market']} yet: {ready['silent']}; waiting for one")
     if ready["cut"]:

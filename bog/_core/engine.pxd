@@ -12,19 +12,20 @@ from bog._core.apart cimport apart_void
 from bog._core.book cimport (
     BOOK_BAD_PX, BOOK_SOUND, book_fault, book_full, book_same_touch,
 )
+from bog._core.engine_ask cimport engine_flattened, engine_on_ask, engine_sides_aside
 from bog._core.engine_calm cimport engine_calm_turn, engine_is_calm, engine_settle
 from bog._core.engine_grid cimport engine_grid
 from bog._core.engine_side cimport engine_crowded, engine_side
 from bog._core.engine_state cimport (
-    EVENT_CLEAR_HALT, EVENT_CONNECTION, EVENT_EPOCH, EVENT_GAP, EVENT_LEVEL, EVENT_MODEL, EVENT_RECORD,
-    EVENT_REPORT, EVENT_TIMER, Engine, Event, Out, engine_halt, engine_mark2, engine_record,
+    EVENT_ASK, EVENT_CLEAR_HALT, EVENT_CONNECTION, EVENT_EPOCH, EVENT_GAP, EVENT_LEVEL, EVENT_MODEL,
+    EVENT_RECORD, EVENT_REPORT, EVENT_TIMER, Engine, Event, Out, engine_halt, engine_mark2, engine_record,
     engine_unbox, engine_word,
 )
 from bog._core.engine_strategy cimport (
     engine_lifecycle, engine_on_beat, engine_on_model, engine_quote,
 )
 from bog._core.engine_watch cimport (
-    engine_clear_halt, engine_doubt, engine_freshness, engine_garbage, engine_judge_book,
+    engine_clear_halt, engine_doubt, engine_freshness, engine_garbage, engine_judge_book, engine_loss,
     engine_moment, engine_note_fill, engine_note_reject, engine_on_connection, engine_sample,
 )
 from bog._core.freshness cimport freshness_book
@@ -38,12 +39,12 @@ from bog._core.position cimport (
 from bog._core.quota cimport quota_init
 from bog._core.risk cimport Moment, risk_init, risk_standing
 from bog._core.types cimport (
-    ALLOW, DENY_DAILY_LOSS, DENY_DRAWDOWN, HALT_ACCOUNTING, HALT_DAILY_LOSS,
-    HALT_DRAWDOWN, HALT_KILLED, HALT_VENUE, J_ACK, J_AMENDED, J_AMEND_REJECT, J_CANCELED,
-    J_CANCEL_REJECT, J_EPOCH, J_EXPIRED, J_FILL, J_FUNDING, J_GAP, J_LEVEL, J_REJECT, J_UNKNOWN,
-    LEVEL_DRAIN, LEVEL_KILLED, REC_BOOK, REC_STATS, REC_STATUS, REP_ACK, REP_AMENDED, REP_AMEND_REJECT,
-    REP_CANCELED, REP_CANCEL_REJECT, REP_EXPIRED, REP_FILL, REP_FUNDING, REP_REJECT, STATUS_HALTED,
-    STATUS_UP, JournalRec, Limits, Record, Report, StrategyParams, half_t, ns_t,
+    ALLOW, DENY_DAILY_LOSS, DENY_DRAWDOWN, FLATTENED_HELD, HALT_ACCOUNTING, HALT_KILLED,
+    HALT_VENUE, J_ACK, J_AMENDED, J_AMEND_REJECT, J_CANCELED, J_CANCEL_REJECT, J_EPOCH, J_EXPIRED,
+    J_FILL, J_FUNDING, J_GAP, J_LEVEL, J_REJECT, J_UNKNOWN, LEVEL_DRAIN, LEVEL_KILLED,
+    LEVEL_PAUSED, REC_BOOK, REC_STATS, REC_STATUS, REP_ACK, REP_AMENDED, REP_AMEND_REJECT,
+    REP_CANCELED, REP_CANCEL_REJECT, REP_EXPIRED, REP_FILL, REP_FUNDING, REP_REJECT,
+    STATUS_HALTED, STATUS_UP, JournalRec, Limits, Record, Report, StrategyParams, ns_t,
 )
 
 cdef inline int engine_report_record(int kind) noexcept nogil:
@@ -127,13 +128,10 @@ cdef inline void engine_on_level(Engine *e, uint64_t level, Out *out) noexcept n
     rec.reason = <uint8_t>e.level
     rec.state = <uint8_t>want
     e.level = want
+    if want != LEVEL_PAUSED:
+        engine_flattened(e, FLATTENED_HELD, out)
     if want == LEVEL_KILLED:
         engine_halt(e, out, HALT_KILLED, 0)
-
-
-cdef inline apart_void engine_loss(Engine *e, int verdict, half_t daily2, Out *out) noexcept nogil:
-    """Halt for a loss past its limit."""
-    engine_halt(e, out, HALT_DAILY_LOSS if verdict == DENY_DAILY_LOSS else HALT_DRAWDOWN, daily2)
 
 
 cdef inline apart_void engine_sides(
@@ -141,6 +139,9 @@ cdef inline apart_void engine_sides(
 ) noexcept nogil:
     """Act on both sides, each judged by itself; on one of a grid, or where all markets hold too much."""
     cdef int side, verdict
+    if e.aside:
+        engine_sides_aside(e, m, standing, out)
+        return
     for side in range(2):
         verdict = standing
         if verdict == ALLOW and e.over:
@@ -289,6 +290,8 @@ cdef inline apart_void engine_on_other(Engine *e, const Event *event, Out *out) 
         engine_clear_halt(e, event.arg, out)
     elif event.kind == EVENT_CONNECTION:
         engine_on_connection(e, event.arg, out)
+    elif event.kind == EVENT_ASK:
+        engine_on_ask(e, event.ask, out)
     engine_think(e, event.kind, out)
 
 

@@ -7,8 +7,9 @@ from libc.string cimport memcpy, memset
 
 from bog._core.crc32c cimport crc32c_pick
 from bog._core.engine cimport engine_init, engine_step
+from bog._core.engine_ask cimport engine_keep_limit
 from bog._core.engine_state cimport (
-    EVENT_CLEAR_HALT, EVENT_CONNECTION, EVENT_EPOCH, EVENT_GAP, EVENT_LEVEL, EVENT_MODEL,
+    EVENT_ASK, EVENT_CLEAR_HALT, EVENT_CONNECTION, EVENT_EPOCH, EVENT_GAP, EVENT_LEVEL, EVENT_MODEL,
     EVENT_RECORD,
     EVENT_REPORT, EVENT_TIMER, Calm, Engine, Event, Out, engine_mark2, engine_word,
 )
@@ -18,9 +19,10 @@ from bog._core.memory cimport lines
 from bog._core.orders cimport ORDERS_CAP
 from bog._core.position cimport position_daily2, position_equity2, position_holds
 from bog._core.record cimport level_set
+from bog._core.risk cimport limit_get
 from bog._core.types cimport (
-    CMD_AMEND, CMD_CANCEL, CMD_PLACE, DEPTH, REC_BOOK, REC_STATS, REC_STATUS, REP_ACK,
-    REP_AMENDED, REP_CANCELED, STATE_WORDS, VERDICTS, Command, JournalRec, Limits, Record, Report,
+    CMD_AMEND, CMD_CANCEL, CMD_PLACE, DEPTH, LIMITS, REC_BOOK, REC_STATS, REC_STATUS, REP_ACK,
+    REP_AMENDED, REP_CANCELED, STATE_WORDS, VERDICTS, Ask, Command, JournalRec, Limits, Record, Report,
     StrategyParams, ns_t,
 )
 
@@ -68,6 +70,7 @@ cdef class EngineProbe:
     cdef JournalRec *slots
     cdef Event event
     cdef Model numbers
+    cdef Ask asks
     cdef turn_fn turn
     cdef turn_fn aside
     cdef uint64_t written  # the journal before the last event
@@ -133,7 +136,10 @@ cdef class EngineProbe:
         self.event.over = 1 if self.over else 0
         self.event.record = self.record
         self.event.report = self.told
-        self.event.model = &self.numbers
+        if kind == EVENT_ASK:
+            self.event.ask = &self.asks
+        else:
+            self.event.model = &self.numbers
         if self.long_way:
             self.engine.calm.until_ns = 0
         memcpy(self.before, self.engine, sizeof(Engine))
@@ -227,6 +233,17 @@ cdef class EngineProbe:
     def clear_halt(self, ns_t time_ns, unsigned long long halt_id, alive_ns=None):
         """Clear a halt by its id."""
         return self.take(EVENT_CLEAR_HALT, time_ns, alive_ns, halt_id)
+
+    def ask(
+        self, ns_t time_ns, int kind, unsigned long long id=0, long long value=0,
+        unsigned int uid=0, alive_ns=None,
+    ):
+        """Bring an operator's request: a member of Asked, `id` and `value` as it needs them."""
+        self.asks.kind = <uint64_t> kind
+        self.asks.id = id
+        self.asks.value = value
+        self.asks.uid = uid
+        return self.take(EVENT_ASK, time_ns, alive_ns, 0)
 
     def gap(self, ns_t time_ns, unsigned long long lost, alive_ns=None):
         """Say that `lost` messages of the feed are missing."""
@@ -341,6 +358,27 @@ cdef class EngineProbe:
     def denied(self):
         """Return how often each verdict was given, by verdict."""
         return [self.engine.risk.denied[i] for i in range(<int> VERDICTS)]
+
+    def limits(self):
+        """Return the limits in force that an operator may tighten, by enum Limit; the first is none."""
+        return [limit_get(&self.engine.limits, i) for i in range(<int> LIMITS)]
+
+    def tightened(self):
+        """Return what was configured of each tightened limit, and who tightened it last, by enum Limit."""
+        return {
+            i: (self.engine.configured[i], self.engine.tightened_by[i])
+            for i in range(<int> LIMITS) if self.engine.configured[i]
+        }
+
+    def keep_limit(self, int limit, long long value, long long configured, unsigned int uid=0):
+        """Keep what a run before tightened, as a restart does; return whether it is kept."""
+        return bool(engine_keep_limit(self.engine, limit, value, configured, uid))
+
+    def under_way(self):
+        """Return what sets the usual turn aside, bits: 1 what rests is judged anew, 2 flattening waits
+        for an empty book, 4 quotes only reduce.
+        """
+        return self.engine.aside
 
     def counters(self):
         """Return what the step counted of its books and commands, and the flags of its book."""

@@ -86,7 +86,7 @@ cdef inline void engine_settle(
     cdef px_t mid2 = e.book.bid + e.book.ask, step = mid2 >> 8, worst2, move
     cdef ns_t until = e.sample_ns
     e.calm.until_ns = 0
-    if standing != ALLOW or e.over or e.params.grid_orders > 1:
+    if standing != ALLOW or e.over | e.aside or e.params.grid_orders > 1:
         return
     if e.breaker.mid2 != mid2 or e.limits.breaker_move_ppm < 0:
         return

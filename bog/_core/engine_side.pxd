@@ -20,8 +20,8 @@ from bog._core.strategy cimport (
     MOVE_KEEP, MOVE_RENEW, MOVE_WRONG_SIDE, QUIET_QUOTA, strategy_moves, strategy_paced,
 )
 from bog._core.types cimport (
-    ALLOW, BID, DENY_RATE, J_AMEND, J_CANCEL, J_PLACE, NEVER, Command, JournalRec, Order, ns_t, px_t,
-    qty_t,
+    ALLOW, ASIDE_REDUCE, BID, DENY_RATE, J_AMEND, J_CANCEL, J_PLACE, NEVER, Command, JournalRec,
+    Order, ns_t, px_t, qty_t,
 )
 
 
@@ -111,6 +111,7 @@ cdef inline void engine_change(
         e.pending = 1
         return
     orders_sent(&e.orders, slot)
+    command.reduce_only = e.aside & ASIDE_REDUCE != 0
     engine_asked(e, side, J_PLACE, px, qty, expiry, command, out)
 
 

@@ -33,6 +33,7 @@ enum bog_event_kind {
         7, /* arg = the feed writer's new epoch; the book is void until the next one */
     BOG_EVENT_CONNECTION = 8, /* arg = enum bog_attempt: the venue was reached, or was not */
     BOG_EVENT_MODEL = 9,      /* the strategy's numbers, computed off the hot path */
+    BOG_EVENT_ASK = 10,       /* an operator's request other than a level or a halt's clearing */
 };
 
 /* What the step takes. Time arrives here and nowhere else. */
@@ -45,7 +46,10 @@ typedef struct bog_event {
     uint64_t over;     /* 1: all markets together are past their limit; else 0 */
     const bog_record_t *record;
     const bog_report_t *report;
-    const bog_model_t *model;
+    union {
+        const bog_model_t *model;
+        const bog_ask_t *ask; /* of BOG_EVENT_ASK */
+    };
 } bog_event_t;
 
 /* Say what a record is, in one word, as the journal reads it: reason, state and market are 0. */
@@ -140,7 +144,10 @@ typedef struct bog_engine {
     uint64_t over;     /* of the last event */
     bog_calm_t calm;
     uint64_t unchanged, books, crossed, refused;
-    bog_strategy_memory_t memory; /* last, because it is long and mostly cold */
+    uint64_t aside;                 /* enum bog_aside: 0 but for an operator's request under way */
+    bog_strategy_memory_t memory;   /* behind the others, because it is long and mostly cold */
+    int64_t configured[BOG_LIMITS]; /* of a tightened limit, by enum bog_limit; else 0 */
+    uint64_t tightened_by[BOG_LIMITS]; /* and who tightened it last */
 } bog_engine_t;
 
 #endif

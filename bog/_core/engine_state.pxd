@@ -14,8 +14,9 @@ from bog._core.strategy cimport Quote
 from bog._core.types cimport (
     ALLOW, DENY_KILLED, DENY_PAUSED, J_DENIED, J_HALT, W_CASH, W_COMMANDS, W_COST, W_DAY,
     W_DAY_OPEN, W_FEES, W_FILLS, W_FUNDED, W_FUNDING, W_HALT, W_HALT_ID, W_LAST_NS, W_LEVEL,
-    W_MARK2, W_NEXT_ORDER_ID, W_PEAK, W_POS, W_REALIZED, W_TRADE, W_VOLUME, Command, JournalRec,
-    Limits, Position, Record, Report, StrategyParams, half_t, ns_t, px_t, qty_t, quanta_t,
+    W_MARK2, W_NEXT_ORDER_ID, W_PEAK, W_POS, W_REALIZED, W_TRADE, W_VOLUME, Ask, Command,
+    JournalRec, Limits, Position, Record, Report, StrategyParams, half_t, ns_t, px_t, qty_t,
+    quanta_t,
 )
 
 cdef extern from "engine_state.h" nogil:
@@ -33,6 +34,7 @@ cdef extern from "engine_state.h" nogil:
         EVENT_EPOCH "BOG_EVENT_EPOCH"
         EVENT_CONNECTION "BOG_EVENT_CONNECTION"
         EVENT_MODEL "BOG_EVENT_MODEL"
+        EVENT_ASK "BOG_EVENT_ASK"
 
     ctypedef struct Event "bog_event_t":
         uint64_t kind
@@ -44,6 +46,7 @@ cdef extern from "engine_state.h" nogil:
         const Record *record
         const Report *report
         const Model *model
+        const Ask *ask
 
     ctypedef struct Out "bog_out_t":
         int64_t n_commands
@@ -117,7 +120,10 @@ cdef extern from "engine_state.h" nogil:
         uint64_t books
         uint64_t crossed
         uint64_t refused
+        uint64_t aside
         StrategyMemory memory
+        int64_t configured[11]
+        uint64_t tightened_by[11]
 
 
 cdef inline JournalRec *engine_next_record(Out *out) noexcept nogil:

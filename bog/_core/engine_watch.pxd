@@ -15,9 +15,10 @@ from bog._core.position cimport (
 from bog._core.repeats cimport repeats_note
 from bog._core.risk cimport Moment, risk_clear_halt
 from bog._core.types cimport (
-    CONNECTION_CLOSED, CONNECTION_OPEN, DENY_BREAKER, DENY_DELAYED, HALT_EXECUTIONS, HALT_MARKET,
-    HALT_REJECTS, J_BREAKER, J_CLEAR_HALT, J_CONNECTION, J_DAY, J_PEAK, J_STALE, VIOLATION_NONE,
-    VIOLATION_PRICE, JournalRec, Record, px_t, qty_t, quanta_t,
+    CONNECTION_CLOSED, CONNECTION_OPEN, DENY_BREAKER, DENY_DAILY_LOSS, DENY_DELAYED, HALT_DAILY_LOSS,
+    HALT_DRAWDOWN, HALT_EXECUTIONS, HALT_MARKET, HALT_REJECTS, J_BREAKER, J_CLEAR_HALT, J_CONNECTION,
+    J_DAY, J_PEAK, J_STALE, VIOLATION_NONE, VIOLATION_PRICE, JournalRec, Record, half_t, px_t, qty_t,
+    quanta_t,
 )
 
 
@@ -116,6 +117,11 @@ cdef inline void engine_note_reject(Engine *e, Out *out) noexcept nogil:
     """Count a refusal by the venue; too many in too short a time halt."""
     if repeats_note(&e.rejects, e.now_ns, e.limits.max_rejects, e.limits.rejects_window_ns):
         engine_halt(e, out, HALT_REJECTS, e.limits.max_rejects)
+
+
+cdef inline apart_void engine_loss(Engine *e, int verdict, half_t daily2, Out *out) noexcept nogil:
+    """Halt for a loss past its limit."""
+    engine_halt(e, out, HALT_DAILY_LOSS if verdict == DENY_DAILY_LOSS else HALT_DRAWDOWN, daily2)
 
 
 cdef inline void engine_connection_changed(Engine *e, uint32_t before, Out *out) noexcept nogil:

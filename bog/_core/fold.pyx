@@ -15,13 +15,13 @@ from bog._core.position cimport (
     position_trade,
 )
 from bog._core.types cimport (
-    BID, HALT_NONE, J_ACK, J_ADOPT, J_AMEND, J_AMENDED, J_AMEND_REJECT, J_CANCEL, J_CANCELED,
-    J_CANCEL_ALL, J_CLEAR_HALT, J_CONNECTION, J_DAY, J_DENIED, J_FILL, J_FUNDING, J_HALT, J_LEVEL,
-    J_ORDER, J_PEAK, J_PLACE, J_READY, J_RUN, J_STATE, J_UNKNOWN, ORDER_AMEND_SENT,
-    ORDER_CANCEL_SENT, ORDER_FILLED, ORDER_IN_FLIGHT, REJ_RESTART, STATE_WORDS, W_CASH, W_COMMANDS,
-    W_COST, W_DAY, W_DAY_OPEN, W_FEES, W_FILLS, W_FUNDED, W_FUNDING, W_HALT, W_HALT_ID, W_LAST_NS,
-    W_LEVEL, W_MARK2, W_NEXT_ORDER_ID, W_PEAK, W_POS, W_REALIZED, W_TRADE, W_VOLUME, JournalRec,
-    Position,
+    BID, HALT_NONE, J_ACK, J_ADOPT, J_AMEND, J_AMENDED, J_AMEND_REJECT, J_ASKED, J_CANCEL,
+    J_CANCELED, J_CANCEL_ALL, J_CLEAR_HALT, J_CONNECTION, J_DAY, J_DENIED, J_FILL, J_FLATTENED,
+    J_FUNDING, J_HALT, J_LEVEL, J_LIMIT, J_ORDER, J_PEAK, J_PLACE, J_READY, J_RUN, J_STATE,
+    J_UNKNOWN, LIMITS, ORDER_AMEND_SENT, ORDER_CANCEL_SENT, ORDER_FILLED, ORDER_IN_FLIGHT,
+    REJ_RESTART, STATE_WORDS, W_CASH, W_COMMANDS, W_COST, W_DAY, W_DAY_OPEN, W_FEES, W_FILLS,
+    W_FUNDED, W_FUNDING, W_HALT, W_HALT_ID, W_LAST_NS, W_LEVEL, W_MARK2, W_NEXT_ORDER_ID, W_PEAK,
+    W_POS, W_REALIZED, W_TRADE, W_VOLUME, JournalRec, Position,
 )
 
 
@@ -59,8 +59,32 @@ cdef class OpenOrder:
 
 
 @cython.final
+cdef class Tightened:
+    """A limit (enum Limit) that user `uid` tightened to `value`, from what was configured then."""
+
+    cdef readonly int limit
+    cdef readonly int64_t value
+    cdef readonly int64_t configured
+    cdef readonly int64_t uid
+
+    def __repr__(self):
+        return (
+            f"Tightened(limit={self.limit}, value={self.value}, configured={self.configured}, "
+            f"uid={self.uid})"
+        )
+
+    def __eq__(self, other):
+        return isinstance(other, Tightened) and repr(self) == repr(other)
+
+    def __hash__(self):
+        return hash(repr(self))
+
+
+@cython.final
 cdef class Fold:
-    """The exact replay of one run's records to the state words and the orders alive."""
+    """The exact replay of one run's records to the state words, the orders alive, and the limits that
+    were tightened, by their number.
+    """
 
     cdef Position *position
     cdef int64_t word[20]  # STATE_WORDS, by enum StateWord
@@ -68,6 +92,7 @@ cdef class Fold:
     cdef int seen
     cdef readonly bint ready
     cdef readonly dict orders
+    cdef readonly dict limits
 
     def __cinit__(self):
         cdef int i
@@ -79,6 +104,7 @@ cdef class Fold:
         self.word[<int> W_NEXT_ORDER_ID] = 1
         self.last_ns = INT64_MIN
         self.orders = {}
+        self.limits = {}
 
     def __dealloc__(self):
         free(self.position)
@@ -144,6 +170,8 @@ cdef class Fold:
             if kind == J_ORDER and self.seen == STATE_WORDS:
                 self.carry_order(rec)
                 return ""
+            if kind == J_LIMIT and self.seen == STATE_WORDS:
+                return self.tighten(rec)
             doubt = f"kind {kind} before the carried state is complete"
         elif rec.time_ns < self.last_ns:
             doubt = f"time goes back by {self.last_ns - rec.time_ns} ns"
@@ -180,7 +208,12 @@ cdef class Fold:
             self.word[<int> W_HALT] = HALT_NONE
         elif kind == J_LEVEL:
             self.word[<int> W_LEVEL] = rec.state
-        elif kind != J_CANCEL_ALL and not J_DENIED <= kind <= J_CONNECTION:
+        elif kind == J_LIMIT:
+            doubt = self.tighten(rec) or doubt
+        elif not (
+            kind == J_CANCEL_ALL or J_DENIED <= kind <= J_CONNECTION
+            or kind == J_ASKED or kind == J_FLATTENED
+        ):
             doubt = f"kind {kind} is not expected here"
         return doubt
 
@@ -216,6 +249,18 @@ cdef class Fold:
         elif at == W_FUNDED:
             p.funded = <uint64_t> rec.val
         return doubt
+
+    cdef str tighten(self, const JournalRec *rec):
+        """Take a limit that an operator tightened; the tighter one stays, whatever a record says."""
+        cdef Tightened limit = Tightened.__new__(Tightened), before = self.limits.get(rec.reason)
+        limit.limit, limit.value, limit.configured = rec.reason, rec.val, rec.px
+        limit.uid = rec.aux
+        if not 0 < rec.reason < LIMITS:
+            return f"limit {rec.reason} is unknown"
+        if not 0 < rec.val < (rec.px if before is None else before.value):
+            return f"limit {rec.reason} of {rec.val} is not tighter than before"
+        self.limits[rec.reason] = limit
+        return ""
 
     cdef carry_order(self, const JournalRec *rec):
         """Take an order that was alive when the file before was turned over."""

@@ -83,6 +83,7 @@ cdef class Lane:
     cdef px_t held_mid2  # that the share was counted at
     cdef ns_t timer_ns, report_due_ns, row_due_ns, next_ns  # the last is the first of the others
     cdef int64_t speed_ppm
+    cdef uint64_t asks  # requests of operators that were taken
     cdef uint64_t turns, seen_failed, seen_done  # the last two: attempts of the gateway that were told
     cdef uint64_t taken  # commands that the gateway had taken when we last looked
     cdef ns_t watched_ns  # when we last looked whether it lives
@@ -136,6 +137,7 @@ cdef class Lane:
     cdef int mark(
         self, int kind, uint64_t id, int64_t val, int reason, int side, int aux
     ) noexcept nogil
+    cdef void put_limits(self) noexcept nogil
     cdef take_over(self, object order)
     cdef int put_order(self, const Order *order) noexcept nogil
     cdef put(self, int kind, unsigned long long id, long long val, int reason, int side, int aux)

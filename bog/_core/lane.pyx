@@ -28,9 +28,10 @@ from bog._core.connection cimport (
 )
 from bog._core.depth cimport depth_apply, depth_top
 from bog._core.engine cimport engine_init, engine_step
+from bog._core.engine_ask cimport engine_keep_limit, engine_limit_record
 from bog._core.engine_state cimport (
-    EVENT_CLEAR_HALT, EVENT_CONNECTION, EVENT_EPOCH, EVENT_GAP, EVENT_LEVEL, EVENT_MODEL, EVENT_RECORD,
-    EVENT_REPORT, EVENT_TIMER,
+    EVENT_ASK, EVENT_CLEAR_HALT, EVENT_CONNECTION, EVENT_EPOCH, EVENT_GAP, EVENT_LEVEL, EVENT_MODEL,
+    EVENT_RECORD, EVENT_REPORT, EVENT_TIMER,
     Engine, Event, engine_halt, engine_word,
 )
 from bog._core.exposure cimport Exposure
@@ -44,7 +45,7 @@ from bog._core.journal cimport (
     JournalFile, journal_append, journal_append_all, journal_append_last, journal_durable,
     journal_room, journal_turn,
 )
-from bog._core.level cimport Control, level_get, level_take_clear
+from bog._core.level cimport Control, level_get, level_take
 from bog._core.link cimport (
     LINK_BROKEN, LINK_COMMANDS, LINK_TAKEN, Link, link_beat, link_next_report,
     link_push_command, link_take_report, link_up, link_waiting,
@@ -72,12 +73,13 @@ from bog._core.stats cimport (
     StatsPage,
 )
 from bog._core.types cimport (
-    BID, CMD_AMEND, CMD_CANCEL, CMD_PLACE, HALT_JOURNAL, J_ADOPT, J_AMEND, J_CANCELED, J_END,
-    J_ORDER, J_PLACE, J_READY, J_RUN, J_STATE, LEVEL_DRAIN, NEVER, REC_STATS, REC_STATUS, REJ_OTHER,
-    REJ_RESTART, REP_ACK, REP_AMEND_REJECT, REP_CANCELED, REP_CANCEL_REJECT, REP_EXPIRED, REP_FILL,
-    REP_FUNDING, REP_REJECT, REP_UNKNOWN, ROW_LEVEL, ROW_RESET, ROW_STATS, ROW_STATUS, ROW_TRADE,
-    STATE_WORDS, STATUS_END, STATUS_GAP, STRATEGY_INVENTORY, W_NEXT_ORDER_ID, Command, JournalRec,
-    Limits, Order, Record, Report, Row, StrategyParams, VenueParams, ns_t, px_t,
+    ASKED_CLEAR_HALT, BID, CMD_AMEND, CMD_CANCEL, CMD_PLACE, HALT_JOURNAL, J_ADOPT, J_AMEND,
+    J_CANCELED, J_END, J_LIMIT, J_ORDER, J_PLACE, J_READY, J_RUN, J_STATE, LEVEL_DRAIN, LIMITS,
+    NEVER, REC_STATS, REC_STATUS, REJ_OTHER, REJ_RESTART, REP_ACK, REP_AMEND_REJECT, REP_CANCELED,
+    REP_CANCEL_REJECT, REP_EXPIRED, REP_FILL, REP_FUNDING, REP_REJECT, REP_UNKNOWN, ROW_LEVEL,
+    ROW_RESET, ROW_STATS, ROW_STATUS, ROW_TRADE, STATE_WORDS, STATUS_END, STATUS_GAP,
+    STRATEGY_INVENTORY, W_NEXT_ORDER_ID, Ask, Command, JournalRec, Limits, Order, Record, Report,
+    Row, StrategyParams, VenueParams, ns_t, px_t,
 )
 
 cdef ns_t TIMER_NS = 100_000_000LL    # event time between two timer events
@@ -211,11 +213,12 @@ cdef class Lane:
     def start(self, object recovered, unsigned long long clear_halt=0, tuple adopt=None):
         """Write the head of the run: what it starts from, and what did not survive the last one.
 
-        `recovered` gives `words` (by StateWord) and `open_orders`; None begins an account. Orders
+        `recovered` gives `words` (by StateWord), `open_orders` and `limits`; None begins an account. Orders
         that were alive are gone with the process that simulated their venue: they are journaled as
         canceled. At a real venue they live on: they are unknown until the gateway says what became
-        of each. Clears halt `clear_halt` when that is the one that stands. `adopt` is the side, lots
-        and cost that a person has taken the venue's word for, in place of the position carried over.
+        of each. `limits` that an operator tightened stay while the same is configured. Clears halt
+        `clear_halt` when that is the one that stands. `adopt` is the side, lots and cost that a person
+        has taken the venue's word for, in place of the position carried over.
         """
         cdef Event event
         cdef int i
@@ -232,6 +235,11 @@ cdef class Lane:
         self.put(J_RUN, self.spec["run"], self.spec["limits"]["unix_offset_ns"], 0, 0, self.spec["mode"])
         for i in range(STATE_WORDS):
             self.put(J_STATE, 0, engine_word(self.engine, i, 0, False), i, 0, 0)
+        for limit in (recovered.limits if recovered is not None else ()):
+            engine_keep_limit(
+                self.engine, limit.limit, limit.value, limit.configured, limit.uid
+            )
+        self.put_limits()
         for order in (recovered.open_orders if recovered is not None else ()):
             if self.wire != NULL:
                 self.take_over(order)
@@ -286,6 +294,19 @@ cdef class Lane:
         rec.val = order.filled
         return journal_append(self.journal, &rec)
 
+    cdef void put_limits(self) noexcept nogil:
+        """Append the limits that an operator tightened to the head of a file."""
+        cdef JournalRec rec
+        cdef int i
+        for i in range(1, LIMITS):
+            if self.engine.configured[i] > 0:
+                memset(&rec, 0, sizeof(JournalRec))
+                rec.kind = J_LIMIT
+                rec.time_ns = self.engine.now_ns
+                rec.state = 1
+                engine_limit_record(self.engine, i, 0, &rec)
+                journal_append(self.journal, &rec)
+
     cdef put(self, int kind, unsigned long long id, long long val, int reason, int side, int aux):
         if self.mark(kind, id, val, reason, side, aux):
             raise BogError("the journal does not take the head of the run: its disk is full or failing")
@@ -320,6 +341,7 @@ cdef class Lane:
         self.mark(J_RUN, self.stats.run, self.engine.limits.unix_offset_ns, 0, 0, self.mode)
         for i in range(STATE_WORDS):
             self.mark(J_STATE, 0, engine_word(self.engine, i, 0, False), i, 0, 0)
+        self.put_limits()
         for i in range(ORDERS_CAP):
             if self.engine.orders.live >> i & 1:
                 self.put_order(&self.engine.orders.slot[i])
@@ -995,15 +1017,17 @@ cdef class Lane:
         """Take the level that operators ask for; a drain that began is not undone."""
         cdef Event event
         cdef uint32_t level = level_get(&self.stats.control), all = level_get(self.control)
-        cdef uint64_t halt_id = level_take_clear(&self.stats.control)
+        cdef Ask ask
         if all > level:
             level = all
-        if halt_id:
+        if level_take(&self.stats.control, &ask):
             memset(&event, 0, sizeof(Event))
-            event.kind = EVENT_CLEAR_HALT
+            event.kind = EVENT_CLEAR_HALT if ask.kind == ASKED_CLEAR_HALT else EVENT_ASK
             event.time_ns = self.now_ns
-            event.arg = halt_id
+            event.arg = ask.id
+            event.ask = &ask
             self.step(&event)
+            self.asks += 1
         if level == self.engine.level or (self.drain_begun and level <= self.engine.level):
             return
         if level >= LEVEL_DRAIN:
@@ -1029,6 +1053,7 @@ cdef class Lane:
         (<volatile Stats *> s).beat += 1
         show_engine(self.engine, self.now_ns, mono_ns(), s)
         s.turns = self.turns
+        s.asks = self.asks
         s.journal_seq = self.journal.written
         s.journal_durable = journal_durable(self.journal)
         s.no_prints = s.trades == 0

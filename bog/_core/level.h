@@ -22,8 +22,10 @@ typedef struct bog_control {
     alignas(BOG_CACHE_LINE) uint32_t level; /* enum bog_level, atomic */
     uint32_t signals;                       /* signals that were given a meaning, atomic */
     uint64_t shell_beat_ns;                 /* the shell is alive, monotonic */
-    uint64_t clear_halt;                    /* the shell asks for this halt to be cleared, atomic */
-    uint64_t pad[5];
+    uint64_t
+        asked; /* enum bog_asked of the request in `ask`, stored last, atomic; 0: there is none */
+    bog_ask_t ask; /* of the shell until `asked` says so, then of the engine until it is 0 again */
+    uint64_t pad;
 } bog_control_t;
 
 static inline uint32_t bog_level_get(const bog_control_t *control)
@@ -61,20 +63,49 @@ static inline int bog_level_resume(bog_control_t *control)
            now == BOG_LEVEL_RUN;
 }
 
-/* Ask the engine to clear a halt; one request at a time. Return 0 when another one waits. */
-static inline int bog_level_ask_clear(bog_control_t *control, uint64_t halt_id)
+/* Leave a request for the engine; one at a time. Return 0 when another one waits. */
+static inline int bog_level_ask(bog_control_t *control, uint64_t kind, uint64_t id, int64_t value,
+                                uint64_t uid)
 {
-    uint64_t none = 0;
-    return __atomic_compare_exchange_n(&control->clear_halt, &none, halt_id, 0, __ATOMIC_ACQ_REL,
+    uint64_t none = BOG_ASKED_NONE;
+    if (!__atomic_compare_exchange_n(&control->asked, &none, BOG_ASKED_BUSY, 0, __ATOMIC_ACQ_REL,
+                                     __ATOMIC_ACQUIRE))
+        return 0;
+    control->ask.kind = kind;
+    control->ask.id = id;
+    control->ask.value = value;
+    control->ask.uid = uid;
+    __atomic_store_n(&control->asked, kind, __ATOMIC_RELEASE);
+    return 1;
+}
+
+/* Claim the request of this kind. Return 0 when it is not there, or whoever else has it already. */
+static inline int bog_level_claim(bog_control_t *control, uint64_t kind)
+{
+    return __atomic_compare_exchange_n(&control->asked, &kind, BOG_ASKED_BUSY, 0, __ATOMIC_ACQ_REL,
                                        __ATOMIC_ACQUIRE);
 }
 
-/* Take the request, 0 when there is none, and so make room for the next one. */
-static inline uint64_t bog_level_take_clear(bog_control_t *control)
+/* Take back a request that the engine has not taken. Return 0 when there is none of this kind. */
+static inline int bog_level_withdraw(bog_control_t *control, uint64_t kind)
 {
-    if (__atomic_load_n(&control->clear_halt, __ATOMIC_RELAXED) == 0)
+    if (!bog_level_claim(control, kind))
         return 0;
-    return __atomic_exchange_n(&control->clear_halt, 0, __ATOMIC_ACQ_REL);
+    __atomic_store_n(&control->asked, BOG_ASKED_NONE, __ATOMIC_RELEASE);
+    return 1;
+}
+
+/* Take the request, and so make room for the next one. Return 0 when there is no whole one. */
+static inline int bog_level_take(bog_control_t *control, bog_ask_t *out)
+{
+    uint64_t kind = __atomic_load_n(&control->asked, __ATOMIC_RELAXED);
+    if (__builtin_expect(kind == BOG_ASKED_NONE, 1))
+        return 0;
+    if (kind == BOG_ASKED_BUSY || !bog_level_claim(control, kind))
+        return 0;
+    *out = control->ask;
+    __atomic_store_n(&control->asked, BOG_ASKED_NONE, __ATOMIC_RELEASE);
+    return 1;
 }
 
 /*

@@ -60,6 +60,48 @@ enum bog_cap {
     BOG_CAP_DAILY_LOSS = 5,
 };
 
+/* Each limit that an operator may tighten, and its field of bog_limits_t. */
+#define BOG_EACH_LIMIT(X)                                                                          \
+    X(BOG_LIMIT_MAX_POSITION, max_long)                                                            \
+    X(BOG_LIMIT_MAX_SHORT, max_short)                                                              \
+    X(BOG_LIMIT_MAX_ORDER_SIZE, max_order)                                                         \
+    X(BOG_LIMIT_MAX_NOTIONAL, max_notional)                                                        \
+    X(BOG_LIMIT_MAX_EXPOSURE_QUOTE, max_exposure)                                                  \
+    X(BOG_LIMIT_MAX_DAILY_LOSS, max_daily_loss)                                                    \
+    X(BOG_LIMIT_MAX_DRAWDOWN, drawdown_ppm)                                                        \
+    X(BOG_LIMIT_MAX_OPEN_ORDERS, max_open_orders)                                                  \
+    X(BOG_LIMIT_RATE_LIMIT_ORDERS_PER_SEC, rate_per_min)                                           \
+    X(BOG_LIMIT_COLLAR, collar_ppm)
+
+/* A limit in force; 0 for a number that is none. */
+static inline int64_t bog_limit_get(const bog_limits_t *limits, uint64_t limit)
+{
+#define BOG_GET(name, field)                                                                       \
+    case name:                                                                                     \
+        return limits->field;
+    switch (limit) {
+        BOG_EACH_LIMIT(BOG_GET)
+    }
+    return 0;
+#undef BOG_GET
+}
+
+/* Put `value` in force when it is above 0 and tighter than what is; return whether it was. */
+static inline int bog_limit_tighten(bog_limits_t *limits, uint64_t limit, int64_t value)
+{
+    if (value <= 0 || value >= bog_limit_get(limits, limit))
+        return 0;
+#define BOG_SET(name, field)                                                                       \
+    case name:                                                                                     \
+        limits->field = value;                                                                     \
+        return 1;
+    switch (limit) {
+        BOG_EACH_LIMIT(BOG_SET)
+    }
+    return 0;
+#undef BOG_SET
+}
+
 /* |2 px - mid2| / mid2 > ppm / 1e6, exactly; mid2 > 0. */
 static inline int bog_past_collar(bog_px_t px, bog_px_t mid2, bog_ppm_t ppm)
 {

@@ -58,6 +58,8 @@ cdef extern from "risk.h" nogil:
         CAP_ORDER "BOG_CAP_ORDER"
         CAP_DAILY_LOSS "BOG_CAP_DAILY_LOSS"
 
+    int64_t limit_get "bog_limit_get"(const Limits *limits, uint64_t limit)
+    int limit_tighten "bog_limit_tighten"(Limits *limits, uint64_t limit, int64_t value)
     int past_collar "bog_past_collar"(px_t px, px_t mid2, ppm_t ppm)
     int leverage_past "bog_leverage_past"(
         qty_t qty, px_t px, quanta_t balance, half_t equity2, int64_t ppm)

@@ -10,8 +10,9 @@ from bog._core.engine_state cimport Engine, engine_mark2
 from bog._core.measure cimport Measure, measure_time
 from bog._core.orders cimport ORDERS_CAP
 from bog._core.position cimport position_daily2, position_equity2, position_unrealized2
+from bog._core.risk cimport limit_get
 from bog._core.stats cimport STATS_ORDERS, STATS_STATES, Stats
-from bog._core.types cimport BID, VERDICTS, Order, ns_t, px_t
+from bog._core.types cimport BID, LIMITS, VERDICTS, Order, ns_t, px_t
 from bog._core.volatility cimport volatility_sigma_q8
 
 
@@ -28,6 +29,11 @@ cdef inline void show_engine(const Engine *e, ns_t now, ns_t mono, Stats *s) noe
     s.quote_px[1], s.quote_qty[1] = e.quote.ask_px, e.quote.ask_qty
     s.why[0], s.why[1] = e.why[0], e.why[1]
     s.level, s.halt, s.halt_id, s.stale = e.level, e.risk.halt, e.risk.halt_id, e.stale
+    s.aside = e.aside
+    for i in range(1, LIMITS):
+        s.limit[i] = limit_get(&e.limits, i)
+    memcpy(s.configured, e.configured, sizeof(s.configured))
+    memcpy(s.tightened_by, e.tightened_by, sizeof(s.tightened_by))
     s.equity2 = position_equity2(&e.position, mark2)
     s.daily2 = position_daily2(&e.position, mark2)
     s.unrealized2 = position_unrealized2(&e.position, mark2)

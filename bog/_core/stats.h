@@ -14,7 +14,7 @@
 #include "types.h"
 
 #define BOG_STATS_MAGIC 0x736d6174736f6762ULL
-#define BOG_STATS_VERSION 3
+#define BOG_STATS_VERSION 4
 #define BOG_STATS_ORDERS 32 /* every order that may live: BOG_ORDERS_CAP */
 #define BOG_STATS_FILLS 16
 #define BOG_STATS_STATES 12 /* enum bog_order_state */
@@ -63,8 +63,13 @@ typedef struct bog_stats {
     uint64_t halt; /* enum bog_halt */
     uint64_t halt_id;
     uint64_t stale;
-    uint64_t strategy;               /* enum bog_strategy_state */
-    uint64_t connection;             /* enum bog_connection_state */
+    uint64_t strategy;              /* enum bog_strategy_state */
+    uint64_t connection;            /* enum bog_connection_state */
+    uint64_t asks;                  /* requests of operators that the engine has taken */
+    uint64_t aside;                 /* enum bog_aside */
+    int64_t limit[BOG_LIMITS];      /* in force, by enum bog_limit */
+    int64_t configured[BOG_LIMITS]; /* of one that an operator tightened; else 0 */
+    uint64_t tightened_by[BOG_LIMITS];
     int64_t quota;                   /* creates and amends left, when the tier has a quota */
     int64_t sigma_q8[2];             /* deviation of the mid in 100 ms and in 1 s, 1/256 tick */
     int64_t number_q16[BOG_NUMBERS]; /* of the model, by enum bog_model_number */

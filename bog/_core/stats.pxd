@@ -55,6 +55,11 @@ cdef extern from "stats.h" nogil:
         uint64_t stale
         uint64_t strategy
         uint64_t connection
+        uint64_t asks
+        uint64_t aside
+        int64_t limit[11]
+        int64_t configured[11]
+        uint64_t tightened_by[11]
         int64_t quota
         int64_t sigma_q8[2]
         int64_t number_q16[6]

@@ -12,14 +12,14 @@ from libc.string cimport memcpy
 
 from bog._core.hist cimport HIST_BUCKETS, Hist, hist_floor, hist_index, hist_quantile
 from bog._core.level cimport (
-    level_ask_clear, level_get, level_install, level_lock_memory, level_lock_range, level_raise,
-    level_resume, level_toggle, process_name,
+    level_ask, level_get, level_install, level_lock_memory, level_lock_range, level_raise,
+    level_resume, level_toggle, level_withdraw, process_name,
 )
 from bog._core.measure cimport HORIZONS, REASONS, WHYS, measure_horizon
 from bog._core.stats cimport (
     STAGES, STATS_FILLS, STATS_MAGIC, STATS_ORDERS, STATS_VERSION, Stats,
 )
-from bog._core.types cimport ORDER_FREE, Order, Position, Report
+from bog._core.types cimport ASKED_BUSY, ASKED_NONE, ORDER_FREE, Order, Position, Report
 
 
 STAGE_NAMES = ("read", "book", "strategy", "risk", "execution")  # by enum Stage
@@ -129,9 +129,18 @@ cdef class StatsPage:
         """Take back a pause; return whether the level is RUN now. DRAIN and KILLED stay."""
         return level_resume(&self.stats.control) != 0
 
-    def ask_clear(self, unsigned long long halt_id):
-        """Ask the engine to clear a halt, which it journals; return False while another request waits."""
-        return level_ask_clear(&self.stats.control, halt_id) != 0
+    def ask(self, int kind, unsigned long long id=0, long long value=0, unsigned int uid=0):
+        """Ask the engine for what it then journals: a member of Asked, `id` and `value` as it needs them.
+
+        `uid` is the user who asks. Return False while another request waits.
+        """
+        if not ASKED_NONE < kind < ASKED_BUSY:
+            raise ValueError(f"request {kind}: want a member of Asked")
+        return level_ask(&self.stats.control, kind, id, value, uid) != 0
+
+    def withdraw(self, int kind):
+        """Take back a request that the engine has not taken; return whether there was one of this kind."""
+        return ASKED_NONE < kind < ASKED_BUSY and level_withdraw(&self.stats.control, kind) != 0
 
     def shell_beat(self, long long mono_ns):
         """Tell the engine that the shell is alive."""
@@ -257,6 +266,8 @@ cdef dict stats_dict(Stats *stats):
         "why": [stats.why[0], stats.why[1]],
         "level": stats.level, "halt": stats.halt, "halt_id": stats.halt_id, "stale": stats.stale,
         "strategy": stats.strategy, "connection": stats.connection, "quota": stats.quota,
+        "asks": stats.asks, "aside": stats.aside, "limit": list(stats.limit),
+        "configured": list(stats.configured), "tightened_by": list(stats.tightened_by),
         "sigma_q8": list(stats.sigma_q8),
         "number_q16": list(stats.number_q16),
         "equity2": stats.equity2, "daily2": stats.daily2, "peak2": stats.peak2,

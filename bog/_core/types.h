@@ -337,7 +337,7 @@ enum bog_connection_state {
 };
 
 /*
- * Limits in the core's units. Owner: run, once, before the first turn; read-only after.
+ * Limits in the core's units. Owner: run, before the first turn; then the step, which only tightens.
  */
 typedef struct bog_limits {
     bog_qty_t max_long;        /* worst-case long, lots */
@@ -374,6 +374,55 @@ typedef struct bog_limits {
     int64_t warm_up_books;      /* good books before quoting, after any doubt of the feed */
     bog_ns_t warm_up_ns;        /* and time since the first of them */
 } bog_limits_t;
+
+/* The limits that an operator may tighten, by their names in [risk]. In the units of bog_limits_t. */
+enum bog_limit {
+    BOG_LIMIT_NONE = 0,
+    BOG_LIMIT_MAX_POSITION = 1,
+    BOG_LIMIT_MAX_SHORT = 2,
+    BOG_LIMIT_MAX_ORDER_SIZE = 3,
+    BOG_LIMIT_MAX_NOTIONAL = 4,
+    BOG_LIMIT_MAX_EXPOSURE_QUOTE = 5,
+    BOG_LIMIT_MAX_DAILY_LOSS = 6,
+    BOG_LIMIT_MAX_DRAWDOWN = 7,
+    BOG_LIMIT_MAX_OPEN_ORDERS = 8,
+    BOG_LIMIT_RATE_LIMIT_ORDERS_PER_SEC = 9, /* in requests a minute */
+    BOG_LIMIT_COLLAR = 10,
+    BOG_LIMITS = 11,
+};
+
+/* What an operator asks of one market, beside the level. */
+enum bog_asked {
+    BOG_ASKED_NONE = 0,
+    BOG_ASKED_CLEAR_HALT = 1, /* id = halt */
+    BOG_ASKED_LIMIT = 2,      /* id = enum bog_limit, value = its new value */
+    BOG_ASKED_CANCEL_ALL = 3, /* the level does it: this is who asked */
+    BOG_ASKED_FLATTEN = 4,    /* at PAUSED: bring the position to zero */
+    BOG_ASKED_HOLD = 5,       /* flatten no more */
+    BOG_ASKED_BUSY = 6,       /* the request is being written or taken */
+};
+
+typedef struct bog_ask {
+    uint64_t kind; /* enum bog_asked */
+    uint64_t id;
+    int64_t value;
+    uint64_t uid; /* user who asks, as the kernel knows it */
+} bog_ask_t;
+
+/* Why flattening is over. */
+enum bog_flattened {
+    BOG_FLATTENED_FLAT = 1,   /* nothing is held */
+    BOG_FLATTENED_DUST = 2,   /* what is held is less than the smallest order */
+    BOG_FLATTENED_HELD = 3,   /* an operator asked for something else */
+    BOG_FLATTENED_HALTED = 4, /* a halt stands, under which nothing is quoted */
+};
+
+/* What an operator asked for that sets the usual turn aside, one bit each. */
+enum bog_aside {
+    BOG_ASIDE_JUDGE = 1,   /* what rests was allowed by looser limits */
+    BOG_ASIDE_FLATTEN = 2, /* an operator wants to be flat; first the book must be empty */
+    BOG_ASIDE_REDUCE = 4,  /* it is: quotes only reduce */
+};
 
 /* Which quote verb a strategy uses. */
 enum bog_strategy_kind { BOG_STRATEGY_SIMPLE_SPREAD = 0, BOG_STRATEGY_INVENTORY = 1 };
@@ -584,7 +633,12 @@ enum bog_journal_kind {
                            val = how many in a row, px = mid2, qty = mid2 last accepted */
     BOG_J_CONNECTION = 31, /* state = new enum bog_connection_state, reason = old one */
     BOG_J_ORDER = 32, /* an order alive when the file was turned over: as place; val = filled */
-    BOG_J_ADOPT = 33, /* a person took the venue's word: id = |position|, side, val = its cost */
+    BOG_J_LIMIT = 33, /* reason = enum bog_limit; val = in force now, qty = before, px = configured,
+                         aux = user id; state = 1 in a file's head: carried over */
+    BOG_J_ASKED =
+        34, /* an operator's request: reason = enum bog_asked, qty = position, aux = user id */
+    BOG_J_FLATTENED = 35, /* flattening is over: reason = enum bog_flattened, qty = position */
+    BOG_J_ADOPT = 36, /* a person took the venue's word: id = |position|, side, val = its cost */
 };
 
 /* Words of carried state, one J_STATE record each, in this order. */

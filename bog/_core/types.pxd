@@ -202,6 +202,9 @@ cdef extern from "types.h" nogil:
         J_BREAKER "BOG_J_BREAKER"
         J_CONNECTION "BOG_J_CONNECTION"
         J_ORDER "BOG_J_ORDER"
+        J_LIMIT "BOG_J_LIMIT"
+        J_ASKED "BOG_J_ASKED"
+        J_FLATTENED "BOG_J_FLATTENED"
         J_ADOPT "BOG_J_ADOPT"
 
     cpdef enum StateWord "bog_state_word":
@@ -369,6 +372,46 @@ cdef extern from "types.h" nogil:
         ns_t max_feed_delay_ns
         int64_t warm_up_books
         ns_t warm_up_ns
+
+    cpdef enum Limit "bog_limit":
+        LIMIT_NONE "BOG_LIMIT_NONE"
+        LIMIT_MAX_POSITION "BOG_LIMIT_MAX_POSITION"
+        LIMIT_MAX_SHORT "BOG_LIMIT_MAX_SHORT"
+        LIMIT_MAX_ORDER_SIZE "BOG_LIMIT_MAX_ORDER_SIZE"
+        LIMIT_MAX_NOTIONAL "BOG_LIMIT_MAX_NOTIONAL"
+        LIMIT_MAX_EXPOSURE_QUOTE "BOG_LIMIT_MAX_EXPOSURE_QUOTE"
+        LIMIT_MAX_DAILY_LOSS "BOG_LIMIT_MAX_DAILY_LOSS"
+        LIMIT_MAX_DRAWDOWN "BOG_LIMIT_MAX_DRAWDOWN"
+        LIMIT_MAX_OPEN_ORDERS "BOG_LIMIT_MAX_OPEN_ORDERS"
+        LIMIT_RATE_LIMIT_ORDERS_PER_SEC "BOG_LIMIT_RATE_LIMIT_ORDERS_PER_SEC"
+        LIMIT_COLLAR "BOG_LIMIT_COLLAR"
+        LIMITS "BOG_LIMITS"
+
+    cpdef enum Asked "bog_asked":
+        ASKED_NONE "BOG_ASKED_NONE"
+        ASKED_CLEAR_HALT "BOG_ASKED_CLEAR_HALT"
+        ASKED_LIMIT "BOG_ASKED_LIMIT"
+        ASKED_CANCEL_ALL "BOG_ASKED_CANCEL_ALL"
+        ASKED_FLATTEN "BOG_ASKED_FLATTEN"
+        ASKED_HOLD "BOG_ASKED_HOLD"
+        ASKED_BUSY "BOG_ASKED_BUSY"
+
+    cpdef enum Flattened "bog_flattened":
+        FLATTENED_FLAT "BOG_FLATTENED_FLAT"
+        FLATTENED_DUST "BOG_FLATTENED_DUST"
+        FLATTENED_HELD "BOG_FLATTENED_HELD"
+        FLATTENED_HALTED "BOG_FLATTENED_HALTED"
+
+    cpdef enum Aside "bog_aside":
+        ASIDE_JUDGE "BOG_ASIDE_JUDGE"
+        ASIDE_FLATTEN "BOG_ASIDE_FLATTEN"
+        ASIDE_REDUCE "BOG_ASIDE_REDUCE"
+
+    ctypedef struct Ask "bog_ask_t":
+        uint64_t kind
+        uint64_t id
+        int64_t value
+        uint64_t uid
 
     cpdef enum StrategyKind "bog_strategy_kind":
         STRATEGY_SIMPLE_SPREAD "BOG_STRATEGY_SIMPLE_SPREAD"

@@ -80,7 +80,10 @@ class JournalKind(IntEnum):
     J_BREAKER = 30
     J_CONNECTION = 31
     J_ORDER = 32
-    J_ADOPT = 33
+    J_LIMIT = 33
+    J_ASKED = 34
+    J_FLATTENED = 35
+    J_ADOPT = 36
 
 class Level(IntEnum):
     LEVEL_RUN = 0
@@ -222,6 +225,40 @@ class Verdict(IntEnum):
     DENY_BREAKER = 27
     DENY_PORTFOLIO = 28
     VERDICTS = 29
+
+class Limit(IntEnum):
+    LIMIT_NONE = 0
+    LIMIT_MAX_POSITION = 1
+    LIMIT_MAX_SHORT = 2
+    LIMIT_MAX_ORDER_SIZE = 3
+    LIMIT_MAX_NOTIONAL = 4
+    LIMIT_MAX_EXPOSURE_QUOTE = 5
+    LIMIT_MAX_DAILY_LOSS = 6
+    LIMIT_MAX_DRAWDOWN = 7
+    LIMIT_MAX_OPEN_ORDERS = 8
+    LIMIT_RATE_LIMIT_ORDERS_PER_SEC = 9
+    LIMIT_COLLAR = 10
+    LIMITS = 11
+
+class Asked(IntEnum):
+    ASKED_NONE = 0
+    ASKED_CLEAR_HALT = 1
+    ASKED_LIMIT = 2
+    ASKED_CANCEL_ALL = 3
+    ASKED_FLATTEN = 4
+    ASKED_HOLD = 5
+    ASKED_BUSY = 6
+
+class Flattened(IntEnum):
+    FLATTENED_FLAT = 1
+    FLATTENED_DUST = 2
+    FLATTENED_HELD = 3
+    FLATTENED_HALTED = 4
+
+class Aside(IntEnum):
+    ASIDE_JUDGE = 1
+    ASIDE_FLATTEN = 2
+    ASIDE_REDUCE = 4
 
 class StrategyKind(IntEnum):
     STRATEGY_SIMPLE_SPREAD = 0

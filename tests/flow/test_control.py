@@ -13,7 +13,7 @@ import pytest
 
 from bog import control
 from bog._core.stats import StatsPage
-from bog._core.types import Halt, Level
+from bog._core.types import Asked, Halt, Level, Limit
 from bog.control import MAGIC, REQUEST, VERSION, Client, Command, Desk, Server
 from bog.errors import BogError, ConfigError
 from tests.rig.live import (
@@ -196,7 +196,9 @@ def desk(tmp_path: Path) -> Iterator[tuple[Server, StatsPage, str]]:
     journal = str(tmp_path / "journal")
     page = StatsPage.create(str(tmp_path / "page"), 1)
     with Server(journal, [1]) as server:
-        server.serve({1: Desk(page, lambda: {"halt": "", "halt_id": 0, "level": page.level})})
+        status = {"halt": "", "halt_id": 0, "flattening": False}
+        limits = {"max_position": {"value": "0.1", "steps": 10}}
+        server.serve({1: Desk(page, lambda: status | {"level": page.level, "limits": limits})})
         yield server, page, journal
 
 
@@ -220,11 +222,16 @@ def connected(journal: str) -> socket.socket:
         (bytes(25), "a request has 24 bytes"),
         (bytes(4096), "a request has 24 bytes"),
         (bytes(24), "begins with bogc"),
-        (REQUEST.pack(MAGIC, VERSION + 1, Command.KILL, 1, 0), "version 1"),
-        (REQUEST.pack(MAGIC, VERSION, 0, 1, 0), "command 0 does not exist"),
-        (REQUEST.pack(MAGIC, VERSION, 7, 1, 0), "command 7 does not exist"),
-        (REQUEST.pack(MAGIC, VERSION, Command.KILL, 2, 0), "market 2 is not traded here"),
-        (REQUEST.pack(MAGIC, VERSION, Command.RESET_BREAKER, 1, 1), "no halt stands"),
+        (REQUEST.pack(MAGIC, VERSION + 1, Command.KILL, 1, 0, 0), "version 1"),
+        (REQUEST.pack(MAGIC, VERSION, 0, 1, 0, 0), "command 0 does not exist"),
+        (REQUEST.pack(MAGIC, VERSION, 10, 1, 0, 0), "command 10 does not exist"),
+        (REQUEST.pack(MAGIC, VERSION, Command.KILL, 2, 0, 0), "market 2 is not traded here"),
+        (REQUEST.pack(MAGIC, VERSION, Command.RESET_BREAKER, 1, 0, 1), "no halt stands"),
+        (REQUEST.pack(MAGIC, VERSION, Command.SET_LIMIT, 1, 0, 1), "limit 0 does not exist"),
+        (REQUEST.pack(MAGIC, VERSION, Command.SET_LIMIT, 1, 11, 1), "limit 11 does not exist"),
+        (REQUEST.pack(MAGIC, VERSION, Command.SET_LIMIT, 1, 1, 0), "max_position is 0.1 now"),
+        (REQUEST.pack(MAGIC, VERSION, Command.SET_LIMIT, 1, 1, 10), "want a tighter one"),
+        (REQUEST.pack(MAGIC, VERSION, Command.SET_LIMIT, 1, 1, 2**64 - 1), "want a tighter one"),
     ],
 )
 def test_a_bad_request_is_refused_and_changes_nothing(
@@ -236,6 +243,27 @@ def test_a_bad_request_is_refused_and_changes_nothing(
         answer = json.loads(client.recv(65536))
     assert answer["ok"] is False and why in answer["message"]
     assert page.level == Level.LEVEL_RUN
+    assert page.ask(Asked.ASKED_HOLD)  # nothing waits for the engine
+
+
+def test_a_second_request_waits_for_the_first_but_the_level_does_not(
+    desk: tuple[Server, StatsPage, str],
+) -> None:
+    _, page, journal = desk
+    client = Client(journal)
+    client.ask(1, Command.SET_LIMIT, 9, Limit.LIMIT_MAX_POSITION)  # no engine takes it
+    for command in (Command.FLATTEN, Command.CANCEL_ALL):
+        with pytest.raises(BogError, match="another request is under way"):
+            client.ask(1, command)
+        assert page.level == (Level.LEVEL_PAUSED if command == Command.CANCEL_ALL else 0)
+    assert page.withdraw(Asked.ASKED_LIMIT) and not page.withdraw(Asked.ASKED_LIMIT)
+    client.ask(1, Command.FLATTEN)
+    client.ask(1, Command.RESUME)  # before the engine saw it: nothing of it is left
+    assert page.level == Level.LEVEL_RUN and not page.withdraw(Asked.ASKED_FLATTEN)
+    client.ask(1, Command.DRAIN)
+    with pytest.raises(BogError, match="nothing is quoted any more"):
+        client.ask(1, Command.FLATTEN)
+    client.close()
 
 
 def test_idle_clients_keep_nobody_from_the_kill(desk: tuple[Server, StatsPage, str]) -> None:
@@ -268,7 +296,7 @@ def test_levels_only_rise_but_for_a_pause(desk: tuple[Server, StatsPage, str]) -
 
 def test_another_user_is_refused(desk: tuple[Server, StatsPage, str], tmp_path: Path) -> None:
     server, page, journal = desk
-    kill = REQUEST.pack(MAGIC, VERSION, Command.KILL, 1, 0)
+    kill = REQUEST.pack(MAGIC, VERSION, Command.KILL, 1, 0, 0)
     server.allowed = {os.geteuid() + 12345}  # whoever we are, we are not on the list now
     with connected(journal) as client:
         client.send(kill)

@@ -28,7 +28,7 @@ STRATEGY = ["quota", "lifecycle", "volatility", "signals", "strategy", "grid", "
 PAPER = ["paper_state", "paper_fills", "paper_orders", "paper"]
 # the step: what it remembers, what it watches, the act on a side, and the turn itself
 STEP = {
-    "engine", "engine_box", "engine_calm", "engine_grid", "engine_side", "engine_state",
+    "engine", "engine_ask", "engine_box", "engine_calm", "engine_grid", "engine_side", "engine_state",
     "engine_strategy", "engine_watch",
 }  # fmt: skip
 # the built-in market is one house of its own behind the plug `market`

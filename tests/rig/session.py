@@ -28,8 +28,12 @@ def trade(
     source: Source | None = None,
     preset: str = "active",
     clear_halt: int = 0,
+    asked: tuple[int, ...] = (),
 ) -> tuple[dict[str, Any], np.ndarray[Any, Any], int]:
-    """Trade market 1 from what `folder` holds; return last page, the run's records, exit code."""
+    """Trade market 1 from what `folder` holds; return last page, the run's records, exit code.
+
+    `asked` is a request (kind, id, value, uid) that waits when the engine takes its first look.
+    """
     folder.mkdir(exist_ok=True)
     tree = {"feed": {"source": "sim" if source is None else "replay:tape"}, **(flags or {})}
     settings = config.load(flags=tree, environ={})
@@ -60,6 +64,8 @@ def trade(
     )  # fmt: skip
     lane = Lane(spec, page, journal, **plugs)
     lane.start(recovered, clear_halt)
+    if asked:
+        assert page.ask(*asked)
     code = Session([lane]).run()
     assert lane.failed() is None
     journal.close()

@@ -92,6 +92,8 @@ def page(**changed: Any) -> Page:
         "bid": 1000, "bid_qty": 50, "ask": 1003, "ask_qty": 40, "mark2": 2003,
         "quote_px": [999, 0], "quote_qty": [10, 0], "why": [0, 8], "level": 0, "halt": 0,
         "halt_id": 0, "stale": 0, "strategy": 2, "connection": 0,
+        "asks": 0, "aside": 0, "limit": [0, 40, 80, 30, 10**9, 10**9, 500_000_000, 500_000, 4, 600, 50_000],
+        "configured": [0] * 11, "tightened_by": [0] * 11,
         "quota": 0, "sigma_q8": [0, 0], "number_q16": [0, 0, 0, 0, 0, 0],
         "equity2": 41, "daily2": -3, "peak2": 40, "unrealized2": 1,
         "position": position(),
