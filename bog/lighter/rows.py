@@ -77,7 +77,7 @@ class PositionRow(msgspec.Struct):
 class TxRow(msgspec.Struct):
     hash: str
     type: int
-    status: int = 0
+    status: int = -1
     event_info: str = ""
     nonce: int = -1
     api_key_index: int = -1
