@@ -14,7 +14,7 @@ from bog.lighter import codec, rows
 from bog.lighter.codes import NOT_FOUND
 from bog.lighter.connection import SECOND
 from bog.lighter.desk import Desk, Key
-from bog.lighter.fate import Order
+from bog.lighter.fate import FAILED, Order
 from bog.lighter.funding import Funding
 from bog.lighter.rows import RowError, TradeRow, TxView
 
@@ -195,10 +195,11 @@ class Asks:
         elif ask.what is What.TX:
             tx = codec.body(body, codec.Tx)
             self.lost.pop(ask.hash, None)
-            if tx.hash == ask.hash:
-                self.desk.fates.ran(
-                    TxView(tx.hash, tx.type, rows.app_code(tx.event_info), tx.status)
-                )
+            found = TxView(tx.hash, tx.type, rows.app_code(tx.event_info), tx.status)
+            if found.hash == ask.hash and found.status == FAILED and not found.code:
+                self._no_tx(ask)  # it waited at the venue until it was too late
+            elif found.hash == ask.hash:
+                self.desk.fates.ran(found)
         elif ask.what is What.ORDERS:
             self._found(ask, self._views(codec.body(body, codec.Orders).orders), now)
         elif ask.what is What.TRADES:
@@ -213,11 +214,11 @@ class Asks:
         elif ask.what is What.FUNDING:
             self._paid(codec.body(body, codec.Fundings), ask.asked_ms)
         else:
-            found = [a for a in codec.body(body, codec.Accounts).accounts or []
-                     if a.index == self.account]  # fmt: skip
-            if len(found) != 1:
-                raise RowError(f"account has {len(found)} rows of {self.account}, want 1")
-            self.accounts = found[0]
+            mine = [a for a in codec.body(body, codec.Accounts).accounts or []
+                    if a.index == self.account]  # fmt: skip
+            if len(mine) != 1:
+                raise RowError(f"account has {len(mine)} rows of {self.account}, want 1")
+            self.accounts = mine[0]
             self.rounds += self._step(ask)
 
     def _step(self, ask: Ask) -> bool:

@@ -150,7 +150,7 @@ class Sent(Answer):
 class Tx(Answer):
     hash: str = ""
     type: int = 0
-    status: int = 0
+    status: int = -1
     event_info: str = ""
 
 

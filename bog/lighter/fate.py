@@ -23,6 +23,7 @@ KEEP = 4096  # orders remembered after their end
 READS = 2  # answers in a row that have to agree that an order is nowhere
 READS_TAKEN = 3  # the same for one whose transaction the venue had taken
 MISSING_NS = 1_000_000_000  # a fill that an order frame counts may be so long under way
+FAILED, PENDING = 0, 1  # status of a transaction that was taken: never run, not run yet
 SETTLED_NS = 1_000_000_000  # a question that left so long after a word is answered in its light
 
 
@@ -197,6 +198,11 @@ class Fates:
         tx.taken = True
         if view.code:
             self.refused(view.hash, meaning(view.code))
+            return
+        if view.status == PENDING:
+            return
+        if view.status == FAILED:
+            self._overdue(tx)  # asked for until it cannot be run any more
             return
         order = self.orders.get(tx.order_id)
         if tx.kind == CommandKind.CMD_AMEND and order is not None:

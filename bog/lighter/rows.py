@@ -83,7 +83,7 @@ class FundingRow(msgspec.Struct):
 class TxRow(msgspec.Struct):
     hash: str
     type: int
-    status: int = 0
+    status: int = -1
     event_info: str = ""
     nonce: int = -1
     api_key_index: int = -1

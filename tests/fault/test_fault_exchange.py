@@ -6,12 +6,15 @@ time; at the end nothing rests, and position, cash, fees and every fill are equa
 """
 
 import random
+import time
 from collections.abc import Callable
 
 import pytest
 
+from bog._core.types import ConnectionState
+from bog._core.types import JournalKind as K
 from tests.rig.fault import FULL, Repeats
-from tests.rig.live import wait_for
+from tests.rig.live import of_kind, records, wait_for
 from tests.rig.spoiled import Spoil, Stage, pause_s
 
 SAMPLE = 6
@@ -213,6 +216,46 @@ def test_fault_of_the_venue(
     sent = on.sent()
     on.settled()
     repeats.note(f"{sent} orders, position {on.held()} lots")
+
+
+PARTED_S = 600.0  # the row's ten minutes; a sample is parted for a moment
+DEAD_MAN_S = 360 + 15  # the venue's own timer has canceled everything by then
+
+
+def test_fault_29_a_network_parted_for_ten_minutes_ends_in_the_truth(
+    repeats: Repeats, stage: Callable[..., Stage]
+) -> None:
+    """Three times is a full run: what differs from time to time is tried above, by the second."""
+    on, equal_s, quoting_s = stage(), 0.0, 0.0
+    for _, rng in repeats(29, sample=1, full=3):
+        parted_s = 12.0 if repeats.mode == "sample" else PARTED_S
+        on.busy(rng.randint(1, 4))
+        wait_for(lambda: on.god()["orders"])
+        on.ask(do="partition", seconds=parted_s)
+        begun = time.monotonic()
+        pause_s(2)
+        sent = on.sent()
+        while time.monotonic() < begun + parted_s - 1:
+            rest = {order["client"] for order in on.god()["orders"]}
+            assert on.sent() == sent, "an order left into a network that carries nothing"
+            assert rest <= {order["id"] for order in on.bot.page()["orders"]}, "forgotten"
+            assert not rest or time.monotonic() < begun + DEAD_MAN_S
+            on.bounded()
+            pause_s(0.5)
+        wait_for(lambda: on.bot.page()["position"]["pos"] == on.lots() and on.is_the_same())
+        equal_s = max(equal_s, time.monotonic() - begun - parted_s)
+        on.quoting()
+        quoting_s = max(quoting_s, time.monotonic() - begun - parted_s)
+        on.busy(2)
+        on.bounded()
+        assert on.halted() == "", on.halted()
+    on.settled()
+    rows = records(on.bot.folder)
+    states = of_kind(rows, K.J_CONNECTION)["state"].tolist()
+    assert ConnectionState.CONNECTION_LOST in states[2:], "the loss was seen"
+    repeats.note(
+        f"parted for {parted_s:.0f} s; equal {equal_s:.1f} s after it, quoting {quoting_s:.1f} s"
+    )
 
 
 def test_fault_27_without_quota_everything_can_still_be_canceled(

@@ -13,26 +13,22 @@ from tests.rig.live import of_kind, records, wait_for
 from tests.rig.spoiled import CALM_S, Stage, pause_s
 
 
-def lots(on: Stage) -> int:
-    return int(on.god()["positions"].get("1", {"lots": 0})["lots"])
-
-
 def test_fault_49_fills_that_vanish_halt_and_are_said_exactly(
     repeats: Repeats, stage: Callable[..., Stage]
 ) -> None:
     for _, rng in repeats(49, sample=2):
         on = stage()
         on.busy(rng.randint(1, 3))
-        before = lots(on)
+        before = on.lots()
         on.ask(do="snapshot", name="then")
-        wait_for(lambda on=on, before=before: lots(on) != before, CALM_S)
+        wait_for(lambda on=on, before=before: on.lots() != before, CALM_S)
         on.ask(do="rollback", name="then")
         wait_for(on.halted, CALM_S)
         wait_for(lambda on=on: "difference" in str([line["event"] for line in on.bot.log]), CALM_S)
         said = [line["message"] for line in on.bot.log if line["event"] == "gateway_difference"]
         ours, theirs = map(int, re.findall(r"ours (-?\d+), the venue's (-?\d+)", said[-1])[0])
         # a fill of the last orders moves both
-        assert on.bot.page()["position"]["pos"] - lots(on) == ours - theirs != 0
+        assert on.bot.page()["position"]["pos"] - on.lots() == ours - theirs != 0
         sent = on.sent()
         pause_s(1)
         assert on.sent() == sent, "nothing is placed before a person has looked"
@@ -65,11 +61,11 @@ def test_fault_49_orders_that_come_back_halt_are_said_exactly_and_canceled_to_th
         on.ask(do="snapshot", name="then")
         on.bot.signal(12)  # SIGUSR2 pauses: everything is pulled, and proven dead
         wait_for(lambda on=on: not on.god()["orders"] and not on.bot.page()["orders"], CALM_S)
-        held = lots(on)
+        held = on.lots()
         if n % 2:
             on.spoil("ws", "silent", type="cancel", count=2)
         on.ask(do="rollback", name="then")
-        back, same = on.god()["orders"], lots(on) == held
+        back, same = on.god()["orders"], on.lots() == held
         wait_for(on.halted, CALM_S)
         wait_for(lambda on=on: not on.god()["orders"], CALM_S)
         filled = {int(order) for order in of_kind(records(on.bot.folder), K.J_FILL)["id"]}
@@ -96,11 +92,11 @@ def test_fault_49_fills_that_come_back_are_counted_once_and_halt_on(
         on = stage()
         on.busy(rng.randint(1, 3))
         on.ask(do="snapshot", name="before")
-        before = lots(on)
-        wait_for(lambda on=on, before=before: lots(on) != before, CALM_S)
+        before = on.lots()
+        wait_for(lambda on=on, before=before: on.lots() != before, CALM_S)
         on.bot.signal(12)
         wait_for(lambda on=on: not on.god()["orders"] and not on.bot.page()["orders"], CALM_S)
-        wait_for(lambda on=on: on.bot.page()["position"]["pos"] == lots(on))
+        wait_for(lambda on=on: on.bot.page()["position"]["pos"] == on.lots())
         on.ask(do="snapshot", name="after")
         on.ask(do="rollback", name="before")
         wait_for(on.halted, CALM_S)

@@ -106,6 +106,21 @@ def test_a_lost_request_is_unknown_until_it_cannot_be_run(gateway: Any, exchange
     assert resting(exchange) == [again]
 
 
+def test_what_waited_at_the_venue_until_it_was_too_late_is_proven_dead(
+    gateway: Any, exchange: Exchange
+) -> None:
+    """The sequencer stands: what it had taken expires there, fails, and is in no list for ever."""
+    rig = gateway(**QUICK)
+    rests = rig.place(PX, 1000)
+    rig.wait(rests, "ACK")
+    exchange.ask(do="freeze", seconds=6)
+    id = rig.place(PX - 1, 1000)
+    rig.amend(rests, PX + 5, 1000)
+    rig.wait(id, "REJECT")
+    rig.wait(rests, "AMEND_REJECT")
+    assert "UNKNOWN" in rig.told(id) and resting(exchange) == [rests]
+
+
 def test_a_fill_while_the_socket_was_gone_is_told_once(gateway: Any, exchange: Exchange) -> None:
     rig = gateway()
     id = rig.place(PX, 1000)

@@ -86,6 +86,15 @@ class Stage:
         said = [line for line in self.bot.log if line["event"] in ("halt", "gateway_halt")]
         return str(said[-1]["message"]) if said else ""
 
+    def lots(self) -> int:
+        """Return the position at the exchange."""
+        return int(self.god()["positions"].get("1", {"lots": 0})["lots"])
+
+    def is_the_same(self) -> bool:
+        """Whether the bot knows of the orders that rest at the exchange, and of no others."""
+        rest = {order["client"] for order in self.god()["orders"]}
+        return rest == {order["id"] for order in self.bot.page()["orders"]}
+
     # what has to hold
 
     def bounded(self) -> None:
@@ -93,7 +102,7 @@ class Stage:
         true = self.god()
         ids = [order["client"] for order in true["orders"]]
         assert len(ids) == len(set(ids)) <= 4, ids
-        lots = true["positions"].get("1", {"lots": 0})["lots"]
+        lots = int(true["positions"].get("1", {"lots": 0})["lots"])
         bids = sum(o["left"] for o in true["orders"] if not o["is_ask"])
         asks = sum(o["left"] for o in true["orders"] if o["is_ask"])
         assert lots + bids <= MOST_LOTS and lots - asks >= -MOST_LOTS, (lots, bids, asks)

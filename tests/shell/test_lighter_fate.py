@@ -176,6 +176,21 @@ def test_answers_have_to_agree_and_more_of_them_when_the_venue_took_it() -> None
         assert rig.told() == [("REJECT", Reject.REJ_OTHER)]
 
 
+def test_a_change_that_waited_at_the_venue_until_it_was_too_late_had_no_effect() -> None:
+    rig = Rig()
+    rig.saw()
+    rig.fates.amend(7, PX + 1, 120, "amend", 15_000, rig.now)
+    rig.told()
+    rig.fates.ran(TxView("amend", 17, 0, 1))
+    assert rig.told() == [], "it waits"
+    rig.fates.ran(TxView("amend", 17, 0, 0))
+    assert rig.told() == [("UNKNOWN", 0)], "it is not taken for one that took effect"
+    for _ in range(READS_TAKEN):
+        rig.fates.unknown_tx("amend", 60_000, SKEW)
+    assert rig.told() == [("AMEND_REJECT", Reject.REJ_OTHER)]
+    assert (rig.fates.orders[7].px, rig.fates.faults) == (PX, [])
+
+
 def test_an_unknown_order_that_is_found_stands() -> None:
     rig = Rig()
     rig.wait(3)
