@@ -57,12 +57,13 @@ typedef struct bog_link_gateway {
 
 /* The numbers of one key, as its gateway has them. Counts go on over gateways, as above. */
 typedef struct bog_link_key {
-    alignas(BOG_CACHE_LINE) int64_t next; /* nonce of its next transaction; -1 before that is known */
-    uint64_t waiting;                     /* transactions that the venue may still execute */
-    uint64_t synced;                      /* 1: a transaction may have `next`; 0: the venue is asked */
-    uint64_t refused;                     /* transactions refused for their nonce */
-    uint64_t gaps;                        /* transactions that had to skip over numbers before them */
-    uint64_t resyncs;                     /* answers of the venue to what is next */
+    alignas(
+        BOG_CACHE_LINE) int64_t next; /* nonce of its next transaction; -1 before that is known */
+    uint64_t waiting;                 /* transactions that the venue may still execute */
+    uint64_t synced;                  /* 1: a transaction may have `next`; 0: the venue is asked */
+    uint64_t refused;                 /* transactions refused for their nonce */
+    uint64_t gaps;                    /* transactions that had to skip over numbers before them */
+    uint64_t resyncs;                 /* answers of the venue to what is next */
     uint64_t pad[2];
 } bog_link_key_t;
 
