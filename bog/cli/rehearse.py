@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from bog import errors
-from bog.errors import DataError
+from bog.errors import DataError, UsageError
 from bog.nemesis import KINDS
 from bog.rehearsal import Plan, rehearse
 
@@ -20,8 +20,8 @@ Examples:
   bog-rehearse                              ten minutes at most: 5000 orders, 200 fills a side
   bog-rehearse --seconds 60 --orders 100 --fills 2 --keep var/rehearsal
   bog-rehearse --faults                     half an hour at most: 36 faults, 1000 orders, 20 fills a side
-  bog-rehearse --faults 1 --orders 50 --fills 1
-  bog-rehearse --faults 20 --only lost-answers --only nonces
+  bog-rehearse --faults --rounds 1 --orders 50 --fills 1
+  bog-rehearse --faults --rounds 20 --only lost-answers --only nonces
 
 A bog-exchange with the built-in market, bog-arm, and bog-live with its feed, gateway and engine, on
 loopback, with real signatures. At the end the bot's journal is held against the exchange: position,
@@ -57,13 +57,14 @@ that stands still. No order may be created twice or forgotten, and no exposure p
     "--seed", type=click.IntRange(0), default=1, show_default=True, help="Of market and faults."
 )
 @click.option(
-    "--faults",
-    metavar="[ROUNDS]",
-    type=click.IntRange(0),
-    is_flag=False,
-    flag_value=3,
-    default=0,
-    help="So many rounds of every kind of fault; 3 when no number is given.",
+    "--faults", is_flag=True, help="Spoil what passes between bot and exchange while it quotes."
+)
+@click.option(
+    "--rounds",
+    type=click.IntRange(1),
+    default=3,
+    show_default=True,
+    help="With --faults: of every kind of fault.",
 )
 @click.option(
     "--only",
@@ -80,13 +81,17 @@ that stands still. No order may be created twice or forgotten, and no exposure p
 )
 def command(
     market: int, seconds: float | None, orders: int | None, fills: int | None, seed: int,
-    faults: int, only: tuple[str, ...], keep: Path | None,
+    faults: bool, rounds: int, only: tuple[str, ...], keep: Path | None,
 ) -> None:  # fmt: skip
     """Rehearse live trading on an exchange of this machine, and compare to the micro-USDC."""
+    if only and not faults:
+        raise UsageError("--only names faults of a script: want --faults beside it")
     usual = FAULTS if faults else CALM
     given = (seconds, orders, fills)
     wanted = [normal if own is None else own for own, normal in zip(given, usual, strict=True)]
-    plan = Plan(market, float(wanted[0]), int(wanted[1]), int(wanted[2]), seed, faults, only)
+    plan = Plan(
+        market, float(wanted[0]), int(wanted[1]), int(wanted[2]), seed, rounds * faults, only
+    )
     with tempfile.TemporaryDirectory(prefix="bog-rehearse-") as made:
         where = (keep or Path(made)).absolute()
         if keep is not None and keep.exists() and any(keep.iterdir()):
