@@ -88,11 +88,13 @@ class Nonces:
     def accepted(self, hash: str) -> list[Payload]:
         """The venue took a payload: return those that are settled or overtaken by that, it included.
 
-        A payload that did not skip was taken in turn, so that all below it were taken before.
+        A payload that did not skip was taken in turn: so were those before it, back to one that did.
         """
         mine = self.payloads.get(hash)
         if mine is None:
             return []
+        skipped = max((p.nonce for p in self.payloads.values() if p.skip and p.nonce <= mine.nonce),
+                      default=-1)  # fmt: skip
         below = [p for p in self.payloads.values() if p.nonce < mine.nonce]
         changed = []
         for p in below:
@@ -101,7 +103,7 @@ class Nonces:
                 changed.append(self._settle(p, State.DEAD))
             elif p.state is not State.OPEN:
                 continue
-            elif mine.skip:
+            elif p.nonce < skipped:
                 changed.append(self._settle(p, State.OVERTAKEN))
             else:
                 changed.append(self._settle(p, State.USED))

@@ -71,6 +71,19 @@ def test_a_number_of_unknown_fate_is_skipped_not_bound_anew() -> None:
     assert bind(nonces, "c").nonce == 9
 
 
+def test_what_a_lost_answer_skipped_over_is_not_taken_for_used() -> None:
+    """It was: a receipt after an unanswered skip made everything below it look as if it was run."""
+    nonces = ready(0)
+    lost, refused = bind(nonces, "a"), bind(nonces, "b")
+    nonces.refused("b")
+    nonces.resync(0, 0)
+    over, after = bind(nonces, "c"), bind(nonces, "d")
+    assert over.skip and not after.skip
+    assert set(map(id, nonces.accepted("d"))) == {id(lost), id(over), id(after)}
+    assert lost.state is State.OVERTAKEN and refused.state is State.DEAD
+    assert over.state is after.state is State.USED
+
+
 def test_what_was_overtaken_is_let_go() -> None:
     """It was kept for ever: each lost answer made every later look at the numbers slower."""
     nonces = ready()
