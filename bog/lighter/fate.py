@@ -354,10 +354,13 @@ class Fates:
         order.filled += view.qty
         if order.create is not None and order.filled > order.top_qty:
             self._fault(f"order {order.id} of {order.top_qty} lots has filled {order.filled}")
-        limit = [order.px, order.amend.px] if order.amend is not None else [order.px]
-        past = view.px > max(limit) if view.side == Side.BID else view.px < min(limit)
-        if past and order.create is not None:  # of one taken over, an amend may have been run
-            self._fault(f"trade {view.id} of order {order.id} is at {view.px}, past {limit[0]}")
+        if order.create is not None:  # of one taken over, it is not known what was asked for
+            # it may have been filled at any price that was asked for before, and be told late
+            prices = [px for px, _ in order.asked]
+            limit = max(prices) if view.side == Side.BID else min(prices)
+            past = view.px > limit if view.side == Side.BID else view.px < limit
+            if past:
+                self._fault(f"trade {view.id} of order {order.id} is at {view.px}, past {limit}")
         self.reports.append(Report(
             order.market, ReportKind.REP_FILL, order.id, order.side, view.px, view.qty,
             view.fee, view.id, self._filled_by(view), view.time_us,

@@ -400,7 +400,7 @@ class Gateway:
 
     def compare(self, now: int) -> None:
         """Hold ours against the venue's: the streams all the time, REST in rounds."""
-        for difference in self.books.compare(now):
+        for difference in self.books.compare(now, self.asks.swept_ns):
             emit("difference", text=difference.text, what=difference.what, market=difference.market,
                  ours=difference.ours, theirs=difference.theirs)  # fmt: skip
             self.desk.halt(difference.text)

@@ -1,8 +1,9 @@
 """Ours against the venue's: position, open orders, cash. What differs is said, with both numbers.
 
-Pure. A difference counts only when it outlasts what may be under way, and an answer that was asked
-for after it began shows the same one again: a fill and the position it makes come on two channels in
-any order, and one word may be wrong.
+Pure. A difference counts only when it outlasts what may be under way, all trades were asked for after
+it began, and an answer that was asked for after that shows the same one again: a fill and the position it
+makes come on two channels in any order or not at all, and one word may be wrong. Where no answer about
+trades comes it counts in the end.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from bog.lighter.connection import SECOND
 from bog.lighter.fate import Report
 
 LAST_NS = 2 * SECOND
+LONGEST_NS = 30 * SECOND  # though nobody has said which trades there were
 
 
 class Difference(NamedTuple):
@@ -74,8 +76,11 @@ class Books:
                 held.rest_ns = max(held.rest_ns, asked_ns)
                 held.again = held.apart == apart
 
-    def compare(self, now: int) -> list[Difference]:
-        """Return the differences that have just outlasted what may be under way, each once."""
+    def compare(self, now: int, swept_ns: int) -> list[Difference]:
+        """Return the differences that have just outlasted what may be under way, each once.
+
+        All trades up to `swept_ns` have been told.
+        """
         found = []
         for market, held in self.held.items():
             if held.pos == held.theirs:
@@ -83,7 +88,8 @@ class Books:
                 continue
             held.since_ns = held.since_ns or now
             asked = held.rest_ns > held.since_ns and held.again
-            if now - held.since_ns >= LAST_NS and asked and not held.told:
+            swept = swept_ns > held.since_ns or now - held.since_ns >= LONGEST_NS
+            if now - held.since_ns >= LAST_NS and asked and swept and not held.told:
                 held.told = True
                 self.differences += 1
                 found.append(Difference("position", market, held.pos, held.theirs))

@@ -353,6 +353,18 @@ def test_an_impossible_fill_is_handed_on_with_its_evidence(trade: dict, fault: s
     assert rig.fates.faults == [fault]
 
 
+def test_a_fill_that_is_told_after_its_order_moved_is_judged_by_the_price_it_had() -> None:
+    """It was judged by the price after the move, and halted: words of fills and amends come in any order."""
+    rig = Rig()
+    rig.saw()
+    rig.fates.amend(7, PX - 3, QTY, "amend", 16_000, rig.now)
+    rig.saw(px=PX - 3)
+    rig.trade(1, 5, px=PX)
+    assert rig.fates.faults == []
+    rig.trade(2, 5, px=PX + 1)
+    assert rig.fates.faults == ["trade 2 of order 7 is at 583001, past 583000"]
+
+
 def test_foreign_orders_are_counted_and_left_alone() -> None:
     rig = Rig(place=False)
     rig.saw(id=99)
