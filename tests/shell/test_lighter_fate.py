@@ -354,7 +354,7 @@ def test_an_impossible_fill_is_handed_on_with_its_evidence(trade: dict, fault: s
 
 
 def test_a_fill_that_is_told_after_its_order_moved_is_judged_by_the_price_it_had() -> None:
-    """It was judged by the price after the move, and halted: words of fills and amends come in any order."""
+    """It was judged by the price after the move, and halted: fills and amends are told in any order."""
     rig = Rig()
     rig.saw()
     rig.fates.amend(7, PX - 3, QTY, "amend", 16_000, rig.now)
