@@ -18,8 +18,8 @@ from bog._core.types import JournalKind as K
 from bog._core.types import Side
 from tests.fault import test_fault_exchange as rows_of_the_venue
 from tests.rig.gateway import ACCOUNT, Exchange, Rig, Taker
-from tests.rig.live import Bot, of_kind, records, runs, wait_for
-from tests.rig.rehearsal import arm, configuration
+from tests.rig.live import of_kind, records, runs, wait_for
+from tests.rig.rehearsal import configuration, live
 from tests.rig.spoiled import CALM_S, Spoil, Stage, pause_s
 
 PX = 1_200_000
@@ -296,14 +296,15 @@ def test_incident_nautilus_4739_nothing_is_made_up_where_the_venue_holds_more(
     on = stage()
     on.settled()
     before = on.held()
+
+    def trade_by_hand() -> None:
+        by_hand = Taker(on.exchange, ACCOUNT)
+        by_hand.nonce = on.god()["nonces"]["4"]
+        by_hand.take(on.ask(do="god")["marks"]["1"] + 5000, 137, Side.BID)
+
     keys = configuration(on.where, on.exchange, **on.keys)
-    token = arm(on.where / "bot", keys).stdout.splitlines()[-1]
-    # bog-arm would refuse it: it is traded after a person has armed the start
-    by_hand = Taker(on.exchange, ACCOUNT)
-    by_hand.nonce = on.god()["nonces"]["4"]
-    by_hand.take(on.ask(do="god")["marks"]["1"] + 5000, 137, Side.BID)
-    options = ("--config", "rehearsal", "--mode", "live", "--arm", token)
-    on.bot = Bot(on.where / "bot", *options, **keys).ready()
+    on.bot = live(on.where / "bot", keys, meanwhile=trade_by_hand)  # bog-arm would refuse it
+    on.bot.ready()
     wait_for(lambda: on.halted() or "position of market" in str(on.bot.log), CALM_S)
     pause_s(1)
     rows = records(on.bot.folder)

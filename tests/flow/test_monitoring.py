@@ -197,15 +197,17 @@ def test_a_venue_that_differs_and_a_guardian_that_hangs(
 ) -> None:
     where, port = tmp_path / "bot", free_port()
     (where / "shm").mkdir(mode=0o700, parents=True)
-    # somebody trades by hand on the bot's account
-    by_hand = Taker(exchange, ACCOUNT)
-    by_hand.take(exchange.ask(do="god")["marks"]["1"] + 5000, 100, Side.BID)
+
+    def by_hand() -> None:
+        """Trade on the bot's account, as somebody else would."""
+        Taker(exchange, ACCOUNT).take(exchange.ask(do="god")["marks"]["1"] + 5000, 100, Side.BID)
+
     keys = configuration(
         where, exchange, monitoring__prometheus_port=port,
         # bog-live replaces a gateway that is silent for a second, unless it is a young one
         monitoring__alerts__guardian_silent_threshold_sec="0.5",
     )  # fmt: skip
-    bot = live(where, keys)
+    bot = live(where, keys, meanwhile=by_hand)  # bog-arm would refuse the difference
     try:
         bot.ready()
         stack.scrape(port)

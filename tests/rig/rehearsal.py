@@ -2,7 +2,7 @@
 
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from subprocess import CompletedProcess as Done
 
@@ -42,10 +42,17 @@ def arm(
     )  # fmt: skip
 
 
-def live(where: Path, environ: dict[str, str], *options: object, before: Sequence[str] = ()) -> Bot:
-    """Arm, and start the bot with the token; `before` are words in front of both command lines."""
+def live(
+    where: Path, environ: dict[str, str], *options: object, before: Sequence[str] = (),
+    meanwhile: Callable[[], object] = tuple,
+) -> Bot:  # fmt: skip
+    """Arm, and start the bot with the token; `before` are words in front of both command lines.
+
+    `meanwhile` happens between the two.
+    """
     armed = arm(where, environ, before=before)
     assert armed.returncode == 0, armed.stderr
+    meanwhile()
     token = armed.stdout.splitlines()[-1]
     return Bot(
         where, "--config", "rehearsal", "--mode", "live", "--arm", token, *options, before=before,
