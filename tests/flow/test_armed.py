@@ -165,6 +165,21 @@ def test_funding_is_booked_once_while_it_runs_and_for_the_time_between(
     assert exchange.god()["cash"] - exchange.god()["deposited"] == word(again, StateWord.W_CASH)
 
 
+def test_flatten_ends_with_neither_position_nor_order_at_the_venue(
+    start: Callable[..., Bot], exchange: Exchange
+) -> None:
+    bot = start().trading(fills=1)
+    wait_for(lambda: bot.page()["position"]["pos"])
+    line = [sys.executable, "-m", "bog.cli.ctl", "--journal", str(bot.folder), "flatten"]
+    done = subprocess.run(line, env=environment(), capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "post-only" in done.stdout + done.stderr
+    wait_for(lambda: any(r["kind"] == K.J_FLATTENED for r in records(bot)))
+    assert bot.page()["position"]["pos"] == 0 and not exchange.god()["orders"]
+    assert exchange.god()["positions"]["1"]["lots"] == 0
+    bot.stop()
+
+
 def test_money_that_no_trade_moved_is_said(start: Callable[..., Bot], exchange: Exchange) -> None:
     bot = start().trading(fills=1)
     line = [sys.executable, "-m", "bog.cli.ctl", "--journal", str(bot.folder), "reconcile"]
