@@ -30,6 +30,7 @@ from bog._core.types import (
 QUIET = ("quoting", "no_book", "one_sided", "crossed", "price_range", "thin", "spread_min",
          "spread_max", "inventory", "warming", "quota")  # fmt: skip
 WHY_VERDICTS = 32  # from here on a reason of the page is a verdict of the gate
+KEYS = ("trade", "guard")  # of a gateway, as its link names them
 WAITING = 63  # a quote is wanted, and its order does not stand yet
 
 

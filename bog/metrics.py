@@ -33,8 +33,6 @@ BOUNDS = {
 }
 STATES = [state for state in OrderState if facts.is_alive(state)]
 
-KEYS = ("trade", "guard")  # of a gateway
-
 Labels = tuple[str, ...]
 Sample = tuple[Labels, float]
 Reader = Callable[[Glance], Iterable[tuple[Labels, Any]]]
@@ -188,7 +186,7 @@ def _keys(name: str) -> Reader:
     """Return a reader of a field of LinkKey for both keys; nothing on paper."""
 
     def series(glance: Glance) -> Iterator[Sample]:
-        for key in KEYS if glance.link is not None else ():
+        for key in facts.KEYS if glance.link is not None else ():
             assert glance.link is not None
             yield (key,), getattr(glance.link.key(key), name)
 

@@ -119,9 +119,8 @@ class Desk:
         self.halted = ""  # why nothing but cancels goes until a person has looked
         self.pending: dict[int, Message] = {}
         self.never: deque[int] = deque(maxlen=KEEP)  # creates of which nothing left
-        self.waiting: dict[
-            int, Command
-        ] = {}  # cancels that no key could take or that are early, by order
+        # by order: cancels that no key could take, or that are early
+        self.waiting: dict[int, Command] = {}
         self.out: list[Message] = []
         self.said: list[str] = []  # for a person
         self.done = self.failed = 0  # attempts to reach the venue

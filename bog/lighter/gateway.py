@@ -21,7 +21,7 @@ from typing import Any
 
 from picows import WSMsgType
 
-from bog import signed
+from bog import facts, signed
 from bog._core.link import GatewayState, Link, LinkBudget, LinkKey, first_order_id
 from bog._core.signer import Signer, harden
 from bog._core.stats import name_process
@@ -47,16 +47,14 @@ from bog.lighter.rest import RestError
 from bog.lighter.rows import RowError
 from bog.signed import Owner, Writer
 
-KEYS = ("trade", "guard")
 CALL_S = 5.0
 TICK_NS = 10_000_000
 ROUND_NS = 10 * SECOND
 START_S = 20.0
 LAST_S = 3.0  # for the last words
 HTTP_NS = SECOND  # without a socket for so long, HTTP carries what must go
-QUIET_NS = (
-    5 * SECOND
-)  # nothing sent for so long: an answered question shows that the venue is there
+# nothing sent for so long: an answered question shows that the venue is there
+QUIET_NS = 5 * SECOND
 MOST_BYTES = 1 << 22
 FILL = 64  # pairs made ready in an idle moment
 
@@ -95,7 +93,7 @@ class Gateway:
             self.links[link.market] = link
         self.counted = {m: (link.failed, link.done) for m, link in self.links.items()}
         # of gateways before this one
-        self.numbered = {m: {k: link.key(k) for k in KEYS} for m, link in self.links.items()}
+        self.numbered = {m: {k: link.key(k) for k in facts.KEYS} for m, link in self.links.items()}
         scales = dict(zip(self.links, map(hello.scale_of, spec["markets"]), strict=True))
         tier = Tier(
             spec["sends_per_min"], spec["reads_per_min"], spec["shared_bucket"], spec["quota"],

@@ -31,20 +31,6 @@ from tests.rig.live import (
 Done = subprocess.CompletedProcess[str]
 
 
-@pytest.fixture
-def bots(tmp_path: Path) -> Iterator[Callable[..., Bot]]:
-    """Start bots in one place that do not outlive the test."""
-    started: list[Bot] = []
-
-    def start(*arguments: object, **more: object) -> Bot:
-        started.append(Bot(tmp_path, *arguments, **more))  # type: ignore[arg-type]
-        return started[-1]
-
-    yield start
-    for bot in started:
-        bot.kill()
-
-
 def ctl(bot: Bot, *words: object) -> Done:
     """Run bog-ctl beside a bot, as an operator would."""
     return subprocess.run(

@@ -5,12 +5,11 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pytest
 
 from bog._core.types import Asked, Flattened, Level, Limit, Side
 from tests.flow.test_control import ctl, told
@@ -33,20 +32,6 @@ NO_DUST = {
     "BOG_RISK__MIN_ORDER_SIZE": "0.00001", "BOG_MARKETS__1__MIN_BASE_AMOUNT": "0.00001",
     "BOG_MARKETS__1__MIN_QUOTE_AMOUNT": "0.000001",
 }  # fmt: skip
-
-
-@pytest.fixture
-def bots(tmp_path: Path) -> Iterator[Callable[..., Bot]]:
-    """Start bots in one place that do not outlive the test."""
-    started: list[Bot] = []
-
-    def start(*arguments: object, **more: object) -> Bot:
-        started.append(Bot(tmp_path, *arguments, **more))  # type: ignore[arg-type]
-        return started[-1]
-
-    yield start
-    for bot in started:
-        bot.kill()
 
 
 def status(bot: Bot) -> dict[str, Any]:

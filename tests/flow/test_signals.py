@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 
@@ -29,20 +29,6 @@ from tests.rig.live import (
 )
 
 USR1, USR2, INT, TERM = signal.SIGUSR1, signal.SIGUSR2, signal.SIGINT, signal.SIGTERM
-
-
-@pytest.fixture
-def bots(tmp_path: Path) -> Iterator[Callable[..., Bot]]:
-    """Start bots in one place, one after the other, that do not outlive the test."""
-    started: list[Bot] = []
-
-    def start(*arguments: object, **more: object) -> Bot:
-        started.append(Bot(tmp_path, *arguments, **more))  # type: ignore[arg-type]
-        return started[-1]
-
-    yield start
-    for bot in started:
-        bot.kill()
 
 
 def levels(bot: Bot) -> list[int]:
