@@ -81,6 +81,7 @@ class Order:
     acked_ns: int = 0  # when, by our clock
     unknown: bool = False  # the engine was told so
     status: str = ""  # the venue's last word of an end, "" before
+    end_us: int = 0  # when that was, by the venue's clock; 0: unknown
     ended: bool = False  # the engine was told
     dead: bool = False  # ended by proof that it never was
     look: bool = False  # its own state at the venue has to be asked for
@@ -292,7 +293,8 @@ class Fates:
             self._stands(order, view)
         else:
             order.index = order.index or view.order_index
-            order.status = order.status or view.status
+            if not order.status:
+                order.status, order.end_us = view.status, view.version_us
             if order.dead and view.filled:
                 self._fault(f"order {order.id} was proven dead and has filled {view.filled}")
             self._stands(order, view)
@@ -350,6 +352,12 @@ class Fates:
             return
         if order.dead:
             self._fault(f"order {order.id} was proven dead and has filled {view.qty}")
+        late_us = view.time_us - order.end_us
+        if order.end_us and late_us > SETTLED_NS // 1000:
+            self._fault(
+                f"order {order.id} was {order.status}, and trade {view.id} filled {view.qty} of it"
+                f" {late_us / 1e6:.3f} s later"
+            )
         self._ack(order, view.order_index, view.time_us, now)
         order.filled += view.qty
         if order.create is not None and order.filled > order.top_qty:

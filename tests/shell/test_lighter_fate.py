@@ -44,8 +44,9 @@ class Rig:
         view = OrderView(id, INDEX, M, Side.BID, px, qty, filled, status, 0)
         self.fates.saw_order(view, self.now, self.now)
 
-    def trade(self, id: int, qty: int, *, client: int = 7, px: int = PX, side: int = 0) -> None:
-        view = TradeView(id, M, client, INDEX, side, px, qty, 3, True, 1)
+    def trade(self, id: int, qty: int, *, client: int = 7, px: int = PX, side: int = 0,
+              us: int = 1) -> None:  # fmt: skip
+        view = TradeView(id, M, client, INDEX, side, px, qty, 3, True, us)
         self.fates.saw_trade(view, self.now)
 
     def told(self) -> list[tuple[str, int]]:
@@ -89,6 +90,18 @@ def test_a_late_fill_of_an_order_that_ended_counts_once() -> None:
     rig.trade(4, 100)
     rig.trade(4, 100)
     assert rig.told() == [("FILL", 100)]
+
+
+def test_a_fill_made_after_its_order_was_canceled_is_a_fault_however_late_its_word_is_not() -> None:
+    rig = Rig()
+    rig.saw("canceled", us=5_000_000)
+    rig.trade(4, 40, us=5_900_000)  # by two clocks of the venue
+    rig.wait(60)
+    rig.trade(5, 30, us=4_000_000)
+    assert rig.fates.faults == []
+    rig.trade(6, 30, us=6_100_000)
+    assert rig.told()[-1] == ("FILL", 30)  # it counts all the same
+    assert rig.fates.faults == ["order 7 was canceled, and trade 6 filled 30 of it 1.100 s later"]
 
 
 def test_a_post_only_order_that_crossed_was_refused() -> None:
