@@ -31,8 +31,8 @@ from bog._core.stats import StatsPage
 
 CASES = EVERY[:2]
 COUNTS = (1, 8, 64, 256)
-MESSAGES = 40_000  # over all markets, in the longer run; at least LEAST a market
-LEAST = 160
+MESSAGES = 200_000  # over all markets, in the longer run; at least LEAST a market
+LEAST = 800
 ROUNDS = 3
 MOST = 1.5  # times the cost of one market
 CAPACITY = 1 << 14  # records of a journal in memory: more than the nearest caches hold
