@@ -2,6 +2,7 @@
 
 The hot thread is the first of the engine's process. A core is its own when nobody else of ours runs
 there: bog-live, what it starts, and the journal's threads stay on the other cores that they may use.
+Cores are kept awake by the kernel's own word for it, which all of them heed while the engine lives.
 Real time is kept from locking up a core by RLIMIT_RTTIME: the loop rests a sixteenth of the time that
 it spins, and a hot thread that has not rested for GUARD_US becomes a usual one (level.h).
 """
@@ -11,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import os
 import resource
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict
 
@@ -30,6 +32,8 @@ PRIORITY = 1  # before all that is not real time, behind the kernel's own thread
 GUARD_US = 500_000
 CORE = f"{Path(stats.__file__).parent}/"  # where the compiled core lies
 KERNEL = Path("/proc/sys/kernel")
+# https://docs.kernel.org/power/pm_qos_interface.html
+LATENCY = Path("/dev/cpu_dma_latency")
 LOST = f"real time was lost: no rest within {GUARD_US // 1000} ms; it is a usual thread now"
 IDLE = {"spin": "spins", "rest": "spins and rests", "nap": "naps"}
 
@@ -43,6 +47,7 @@ class Granted(TypedDict):
     locked_bytes: int  # memory of its process that is never paged out
     page_faults: int  # since it began to trade
     idle: str  # "spin", "nap", or "rest": what it does while nothing is due
+    awake: bool  # no core of the host sleeps, so that none has to wake up first
 
 
 class Host:
@@ -56,8 +61,9 @@ class Host:
         self.mask = os.sched_getaffinity(0)  # an outer taskset
         self.given = policy(0) in REALTIME  # an outer chrt
         self.wants_realtime = spec["realtime"] or self.given
+        self.wants_awake = spec["awake"]
         self.refused: list[str] = []
-        self.pinned = self.realtime = False
+        self.pinned = self.realtime = self.awake = False
         self.faults_before = 0
 
     @property
@@ -68,9 +74,18 @@ class Host:
         return "rest" if self.realtime else "spin"
 
     def settle(self) -> None:
-        """Pin, lock, and see what can be had of real time, before anything is made."""
+        """Pin, lock, keep awake, and see what real time can be had, before anything is made."""
         if self.cpu >= 0:
             self._pin()
+        if self.wants_awake:
+            try:
+                keep_awake()
+                self.awake = True
+            except OSError as error:
+                self._lacks(
+                    f"cores may sleep, host.awake = true: {LATENCY}: {error.strerror}: want it"
+                    " writable for us"
+                )
         if self.wants_realtime:
             self.realtime = self._may_be_realtime()
         if not lock_memory():
@@ -92,7 +107,7 @@ class Host:
 
     def granted(self) -> Granted:
         """Return what the hot thread has now."""
-        return granted(os.getpid(), self.idle, self.faults_before)
+        return granted(os.getpid(), self.idle, self.faults_before, self.awake)
 
     def _lacks(self, why: str) -> None:
         if self.strict:
@@ -173,7 +188,22 @@ def stand_back(cpu: int, mask: set[int], hot: int = 0) -> None:
                 os.sched_setaffinity(thread, others)
 
 
-def granted(pid: int, idle: str, faults_before: int) -> Granted:
+def keep_awake() -> int:
+    """Let no core of the host sleep until the file is closed that is returned, at the latest with us.
+
+    A core that sleeps takes tens of microseconds to wake up, in a virtual machine above all. Raise
+    OSError where the host has no such file or does not let us write it.
+    """
+    file = os.open(LATENCY, os.O_WRONLY | os.O_CLOEXEC)
+    try:
+        os.write(file, (0).to_bytes(4, sys.byteorder))  # us to wake up in
+    except OSError:
+        os.close(file)
+        raise
+    return file
+
+
+def granted(pid: int, idle: str, faults_before: int, awake: bool) -> Granted:
     """Return what the first thread of a process has now; OSError when the process has ended."""
     return Granted(
         cpus=sorted(os.sched_getaffinity(pid)),
@@ -184,6 +214,7 @@ def granted(pid: int, idle: str, faults_before: int) -> Granted:
         locked_bytes=locked_bytes(pid),
         page_faults=page_faults(pid) - faults_before,
         idle=idle,
+        awake=awake,
     )
 
 
@@ -217,7 +248,7 @@ def words(host: Granted) -> str:
         f"{one} {_list(host['cpus'])}, policy {host['policy']}"
         f"{bound if host['policy'] in REALTIME else ''},"
         f" {host['locked_bytes'] / 1e6:.1f} MB locked, {host['page_faults']} page faults,"
-        f" {IDLE[host['idle']]} while nothing is due"
+        f" {IDLE[host['idle']]} while nothing is due{', cores kept awake' if host['awake'] else ''}"
     )
 
 

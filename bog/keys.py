@@ -484,6 +484,7 @@ class Journal(Section):
 class Host(Section):
     """[host]"""
 
+    awake: Switch
     strict: Switch
 
 

@@ -53,6 +53,7 @@ class Spec(TypedDict):
     duration_ns: int  # of the feed's clock; 0: until the feed ends or someone says so
     cpu: int  # -1: wherever the kernel likes
     realtime: bool  # before all that is not real time
+    awake: bool  # no core of the host may sleep
     strict: bool  # refuse a host that does not give what was asked, instead of saying so
     mode: int
     journal: str
@@ -163,6 +164,7 @@ def spec_of(
         duration_ns=to_ns(values["duration"]) if values["duration"] else 0,
         cpu=-1 if values["cpu"] is None else values["cpu"],
         realtime=values["realtime"],
+        awake=settings.host.awake,
         strict=settings.host.strict,
         mode=LIVE if live else PAPER,
         journal=journal_of(settings),

@@ -188,7 +188,7 @@ class Engine:
         if self.granted and not any(lane.done for lane in self.lanes):
             with contextlib.suppress(OSError):  # it died: what it had last stands
                 self.granted = host.granted(
-                    self.child.pid, self.granted["idle"], self.faults_before
+                    self.child.pid, self.granted["idle"], self.faults_before, self.granted["awake"]
                 )
         return self.granted
 

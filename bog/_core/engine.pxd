@@ -115,7 +115,7 @@ cdef inline void engine_on_report(Engine *e, const Report *report, Out *out) noe
     elif not effect.flags & EFFECT_IGNORED and (
         report.kind == REP_REJECT or report.kind == REP_AMEND_REJECT
     ):
-        engine_note_reject(e, out)
+        engine_note_reject(e, report.reason, out)
 
 
 cdef inline void engine_on_level(Engine *e, uint64_t level, Out *out) noexcept nogil:

@@ -48,6 +48,11 @@ cdef inline void engine_cancel(Engine *e, int64_t slot, Out *out) noexcept nogil
     engine_sent(e, command, out)
 
 
+cdef inline int engine_has_room(const Engine *e, int64_t slot) noexcept nogil:
+    """Return DENY_RATE for a create (slot -1) shortly after one was refused for the rate."""
+    return DENY_RATE if slot < 0 and e.now_ns < e.crowded_ns else ALLOW
+
+
 cdef inline int engine_crowded(const Engine *e, int side, const Moment *m) noexcept nogil:
     """Return DENY_PORTFOLIO when what rests on `side` may make all markets hold too much."""
     cdef Exposure exposure
@@ -89,7 +94,9 @@ cdef inline void engine_change(
     cdef Command *command
     cdef int verdict
     orders_exposure_side(&e.orders, e.now_ns, side, slot, &exposure)
-    verdict = risk_weigh(&e.limits, &e.risk, &e.book, m, &exposure, side, px, qty, slot >= 0)
+    verdict = engine_has_room(e, slot)
+    if verdict == ALLOW:
+        verdict = risk_weigh(&e.limits, &e.risk, &e.book, m, &exposure, side, px, qty, slot >= 0)
     command = engine_command(e, out)
     if verdict != ALLOW or command == NULL:
         engine_say(e, side, verdict, px, qty, out)

@@ -17,9 +17,12 @@ from bog._core.risk cimport Moment, risk_clear_halt
 from bog._core.types cimport (
     CONNECTION_CLOSED, CONNECTION_OPEN, DENY_BREAKER, DENY_DAILY_LOSS, DENY_DELAYED, HALT_DAILY_LOSS,
     HALT_DRAWDOWN, HALT_EXECUTIONS, HALT_MARKET, HALT_REJECTS, J_BREAKER, J_CLEAR_HALT, J_CONNECTION,
-    J_DAY, J_PEAK, J_STALE, VIOLATION_NONE, VIOLATION_PRICE, JournalRec, Record, half_t, px_t, qty_t,
-    quanta_t,
+    J_DAY, J_PEAK, J_STALE, REJ_QUOTA, REJ_RATE, VIOLATION_NONE, VIOLATION_PRICE, JournalRec, Record,
+    half_t, px_t, qty_t, quanta_t,
 )
+
+cdef enum:
+    CROWDED_NS = 1_000_000_000  # no create after one that was refused for the rate
 
 
 cdef inline void engine_sample(Engine *e, Out *out) noexcept nogil:
@@ -113,8 +116,13 @@ cdef inline void engine_note_fill(Engine *e, Out *out) noexcept nogil:
         engine_halt(e, out, HALT_EXECUTIONS, e.limits.max_fills)
 
 
-cdef inline void engine_note_reject(Engine *e, Out *out) noexcept nogil:
-    """Count a refusal by the venue; too many in too short a time halt."""
+cdef inline void engine_note_reject(Engine *e, int reason, Out *out) noexcept nogil:
+    """Count a refusal by the venue; too many in too short a time halt.
+
+    For the rate or the quota the next create would be refused as well: it waits.
+    """
+    if reason == REJ_RATE or reason == REJ_QUOTA:
+        e.crowded_ns = e.now_ns + CROWDED_NS
     if repeats_note(&e.rejects, e.now_ns, e.limits.max_rejects, e.limits.rejects_window_ns):
         engine_halt(e, out, HALT_REJECTS, e.limits.max_rejects)
 

@@ -1,6 +1,8 @@
 """The protections in the step: whatever feed, market, venue or operator do, quotes are right or gone."""
 
 import random
+from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -13,6 +15,7 @@ from bog._core.types import (
     Halt,
     JournalKind,
     Level,
+    Reject,
     ReportKind,
     Side,
     StateWord,
@@ -21,6 +24,7 @@ from bog._core.types import (
     Violation,
 )
 from tests.core.test_engine import LIMITS, ack, around, engine, kinds, quoting, said
+from tests.core.test_grid import quoting as grid_quoting
 
 MS = 1_000_000
 SECOND = 1000 * MS
@@ -328,6 +332,33 @@ def test_twenty_rejects_a_second_trip_within_a_second() -> None:
         sent += turn[1]
         assert now < 2 * SECOND
     assert probe.halted()[0] == Halt.HALT_REJECTS
+
+
+@pytest.mark.parametrize("reason", [Reject.REJ_RATE, Reject.REJ_QUOTA])
+@pytest.mark.parametrize("quotes", [quoting, grid_quoting], ids=["spread", "grid"])
+def test_a_create_that_was_refused_for_the_rate_waits_a_second_and_halts_nothing(
+    quotes: Callable[..., Any], reason: Reject
+) -> None:
+    """A single 429, for which the gateway refuses creates for a second, halted by 15 more refusals."""
+    begun = quotes(max_rejects=15, rejects_window_ns=SECOND)
+    probe = begun[0] if isinstance(begun, tuple) else begun
+    now, tries = 2 * SECOND, []
+    heard = list(probe.book(now, *around(MID))[1])
+    for order in probe.orders():
+        heard += probe.report(now, ReportKind.REP_CANCELED, order["id"], order["side"])[1]
+    while now < 7 * SECOND:
+        sent = [one for one in heard if one["kind"] == PLACE]
+        tries += [now] * len(sent)
+        heard = []
+        for order in sent:
+            told = (now + 1, ReportKind.REP_REJECT, order["order_id"], order["side"])
+            heard += probe.report(*told, reason=reason)[1]
+        now += 10 * MS
+        heard += probe.book(now, *around(MID))[1]
+    assert probe.halted()[0] == Halt.HALT_NONE
+    waves = sorted(set(tries))
+    assert len(waves) in (4, 5), waves
+    assert all(SECOND <= b - a <= SECOND + 20 * MS for a, b in pairwise(waves))
 
 
 def test_a_cancel_that_comes_too_late_is_no_reject() -> None:

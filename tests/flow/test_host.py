@@ -17,6 +17,10 @@ from tests.rig.live import Bot, environment, one_error, runs, wait_for
 
 SHORT = ("--duration", "1s", "--speed", "max")
 STRICT = {"BOG_HOST__STRICT": "true"}
+AWAKE = {"BOG_HOST__AWAKE": "true"}
+READ_ONLY = (
+    f'mount --bind "$0" {host.LATENCY} && mount -o remount,bind,ro {host.LATENCY} && exec "$@"'
+)
 CORES = sorted(os.sched_getaffinity(0))
 CORE = CORES[-1]
 ROOT = os.geteuid() == 0
@@ -154,6 +158,40 @@ def test_real_time_is_not_taken_where_it_would_starve_the_journal(
         assert f"host.strict = true: {words}" in one_error(bot.ends(78).said)
     else:
         assert words in bot.ends(0).said and bot.report["host"]["policy"] == "other"
+
+
+def test_cores_are_kept_awake_for_as_long_as_the_engine_lives(bots: Callable[..., Bot]) -> None:
+    def holders() -> list[Path]:
+        return [
+            file for file in Path(f"/proc/{engine}/fd").iterdir() if file.readlink() == host.LATENCY
+        ]
+
+    bot = bots(**AWAKE).trading()
+    engine = bot.engine()
+    if not os.access(host.LATENCY, os.W_OK):  # then the test below is what this host can show
+        assert status(bot)["host"]["awake"] is False
+        return
+    assert status(bot)["host"]["awake"] is True and len(holders()) == 1
+    bot.stop()
+    assert "while nothing is due, cores kept awake\n" in bot.out.read_text()
+
+
+@pytest.mark.parametrize("strict", [False, True])
+def test_cores_that_may_sleep_are_said_or_refused(
+    bots: Callable[..., Bot], tmp_path: Path, strict: bool
+) -> None:
+    before: list[str] = []
+    words = f"cores may sleep, host.awake = true: {host.LATENCY}: "
+    if os.access(host.LATENCY, os.W_OK):  # a root that has it anyway: a file system that has it not
+        (tmp_path / "none").write_bytes(b"")
+        before = ["unshare", "--mount", "--", "sh", "-c", READ_ONLY, str(tmp_path / "none")]
+        words += "Read-only file system: want it writable for us"
+    bot = bots(*SHORT, before=before, **AWAKE, **(STRICT if strict else {}))
+    if strict:
+        assert f"host.strict = true: {words}" in one_error(bot.ends(78).said)
+    else:
+        assert words in bot.ends(0).said and bot.report["host"]["awake"] is False
+        assert any(line.startswith(words) for line in bot.report["host"]["refused"])
 
 
 @pytest.mark.parametrize("how", ["--realtime", "chrt"])

@@ -23,7 +23,7 @@ def about(**changed: Any) -> About:
 def granted(**changed: Any) -> Granted:
     base: dict[str, Any] = {
         "cpus": [1], "policy": "other", "realtime_us": [950_000, 1_000_000], "locked_bytes": 0,
-        "page_faults": 0, "idle": "spin",
+        "page_faults": 0, "idle": "spin", "awake": False,
     }  # fmt: skip
     return Granted(**(base | changed))  # type: ignore[typeddict-item]
 
