@@ -23,25 +23,24 @@ class Cash:
         self.moved = 0  # in all, micro-USDC: transfers, or what others traded
         self.apart: int | None = None  # of collateral and what was earned, as explained so far
         self.slack = 0  # when that was so
-        self.again: int | None = None  # what the last look found besides
+        self.before: tuple[int, int] | None = (
+            None  # what the last look found besides, and its slack
+        )
 
     def look(self, collateral: int, earned: Earned) -> int:
-        """Return what has moved, once two looks in a row agree; else 0.
+        """Return what has moved, once two looks in a row agree; else 0. So do the first two.
 
         A fill may be in one of the numbers and not yet in the other.
         """
         apart = collateral - earned.micro
-        if self.apart is None:
-            self.apart, self.slack = apart, earned.slack
-        moved, room = apart - self.apart, earned.slack - self.slack
-        if abs(moved) <= room:
-            self.again = None
+        if self.apart is not None and abs(apart - self.apart) <= earned.slack - self.slack:
+            self.before = None
             return 0
-        agreed = self.again is not None and abs(moved - self.again) <= room
-        if not agreed:
-            self.again = moved
+        before, self.before = self.before, (apart, earned.slack)
+        if before is None or abs(apart - before[0]) > earned.slack - before[1]:
             return 0
-        self.again = None
+        moved = 0 if self.apart is None else apart - self.apart
+        self.before = None
         self.apart, self.slack = apart, earned.slack
         self.moved += moved
         return moved

@@ -257,7 +257,8 @@ class Gateway:
     def _count_cash(self, collateral: str) -> None:
         """Say what moved the venue's collateral that the engines have not booked."""
         moved = self.cash.look(scaled(collateral, 6, "collateral"), earned_by(self.lanes))
-        self.facts["moved"] = self.cash.moved
+        if self.cash.apart is not None:
+            self.facts["moved"] = self.cash.moved
         if moved:
             self.why = (
                 f"the collateral moved by {text(moved, 6)} USDC that no fill, fee or funding explains: a"
@@ -448,6 +449,6 @@ def table(compared: dict[str, Any], settings: Settings) -> str:
         f"fills not in the journal: {compared['fills']}",
         f"collateral: {compared['collateral']}",
     ]
-    if compared.get("moved"):
+    if "moved" in compared:
         lines.append(f"of it moved by no fill, fee or funding: {text(compared['moved'], 6)}")
     return "\n".join(lines)

@@ -188,7 +188,7 @@ def test_money_that_no_trade_moved_is_said(start: Callable[..., Bot], exchange: 
         done = subprocess.run(line, env=environment(), capture_output=True, text=True, check=False)
         return done.stdout
 
-    wait_for(lambda: "compared" in said())
+    wait_for(lambda: "moved by no fill, fee or funding: 0.000000" in said())
     exchange.ask(do="deposit", account=ACCOUNT, micro=25_000_000)
     # a fill may be in one of the sums and not yet in the other
     wait_for(lambda: re.search(r"moved by no fill, fee or funding: 2(4\.9|5\.0)", said()))

@@ -6,9 +6,16 @@ from hypothesis import strategies as st
 from bog.cash import Cash, Earned
 
 
-def test_a_deposit_is_said_once_when_two_looks_agree() -> None:
+def begun(collateral: int) -> Cash:
+    """Return what two looks agree on at the beginning."""
     cash = Cash()
-    assert cash.look(1_000_000, Earned(0, 0)) == 0
+    for _ in range(2):
+        assert cash.look(collateral, Earned(0, 0)) == 0
+    return cash
+
+
+def test_a_deposit_is_said_once_when_two_looks_agree() -> None:
+    cash = begun(1_000_000)
     assert cash.look(6_000_000, Earned(0, 0)) == 0, "one look may have come between two words"
     assert cash.look(6_000_000, Earned(0, 0)) == 5_000_000
     assert cash.look(6_000_000, Earned(0, 0)) == cash.look(6_000_000, Earned(0, 0)) == 0
@@ -16,12 +23,19 @@ def test_a_deposit_is_said_once_when_two_looks_agree() -> None:
 
 
 def test_a_fill_that_only_one_of_both_knows_is_no_difference() -> None:
-    cash = Cash()
-    cash.look(0, Earned(0, 0))
+    cash = begun(0)
     assert cash.look(70, Earned(0, 0)) == 0
     assert cash.look(70, Earned(70, 1)) == 0
     assert cash.look(70, Earned(95, 2)) == 0
     assert cash.look(95, Earned(95, 2)) == 0 == cash.moved
+
+
+def test_a_fill_that_was_under_way_at_the_first_look_is_no_transfer() -> None:
+    cash = Cash()
+    assert cash.look(1_000_000, Earned(0, 0)) == 0, "the venue has booked 70 that nobody told us of"
+    for _ in range(5):
+        assert cash.look(1_000_000, Earned(70, 1)) == 0
+    assert cash.moved == 0
 
 
 Steps = st.lists(st.tuples(st.integers(-(10**9), 10**9), st.integers(-3, 3)), max_size=20)
@@ -31,8 +45,7 @@ Steps = st.lists(st.tuples(st.integers(-(10**9), 10**9), st.integers(-3, 3)), ma
 def test_law_what_fills_explain_within_their_slack_is_never_said(
     fills: list[tuple[int, int]],
 ) -> None:
-    cash, ours, theirs, slack = Cash(), 0, 0, 0
-    cash.look(theirs, Earned(ours, slack))
+    cash, ours, theirs, slack = begun(0), 0, 0, 0
     for earned, off in fills:
         ours, theirs, slack = ours + earned, theirs + earned + off, slack + 3
         for _ in range(2):
@@ -43,9 +56,8 @@ def test_law_what_fills_explain_within_their_slack_is_never_said(
 def test_law_a_transfer_among_fills_is_said_within_their_slack(
     fills: list[tuple[int, int]], amount: int, out: bool
 ) -> None:
-    cash, ours, slack = Cash(), 0, 0
-    theirs = 10**12
-    cash.look(theirs, Earned(ours, slack))
+    ours, slack, theirs = 0, 0, 10**12
+    cash = begun(theirs)
     theirs += -amount if out else amount
     for earned, off in [*fills, (0, 0), (0, 0)]:
         ours, theirs, slack = ours + earned, theirs + earned + off, slack + 3
