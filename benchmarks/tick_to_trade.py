@@ -22,6 +22,7 @@ import crossing
 import host
 import markets
 import start
+import wake
 import wire
 import wire_to_wire
 
@@ -228,6 +229,19 @@ def say_wire_to_wire(_given: argparse.Namespace, report: dict[str, Any]) -> int:
     return 0
 
 
+def say_wake(_given: argparse.Namespace, report: dict[str, Any]) -> int:
+    """What a sleeping core costs."""
+    report["wake"] = found = wake.measure()
+    if "refused" in found or not found:
+        print(f"\nCores that sleep: not measured, {found.get('refused', 'there is one core')}")
+        return 0
+    print(f"\nTo a process that waits on another core, and back, by pipes; latency, us\n{'':24}"
+          f"{'p50':>9}{'p99':>9}")  # fmt: skip
+    for name, one in found.items():
+        print(f"{name:24}{one['p50'] / 1e3:9.1f}{one['p99'] / 1e3:9.1f}")
+    return 0
+
+
 def say_start(_given: argparse.Namespace, report: dict[str, Any]) -> int:
     """How soon bog-live quotes, and what it holds."""
     report["start"] = found = start.measure()
@@ -240,7 +254,8 @@ def say_start(_given: argparse.Namespace, report: dict[str, Any]) -> int:
 
 SECTIONS: dict[str, Section] = {
     "blocks": say_blocks, "crossing": say_crossing, "guide": say_guide, "markets": say_markets,
-    "wire": say_wire, "wire-to-wire": say_wire_to_wire, "start": say_start, "rooms": say_rooms,
+    "wire": say_wire, "wire-to-wire": say_wire_to_wire, "wake": say_wake, "start": say_start,
+    "rooms": say_rooms,
 }  # fmt: skip
 
 
