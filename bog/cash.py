@@ -23,9 +23,8 @@ class Cash:
         self.moved = 0  # in all, micro-USDC: transfers, or what others traded
         self.apart: int | None = None  # of collateral and what was earned, as explained so far
         self.slack = 0  # when that was so
-        self.before: tuple[int, int] | None = (
-            None  # what the last look found besides, and its slack
-        )
+        # what the last look found besides, and its slack
+        self.before: tuple[int, int] | None = None
 
     def look(self, collateral: int, earned: Earned) -> int:
         """Return what has moved, once two looks in a row agree; else 0. So do the first two.
