@@ -273,7 +273,8 @@ def test_keys_in_a_terminal_do_what_the_last_line_says(
 ) -> None:
     feeds()
     terminal = terminals()
-    screen = terminal.shows(r"^mid +[\d.]+  spread [\d.]+ USD  [\d.]+ bps")
+    terminal.shows(r"^mid +[\d.]+  spread [\d.]+ USD  [\d.]+ bps")
+    screen = terminal.shows("^q quit ")  # the last that is drawn of a frame
     assert len(screen.splitlines()) == 24
     assert len(re.findall(r"^ask ", screen, re.M)) == len(re.findall(r"^bid ", screen, re.M)) == 5
     assert "q quit  p pause  m metrics  s spread  r reset  1-9 + - depth  ? help" in screen
