@@ -134,6 +134,7 @@ ARRIVES: dict[str, tuple[object, str, dict[str, object]]] = {
     "live.tx_expiry_sec": (20, "get", {"live.tx_expiry_sec": 20}),
     "live.dead_man_sec": (600, "get", {"live.dead_man_sec": 600}),
     "live.arm_directory": ("/tmp/arm", "get", {"live.arm_directory": "/tmp/arm"}),
+    "host.awake": ("true", "get", {"host.awake": True}),
     "host.strict": ("true", "get", {"host.strict": True}),
     "journal.rotate_mb": (7, "get", {"journal.rotate_mb": 7}),
     "monitoring.prometheus_port": (9464, "get", {"monitoring.prometheus_port": 9464}),
@@ -310,7 +311,7 @@ THRESHOLDS = {ALERTS + key for key in keys.Alerts.model_fields if key != "latenc
 # what of the table above is a good value of a key, and why it is
 LEGITIMATE: dict[str, set[str]] = {
     "bool": {
-        INVENTORY + "calibrate", "host.strict", "execution.dry_run", "venue.through_full",
+        INVENTORY + "calibrate", "host.awake", "host.strict", "execution.dry_run", "venue.through_full",
         "venue.shrink_keeps_place", "monitoring.prometheus_required",
     },
     "nan text": {*TEXTS, *CREDENTIALS, "live.gateway", "markets.0.symbol", "markets.1.symbol"},
