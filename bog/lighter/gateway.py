@@ -49,6 +49,7 @@ from bog.signed import Owner, Writer
 
 CALL_S = 5.0
 TICK_NS = 10_000_000
+COMPARISONS = 3  # beside no bot, before a difference is one
 ROUND_NS = 10 * SECOND
 START_S = 20.0
 LAST_S = 3.0  # for the last words
@@ -560,17 +561,16 @@ class Gateway:
             self.poster.close()
 
     async def compare_once(self) -> None:
-        """Ask once for everything and say what is there; DataError when the venue does not answer."""
-        until = time.monotonic() + START_S
+        """Ask for everything and say what is there; DataError when the venue does not answer.
+
+        What differs is asked for again: a fill between two answers is in one of them alone.
+        """
         question = asyncio.ensure_future(self.question())
-        self.desk.tick(time.monotonic_ns(), time.time_ns() // 1_000_000)
-        self.asks.begin_round()
         try:
-            while self.asks.rounds == 0 or self.asks.sweep is not None:
-                if time.monotonic() > until or question.done():
-                    raise DataError(f"the venue did not say within {START_S:.0f} s what it holds")
-                self.desk.tick(time.monotonic_ns(), time.time_ns() // 1_000_000)
-                await asyncio.sleep(0.01)
+            for _ in range(COMPARISONS):
+                await self.one_round(question)
+                if not self.books.is_open:
+                    break
             assert self.asks.accounts is not None
             emit("compared", **self.comparison(self.asks.accounts))
         finally:
@@ -579,6 +579,17 @@ class Gateway:
             question.cancel()
             self.asker.close()
             self.poster.close()
+
+    async def one_round(self, question: asyncio.Future[None]) -> None:
+        """Have a round of questions answered."""
+        until, before = time.monotonic() + START_S, self.asks.rounds
+        self.desk.tick(time.monotonic_ns(), time.time_ns() // 1_000_000)
+        self.asks.begin_round()
+        while self.asks.rounds == before or self.asks.sweep is not None:
+            if time.monotonic() > until or question.done():
+                raise DataError(f"the venue did not say within {START_S:.0f} s what it holds")
+            self.desk.tick(time.monotonic_ns(), time.time_ns() // 1_000_000)
+            await asyncio.sleep(0.01)
 
     async def parent(self) -> None:
         """End when the process that started us has."""

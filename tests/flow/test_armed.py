@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -236,6 +237,20 @@ def test_a_position_that_the_journal_does_not_know_quotes_nothing(
     assert exchange.god()["orders"] == [] and not bot.page()["orders"]
     bot.signal(signal.SIGTERM)
     bot.ends(0)
+
+
+def test_a_fill_between_two_answers_is_no_difference_to_who_arms(
+    place: Path, exchange: Exchange
+) -> None:
+    exchange.ask(at="http", path="trades", do="delay", seconds=0.01)
+    exchange.ask(at="http", path="account", do="delay", seconds=1.5, count=-1)
+    with ThreadPoolExecutor(1) as pool:
+        armed = pool.submit(arm, place, configuration(place, exchange))
+        wait_for(lambda: exchange.ask(do="faults")["script"][0]["left"] == 0)
+        time.sleep(0.2)  # the trades have been told, the account has not
+        by_hand(exchange, 100)
+        exchange.ask(do="clear")
+        assert armed.result().returncode == 0, armed.result().stderr
 
 
 def test_a_person_adopts_the_position_of_the_venue_and_the_bot_trades_on(
