@@ -5,7 +5,7 @@ engine_side.pxd does the same for a side of one order.
 
 from libc.stdint cimport int64_t, uint32_t
 
-from bog._core.engine_side cimport engine_asked, engine_cancel, engine_has_room
+from bog._core.engine_side cimport engine_asked, engine_cancel, engine_held_back
 from bog._core.engine_state cimport (
     OUT_COMMANDS, Engine, Out, engine_command, engine_say,
 )
@@ -44,7 +44,7 @@ cdef inline int engine_offer(
     orders_exposure(&e.orders, e.now_ns, slot, &exposure)
     if is_amend:
         qty += exposure.own_filled
-    verdict = engine_has_room(e, slot)
+    verdict = engine_held_back(e, slot)
     if verdict == ALLOW:
         verdict = risk_judge(
             &e.limits, &e.risk, &e.book, m, &exposure, side, step.px, qty, is_amend

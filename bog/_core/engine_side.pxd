@@ -48,9 +48,9 @@ cdef inline void engine_cancel(Engine *e, int64_t slot, Out *out) noexcept nogil
     engine_sent(e, command, out)
 
 
-cdef inline int engine_has_room(const Engine *e, int64_t slot) noexcept nogil:
+cdef inline int engine_held_back(const Engine *e, int64_t slot) noexcept nogil:
     """Return DENY_RATE for a create (slot -1) shortly after one was refused for the rate."""
-    return DENY_RATE if slot < 0 and e.now_ns < e.crowded_ns else ALLOW
+    return DENY_RATE if slot < 0 and e.now_ns < e.held_back_ns else ALLOW
 
 
 cdef inline int engine_crowded(const Engine *e, int side, const Moment *m) noexcept nogil:
@@ -94,7 +94,7 @@ cdef inline void engine_change(
     cdef Command *command
     cdef int verdict
     orders_exposure_side(&e.orders, e.now_ns, side, slot, &exposure)
-    verdict = engine_has_room(e, slot)
+    verdict = engine_held_back(e, slot)
     if verdict == ALLOW:
         verdict = risk_weigh(&e.limits, &e.risk, &e.book, m, &exposure, side, px, qty, slot >= 0)
     command = engine_command(e, out)

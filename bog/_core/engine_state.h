@@ -148,7 +148,7 @@ typedef struct bog_engine {
     bog_strategy_memory_t memory;   /* behind the others, because it is long and mostly cold */
     int64_t configured[BOG_LIMITS]; /* of a tightened limit, by enum bog_limit; else 0 */
     uint64_t tightened_by[BOG_LIMITS]; /* and who tightened it last */
-    bog_ns_t crowded_ns; /* until then no create: the venue or the gateway had no room for one */
+    bog_ns_t held_back_ns; /* until then no create: the venue or the gateway had no room for one */
 } bog_engine_t;
 
 #endif

@@ -124,7 +124,7 @@ cdef extern from "engine_state.h" nogil:
         StrategyMemory memory
         int64_t configured[11]
         uint64_t tightened_by[11]
-        ns_t crowded_ns
+        ns_t held_back_ns
 
 
 cdef inline JournalRec *engine_next_record(Out *out) noexcept nogil:

@@ -22,7 +22,7 @@ from bog._core.types cimport (
 )
 
 cdef enum:
-    CROWDED_NS = 1_000_000_000  # no create after one that was refused for the rate
+    HELD_BACK_NS = 1_000_000_000  # no create after one that was refused for the rate
 
 
 cdef inline void engine_sample(Engine *e, Out *out) noexcept nogil:
@@ -122,7 +122,7 @@ cdef inline void engine_note_reject(Engine *e, int reason, Out *out) noexcept no
     For the rate or the quota the next create would be refused as well: it waits.
     """
     if reason == REJ_RATE or reason == REJ_QUOTA:
-        e.crowded_ns = e.now_ns + CROWDED_NS
+        e.held_back_ns = e.now_ns + HELD_BACK_NS
     if repeats_note(&e.rejects, e.now_ns, e.limits.max_rejects, e.limits.rejects_window_ns):
         engine_halt(e, out, HALT_REJECTS, e.limits.max_rejects)
 
