@@ -133,10 +133,10 @@ def lost_answer_is_a_refusal() -> None:
         else:
             real(self, tx)
 
-    def saw_order(self: Fates, view: Any, now: int) -> None:
+    def saw_order(self: Fates, view: Any, now: int, asked_ns: int = 0) -> None:
         order = self.orders.get(view.client)
         if order is None or not order.dead:
-            real_saw(self, view, now)
+            real_saw(self, view, now, asked_ns)
 
     Fates._overdue, Fates.saw_order = overdue, saw_order  # type: ignore[method-assign]
 
