@@ -8,7 +8,7 @@ from libc.string cimport memset
 from bog._core.depth cimport Depth
 from bog._core.memory cimport lines
 from bog._core.paper cimport paper_report, paper_row, paper_send
-from bog._core.paper_state cimport PAPER_PENDING, Paper, paper_free, paper_new
+from bog._core.paper_state cimport PAPER_PENDING, Paper, paper_new
 from bog._core.source cimport Source
 from bog._core.types cimport (
     CMD_CANCEL, CMD_PLACE, Command, NEVER, REP_FILL, Report, Row, TIF_POST_ONLY,
@@ -72,7 +72,7 @@ cdef class Backtest:
             paper_send(self.paper, &command, at_ns, 0, line, <int32_t> number, 0)
 
     def __dealloc__(self):
-        paper_free(self.paper)
+        free(self.paper)
         free(self.depth)
 
     cdef int64_t stretch(self, Source source) noexcept nogil:

@@ -101,6 +101,15 @@ static inline uint64_t bog_journal_room(const bog_journal_t *journal)
                              : 0;
 }
 
+/* Whether `n` more fit: by what was last seen of the disk, and only when that is too little anew. */
+static inline int bog_journal_fits(bog_journal_t *journal, uint64_t n)
+{
+    if (__builtin_expect(journal->written - journal->durable_seen + n <= journal->capacity, 1))
+        return 1;
+    journal->durable_seen = bog_journal_durable(journal);
+    return journal->written - journal->durable_seen + n <= journal->capacity;
+}
+
 /*
  * Write `rec` to its slot, numbered, and sealed after a record of checksum `crc`; return its checksum.
  *

@@ -65,6 +65,7 @@ cdef extern from "journal.h" nogil:
 
     uint64_t journal_durable "bog_journal_durable"(const Journal *journal)
     uint64_t journal_room "bog_journal_room"(const Journal *journal)
+    bint journal_fits "bog_journal_fits"(Journal *journal, uint64_t n)
     int journal_append "bog_journal_append"(Journal *journal, const JournalRec *rec)
     int64_t journal_append_all "bog_journal_append_all"(Journal *journal, const JournalRec *rec, int64_t n)
     int journal_append_last "bog_journal_append_last"(Journal *journal, const JournalRec *rec)

@@ -48,7 +48,7 @@ cdef extern from "lane.h" nogil:
 
 
 cdef class Lane:
-    cdef void *block         # holds `memory`
+    cdef void *block         # holds `memory`, and `paper` in front of it
     cdef LaneMemory *memory
     cdef Engine *engine  # this and the next four are parts of `memory`
     cdef Out *out

@@ -43,7 +43,7 @@ from bog._core.huginn cimport (
 from bog._core.inventory cimport Model
 from bog._core.journal cimport (
     JournalFile, journal_append, journal_append_all, journal_append_last, journal_durable,
-    journal_room, journal_turn,
+    journal_fits, journal_turn,
 )
 from bog._core.level cimport Control, level_get, level_take
 from bog._core.link cimport (
@@ -57,7 +57,7 @@ from bog._core.orders cimport (
     ORDERS_CAP, OrderEffect, orders_exposure, orders_find, orders_on_report, orders_restore, orders_size,
 )
 from bog._core.paper cimport paper_command, paper_due, paper_report, paper_row
-from bog._core.paper_state cimport paper_free, paper_new
+from bog._core.paper_state cimport paper_init, paper_size
 from bog._core.portfolio cimport (
     Portfolio, portfolio_hold, portfolio_room, portfolio_worst,
 )
@@ -156,15 +156,24 @@ cdef class Lane:
         if link is not None and (reader is None or link.link.market != spec["market"]):
             raise ValueError("a link serves the market of a feed in shared memory")
         global made
-        self.block = lines(sizeof(LaneMemory) + LANES_APART * APART)
+        cdef VenueParams venue
+        cdef size_t paper = 0
+        cdef char *at
+        if market is None and link is None:
+            fill_venue(&venue, spec["venue"])
+            paper = paper_size(&venue, ORDERS_CAP, 4 * ORDERS_CAP)
+        self.block = lines(paper + sizeof(LaneMemory) + LANES_APART * APART)
         if self.block == NULL:
             raise MemoryError("no memory for an engine")
         # huge pages begin at the same sets of a cache: each lane begins elsewhere in its own
-        self.memory = <LaneMemory *> (<char *> self.block + made % LANES_APART * APART)
+        at = <char *> self.block + made % LANES_APART * APART
         made += 1
+        self.memory = <LaneMemory *> (at + paper)
         self.engine = &self.memory.engine
         self.out = &self.memory.out
         self.depth = &self.memory.depth
+        if paper:
+            self.paper = paper_init(at, &venue, self.depth, ORDERS_CAP, 4 * ORDERS_CAP)
         self.record = &self.memory.record
         self.row = &self.memory.row
         self.spec, self.page, self.file = spec, page, file
@@ -189,7 +198,6 @@ cdef class Lane:
         # every field by its name: a missing one is a ValueError that says which
         cdef Limits limits = spec["limits"]
         cdef StrategyParams params = spec["strategy"]
-        cdef VenueParams venue
         cdef int cap
         cap = engine_init(
             self.engine, &limits, &params, self.market_id, spec["price_decimals"],
@@ -197,16 +205,9 @@ cdef class Lane:
         )
         if cap:
             raise ValueError(over_cap(cap, spec))
-        if self.market is None and self.wire == NULL:
-            fill_venue(&venue, spec["venue"])
-            self.paper = paper_new(&venue, self.depth, ORDERS_CAP, 4 * ORDERS_CAP)
-            if self.paper == NULL:
-                raise MemoryError("no memory for the paper venue")
 
     def __dealloc__(self):
         free(self.block)
-        if self.paper != NULL:
-            paper_free(self.paper)
 
     # the start: what was carried over, in the journal before anything new
 
@@ -539,7 +540,7 @@ cdef class Lane:
         elif not self.ended:
             # a recording has no heartbeat: its silence may be a quiet market
             event.alive_ns = event.time_ns
-        if journal_room(self.journal) < ROOM and not self.sealed:
+        if not journal_fits(self.journal, ROOM) and not self.sealed:
             self.wait_for_disk()
         event.room = INT64_MAX
         if self.portfolio != NULL:
@@ -579,7 +580,7 @@ cdef class Lane:
     cdef void wait_for_disk(self) noexcept nogil:
         """Let the flusher catch up: a replay waits, and a disk that fails ends the run."""
         cdef int64_t tries = 0
-        while journal_room(self.journal) < ROOM and not self.failure:
+        while not journal_fits(self.journal, ROOM) and not self.failure:
             self.stats.journal_waits += 1
             nap(100_000)
             tries += 1

@@ -44,17 +44,17 @@ typedef struct bog_measure {
     bog_qty_t filled[2]; /* lots by side */
     bog_qty_t sent[2];   /* lots placed by side */
     bog_quanta_t volume;
+    bog_ns_t first_ns;
+    bog_ns_t last_ns;
+    bog_ns_t both_ns;             /* both sides quoted */
+    bog_ns_t touch_ns[2];         /* our quote stood at the touch or better */
+    bog_ns_t limit_ns;            /* time at the inventory limit */
+    double pos_dt, abs_dt, sq_dt; /* lots x ns: statistics for people, never fed back */
     uint64_t by_reason[BOG_REASONS];
     bog_markout_t markout[BOG_HORIZONS][2][BOG_REASONS];
     uint64_t
         markout_excluded[BOG_HORIZONS]; /* too close to the end, or the mid then is forgotten */
-    bog_ns_t first_ns;
-    bog_ns_t last_ns;
-    bog_ns_t both_ns;              /* both sides quoted */
-    bog_ns_t touch_ns[2];          /* our quote stood at the touch or better */
-    bog_ns_t idle_ns[2][BOG_WHYS]; /* time a side was not quoted, by reason */
-    bog_ns_t limit_ns;             /* time at the inventory limit */
-    double pos_dt, abs_dt, sq_dt;  /* lots x ns: statistics for people, never fed back */
+    bog_ns_t idle_ns[2][BOG_WHYS];      /* time a side was not quoted, by reason */
 } bog_measure_t;
 
 typedef struct bog_mid {

@@ -37,18 +37,18 @@ cdef extern from "measure.h" nogil:
         qty_t filled[2]
         qty_t sent[2]
         quanta_t volume
-        uint64_t by_reason[6]
-        Markout markout[4][2][6]
-        uint64_t markout_excluded[4]
         ns_t first_ns
         ns_t last_ns
         ns_t both_ns
         ns_t touch_ns[2]
-        ns_t idle_ns[2][64]
         ns_t limit_ns
         double pos_dt
         double abs_dt
         double sq_dt
+        uint64_t by_reason[6]
+        Markout markout[4][2][6]
+        uint64_t markout_excluded[4]
+        ns_t idle_ns[2][64]
 
     ctypedef struct Mid "bog_mid_t":
         ns_t time_ns

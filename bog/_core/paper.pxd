@@ -300,7 +300,8 @@ cdef inline int paper_report(Paper *paper, ns_t now, Report *out) noexcept nogil
         return 0
     out[0] = paper.report[paper.first_report]
     paper.first_report += 1
-    if paper.first_report == paper.cap_reports:
-        paper.first_report = 0
     paper.n_reports -= 1
+    # a queue that is empty begins again in the lines that were just used
+    if paper.first_report == paper.cap_reports or paper.n_reports == 0:
+        paper.first_report = 0
     return 1

@@ -12,7 +12,7 @@ from bog._core.paper cimport (
     paper_advance, paper_command, paper_due, paper_end, paper_report, paper_row, paper_send,
 )
 from bog._core.paper_state cimport (
-    PAPER_OPEN, PAPER_PENDING, Paper, PaperOrder, paper_free, paper_new,
+    PAPER_OPEN, PAPER_PENDING, Paper, PaperOrder, paper_new,
 )
 from bog._core.types cimport (
     ASK, BID, CMD_AMEND, CMD_CANCEL, CMD_CANCEL_ALL, CMD_PLACE, Command, NEVER,
@@ -69,7 +69,7 @@ cdef class PaperProbe:
             raise MemoryError(f"no memory for a venue of {orders} orders")
 
     def __dealloc__(self):
-        paper_free(self.paper)
+        free(self.paper)
         free(self.depth)
 
     def row(self, str kind, int64_t now, int side=0, int64_t px=0, int64_t qty=0, *,

@@ -3,7 +3,7 @@
  * them. docs/paper-venue.md says how each rule of a fill is read.
  *
  * Owner: paper, with its rooms paper_state, paper_fills and paper_orders. All memory is taken by
- * paper_new; nothing is allocated after.
+ * paper_init; nothing is allocated after.
  */
 #ifndef BOG_PAPER_STATE_H
 #define BOG_PAPER_STATE_H

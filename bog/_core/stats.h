@@ -14,7 +14,7 @@
 #include "types.h"
 
 #define BOG_STATS_MAGIC 0x736d6174736f6762ULL
-#define BOG_STATS_VERSION 4
+#define BOG_STATS_VERSION 5
 #define BOG_STATS_ORDERS 32 /* every order that may live: BOG_ORDERS_CAP */
 #define BOG_STATS_FILLS 16
 #define BOG_STATS_STATES 12 /* enum bog_order_state */
@@ -45,9 +45,20 @@ typedef struct bog_stats {
     uint64_t pid;
     uint64_t state;     /* enum bog_run_state */
     uint64_t run;       /* run number of the journal */
-    uint64_t beat;      /* odd while the block below is copied */
+    uint64_t beat;      /* odd while the block from `now_ns` on is copied */
     bog_ns_t beat_mono; /* CLOCK_MONOTONIC of the last beat */
 
+    /* what nearly each turn writes, by plain stores: close together, for it is many lanes' */
+    uint64_t rows, books, unchanged;
+    bog_ns_t turned_ns; /* CLOCK_MONOTONIC when the last book message was done, commands stored */
+    uint64_t reports, placed, amended, canceled;
+    uint64_t amends[2];                  /* amends sent, by side */
+    uint64_t creates[2][BOG_STATS_TIFS]; /* creates sent, by side and enum bog_tif */
+    bog_measure_t measure;
+    bog_hist_t turn;       /* a book message, seen to done */
+    bog_hist_t order_turn; /* a book message that led to commands, seen to commands stored */
+
+    /* what is copied between two beats */
     bog_ns_t now_ns;   /* engine clock */
     bog_ns_t start_ns; /* engine clock of the first event */
     bog_ns_t alive_ns; /* engine clock at which the feed was last known alive */
@@ -80,12 +91,9 @@ typedef struct bog_stats {
     uint64_t reports_due;               /* reports that the executor holds until their time comes */
     bog_report_t fill[BOG_STATS_FILLS]; /* ring; the newest is (fills - 1) mod 16 */
 
-    /* counters, each written by plain stores */
-    uint64_t rows, books, unchanged, trades, stats, statuses, gaps, laps, crossed, invalid;
-    uint64_t turns, reports, timers;
-    uint64_t placed, amended, canceled, cancel_all;
-    uint64_t creates[2][BOG_STATS_TIFS]; /* creates sent, by side and enum bog_tif */
-    uint64_t amends[2];                  /* amends sent, by side */
+    /* further counters, each written by plain stores */
+    uint64_t trades, stats, statuses, gaps, laps, crossed, invalid;
+    uint64_t turns, timers, cancel_all;
     uint64_t acks, rejects, fills, cancels_done, expired, unknown, violations;
     uint64_t journal_seq, journal_durable, journal_waits;
     uint64_t no_prints;   /* 1 while the feed has shown no print */
@@ -93,12 +101,8 @@ typedef struct bog_stats {
     uint64_t denied[BOG_VERDICTS];
     uint64_t rejected[16];          /* by enum bog_reject */
     uint64_t progress, progress_of; /* bytes of a recording */
-    bog_ns_t turned_ns; /* CLOCK_MONOTONIC when the last book message was done, commands stored */
 
-    bog_hist_t turn;              /* a book message, seen to done */
-    bog_hist_t order_turn;        /* a book message that led to commands, seen to commands stored */
     bog_hist_t stage[BOG_STAGES]; /* sampled parts of a turn, by enum bog_stage */
-    bog_measure_t measure;
 } bog_stats_t;
 
 #endif

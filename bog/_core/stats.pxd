@@ -38,6 +38,19 @@ cdef extern from "stats.h" nogil:
         uint64_t run
         uint64_t beat
         ns_t beat_mono
+        uint64_t rows
+        uint64_t books
+        uint64_t unchanged
+        ns_t turned_ns
+        uint64_t reports
+        uint64_t placed
+        uint64_t amended
+        uint64_t canceled
+        uint64_t amends[2]
+        uint64_t creates[2][4]
+        Measure measure
+        Hist turn
+        Hist order_turn
         ns_t now_ns
         ns_t start_ns
         ns_t alive_ns
@@ -72,9 +85,6 @@ cdef extern from "stats.h" nogil:
         uint64_t order_states[12]
         uint64_t reports_due
         Report fill[16]
-        uint64_t rows
-        uint64_t books
-        uint64_t unchanged
         uint64_t trades
         uint64_t stats
         uint64_t statuses
@@ -83,14 +93,8 @@ cdef extern from "stats.h" nogil:
         uint64_t crossed
         uint64_t invalid
         uint64_t turns
-        uint64_t reports
         uint64_t timers
-        uint64_t placed
-        uint64_t amended
-        uint64_t canceled
         uint64_t cancel_all
-        uint64_t creates[2][4]
-        uint64_t amends[2]
         uint64_t acks
         uint64_t rejects
         uint64_t fills
@@ -107,11 +111,7 @@ cdef extern from "stats.h" nogil:
         uint64_t rejected[16]
         uint64_t progress
         uint64_t progress_of
-        ns_t turned_ns
-        Hist turn
-        Hist order_turn
         Hist stage[5]
-        Measure measure
 
 
 cdef class StatsPage:

@@ -155,15 +155,15 @@ cdef class StatsPage:
         """Return everything on the page as a dict of integers, lists and dicts, in the core's units."""
         cdef Stats copy
         cdef unsigned long long beat
-        # what is behind is of plain stores, and too long to be copied between two beats
-        cdef size_t whole = <char *> &copy.turn - <char *> &copy
+        cdef size_t whole = <char *> &copy.stage - <char *> &copy.now_ns
         cdef int _
+        # what is outside is of plain stores, and too long to be copied between two beats
+        memcpy(&copy, self.stats, sizeof(Stats))
         for _ in range(1000):
             beat = (<volatile Stats *> self.stats).beat
-            memcpy(&copy, self.stats, whole)
+            memcpy(&copy.now_ns, &self.stats.now_ns, whole)
             if beat == (<volatile Stats *> self.stats).beat and not beat & 1:
                 break
-        memcpy(&copy.turn, &self.stats.turn, sizeof(Stats) - whole)
         return stats_dict(&copy)
 
     def histograms(self):

@@ -41,12 +41,14 @@ def spec(seconds: int) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def trade(folder: Path, seconds: int, **plug: Any) -> tuple[list[int], dict[str, Any], bytes]:
+def trade(
+    folder: Path, seconds: int, capacity: int = 65536, **plug: Any
+) -> tuple[list[int], dict[str, Any], bytes]:
     """Run one session to its end; return its state words, its page and its journal's bytes."""
     recovered = recover(folder / "journal", RAW, segments=folder / "segments")
     journal = JournalFile(
         folder / "journal", market=RAW, run=recovered.next_run, price_decimals=1, size_decimals=5,
-        segments=folder / "segments",
+        segments=folder / "segments", capacity=capacity,
     )  # fmt: skip
     page = StatsPage.create(str(folder / f"page-{uuid.uuid4().hex}"), RAW)
     lane = Lane(spec(seconds) | {"run": recovered.next_run}, page, journal, **plug)
@@ -73,6 +75,16 @@ def test_a_run_on_the_built_in_market_ends_with_every_order_proven_dead(folder: 
     # the next run goes on from there
     again, _, _ = trade(folder, 1, market=Market(1, "active"))
     assert again[7] >= words[7]
+
+
+def test_a_journal_that_is_soon_full_waits_for_the_disk_and_loses_nothing(folder: Path) -> None:
+    for name in ("wide", "narrow"):
+        (folder / name / "segments").mkdir(mode=0o700, parents=True)
+    _, page, wide = trade(folder / "wide", SECONDS, market=Market(1, "active"))
+    assert page["journal_waits"] == 0
+    _, page, narrow = trade(folder / "narrow", SECONDS, capacity=256, market=Market(1, "active"))
+    assert page["journal_waits"] > 0
+    assert narrow == wide
 
 
 def test_two_runs_of_one_tape_write_the_same_journal(folder: Path) -> None:
