@@ -2,12 +2,15 @@
 
 import os
 from collections.abc import Callable
+from inspect import signature
 from pathlib import Path
 
 import pytest
 
 from bog import nemesis
 from bog.errors import BogError
+from bog.lighter.desk import Desk
+from bog.lighter.fate import Fates
 from bog.rehearsal import Account, Fill, Plan, differences, rehearse
 from tests.rig.live import ROOT
 from tests.rig.planted import FAULTY, PLANTS
@@ -54,6 +57,31 @@ def test_an_order_that_is_forgotten_for_want_of_an_answer_turns_a_rehearsal_red(
     plan = Plan(seconds=240, orders=10**6, fills=0, faults=50, only=(LOST,))
     result = rehearse(tmp_path, plan, lambda _: None, environment_of(name))
     assert any("ended by the journal and rests" in line for line in result.wrong), result.wrong
+
+
+def taken(function: Callable[..., object]) -> list[object]:
+    """Return what tells whether a function takes a call: the default of each parameter."""
+    return [each.default for each in signature(function).parameters.values()]
+
+
+@pytest.mark.parametrize("name", [*PLANTS, *FAULTY])
+def test_a_planted_bug_takes_what_the_desk_gives(
+    monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """One that did not ended each gateway with a TypeError, and the rehearsal was red for that."""
+    real = {
+        (of, verb): what
+        for of in (Desk, Fates)
+        for verb, what in vars(of).items()
+        if callable(what)
+    }
+    for (of, verb), what in real.items():
+        monkeypatch.setattr(of, verb, what)  # given back at the end
+    (PLANTS | FAULTY)[name]()
+    changed = [(each, what) for each, what in real.items() if getattr(*each) is not what]
+    assert changed
+    for each, what in changed:
+        assert taken(getattr(*each)) == taken(what), each
 
 
 @pytest.mark.parametrize("name", PLANTS)
