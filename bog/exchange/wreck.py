@@ -32,11 +32,11 @@ HOSTILE = {
 
 
 def reset(transport: Any) -> None:
-    """Send a TCP reset instead of an orderly end."""
+    """Send a TCP reset instead of an orderly end, where there is still a socket."""
     if transport is None:
         return
     found = transport.get_extra_info("socket")
-    if found is not None:
+    if found is not None and found.fileno() >= 0:
         found.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     transport.abort()
 

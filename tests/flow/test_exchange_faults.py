@@ -174,6 +174,22 @@ def test_27_an_exhausted_quota_still_lets_single_cancels_through(tmp_path: Path)
         assert exchange.account()["orders"] == []
 
 
+def test_29_an_exchange_outlives_who_left_while_nothing_passed(tmp_path: Path) -> None:
+    """After ten minutes more waited for a client that was gone than may: the reset of a socket that
+    was closed ended the exchange."""
+    with Exchange(tmp_path, *OPTIONS) as exchange:
+        ws = exchange.socket()
+        exchange.ask(do="partition")
+        ws.say(type="ping")  # taken in, and held up there
+        time.sleep(0.3)
+        ws.ws.socket.shutdown(socket.SHUT_RDWR)
+        time.sleep(0.3)
+        exchange.ask(at="frame", do="repeat", channel="ping", times=20_000)
+        exchange.ask(do="ping")
+        exchange.ask(do="clear")
+        assert exchange.fetch(GOD)[0] == 200
+
+
 def test_28_and_29_latency_and_a_partition(exchange: Exchange, trader: Trader) -> None:
     with exchange.socket() as ws:
         exchange.ask(do="latency", seconds=0.3)
