@@ -144,6 +144,7 @@ class Gateway:
         self.kept: deque[Report] = deque()  # what a full ring did not take
         self.state = GatewayState.GATEWAY_STARTING
         self.made_token: tuple[str, int] = ("", 0)
+        self.unanswered = ""  # why the last question was, "" when it was answered
         self.agreed = False  # the venue once held what the engines do
         self.stopped = False  # no command is taken any more
         self.ended = False  # nor is anything asked
@@ -459,10 +460,11 @@ class Gateway:
                 self.desk.done += now - self.sent_ns > QUIET_NS
                 if ask.what.value == "account" and self.asks.accounts is not None:
                     self._account(self.asks.accounts, ask.asked_ns)
-                wait_s = 0.0
+                wait_s, self.unanswered = 0.0, ""
             except (RestError, RowError) as error:
                 self.desk.failed += isinstance(error, RestError)
-                say(str(error))
+                self.unanswered = str(error)
+                say(self.unanswered)
                 wait_s = min(max(0.2, 2 * wait_s), 5.0)
             self.push()
 
@@ -587,7 +589,8 @@ class Gateway:
         self.asks.begin_round()
         while self.asks.rounds == before or self.asks.sweep is not None:
             if time.monotonic() > until or question.done():
-                raise DataError(f"the venue did not say within {START_S:.0f} s what it holds")
+                why = f": {self.unanswered}" if self.unanswered else ""
+                raise DataError(f"the venue did not say within {START_S:.0f} s what it holds{why}")
             self.desk.tick(time.monotonic_ns(), time.time_ns() // 1_000_000)
             await asyncio.sleep(0.01)
 

@@ -253,6 +253,16 @@ def test_a_fill_between_two_answers_is_no_difference_to_who_arms(
         assert armed.result().returncode == 0, armed.result().stderr
 
 
+def test_who_arms_is_told_why_the_venue_says_nothing(place: Path, exchange: Exchange) -> None:
+    """A loop of crashes asks for more than a minute allows: 20 s of silence said nothing of that."""
+    exchange.ask(at="http", do="status", status=429, code=23000, path="account", count=-1)
+    refused = arm(place, configuration(place, exchange))
+    assert refused.returncode != 0
+    assert (
+        "did not say within 20 s what it holds: account answered 429, code 23000" in refused.stderr
+    )
+
+
 def test_a_person_adopts_the_position_of_the_venue_and_the_bot_trades_on(
     place: Path, start: Callable[..., Bot], exchange: Exchange
 ) -> None:
