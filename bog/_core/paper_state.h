@@ -2,8 +2,8 @@
  * The paper venue: our orders beside a market that was recorded or is live and does not react to
  * them. docs/paper-venue.md says how each rule of a fill is read.
  *
- * Owner: paper, with its rooms paper_state, paper_fills and paper_orders. All memory is taken by
- * paper_init; nothing is allocated after.
+ * Owner: paper, with its rooms paper_state, paper_fills and paper_orders. All memory is given
+ * to paper_init; nothing is allocated after.
  */
 #ifndef BOG_PAPER_STATE_H
 #define BOG_PAPER_STATE_H
